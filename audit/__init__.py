@@ -1,0 +1,1 @@
+"""How far a model's multiple-choice score can be trusted."""

@@ -1,0 +1,26 @@
+"""Preference battles: one prompt, two models, who won; and readers for every accepted format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Winner = Literal["a", "b", "tie"]
+
+
+@dataclass(frozen=True, slots=True)
+class Battle:
+    """One comparison of two models' replies to one prompt.
+
+    Attributes:
+        source: where it comes from: "starter", "mine", or the name of an imported set.
+        battle_id: stable name of one of the person's own battles, so that it can be forgotten;
+            "" for the others.
+    """
+
+    prompt: str
+    model_a: str
+    model_b: str
+    winner: Winner
+    source: str = ""
+    battle_id: str = ""

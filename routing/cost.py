@@ -1,0 +1,101 @@
+"""Usage times price: US dollars of a reply, and the running totals with their counterfactuals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from routing.chat import Usage
+from routing.models import Pair, Price, Tier, price_of
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """US dollars of one reply; None where a price is unknown.
+
+    Attributes:
+        cost_usd: what the reply cost at the price of the model that gave it.
+        all_strong_usd: the same tokens at the strong model's price. Another model would have
+            written another number of tokens, so for a weak reply this is an estimate.
+        other_usd: the same tokens at the price of the model that was not taken.
+    """
+
+    cost_usd: float | None
+    all_strong_usd: float | None
+    other_usd: float | None
+
+    @property
+    def saved_usd(self) -> float | None:
+        """What routing saved against sending this turn to the strong model."""
+        if self.cost_usd is None or self.all_strong_usd is None:
+            return None
+        return self.all_strong_usd - self.cost_usd
+
+
+def cost(usage: Usage, price: Price | None) -> float | None:
+    """US dollars for those tokens; None for an unknown price.
+
+    Cached prompt tokens are part of `prompt_tokens` and are counted at their own price.
+    """
+    if price is None:
+        return None
+    cached_price = price.prompt if price.cached is None else price.cached
+    fresh = usage.prompt_tokens - usage.cached_tokens
+    return (
+        fresh * price.prompt
+        + usage.cached_tokens * cached_price
+        + usage.completion_tokens * price.completion
+    )
+
+
+def bill(usage: Usage, pair: Pair, tier: Tier) -> Bill:
+    """The bill of a reply by the pair's model of that tier."""
+    strong = cost(usage, price_of(pair.strong))
+    weak = cost(usage, price_of(pair.weak))
+    paid, other = (strong, weak) if tier == "strong" else (weak, strong)
+    return Bill(cost_usd=paid, all_strong_usd=strong, other_usd=other)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Running totals over replies; a sum over known prices, with the unknown ones counted.
+
+    Attributes:
+        all_strong_usd, compared_usd: the counterfactual, and what was spent on the turns that
+            have one; turns with an unknown price on either side are left out of both.
+    """
+
+    spent_usd: float = 0.0
+    all_strong_usd: float = 0.0
+    compared_usd: float = 0.0
+    strong_turns: int = 0
+    weak_turns: int = 0
+    unpriced_turns: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def saved_usd(self) -> float:
+        """What routing saved on the turns whose counterfactual is known."""
+        return self.all_strong_usd - self.compared_usd
+
+    @property
+    def saved_share(self) -> float:
+        """Saved part of the all-strong cost, in [0, 1]; 0 where nothing was spent."""
+        return self.saved_usd / self.all_strong_usd if self.all_strong_usd > 0 else 0.0
+
+    def add(self, bill: Bill, usage: Usage, tier: Tier) -> Ledger:
+        """The totals after one more reply."""
+        comparable = bill.cost_usd is not None and bill.all_strong_usd is not None
+        return replace(
+            self,
+            spent_usd=self.spent_usd + (bill.cost_usd or 0.0),
+            all_strong_usd=self.all_strong_usd + (bill.all_strong_usd or 0.0) * comparable,
+            compared_usd=self.compared_usd + (bill.cost_usd or 0.0) * comparable,
+            strong_turns=self.strong_turns + (tier == "strong"),
+            weak_turns=self.weak_turns + (tier == "weak"),
+            unpriced_turns=self.unpriced_turns + (bill.cost_usd is None),
+            prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
+            completion_tokens=self.completion_tokens + usage.completion_tokens,
+            cached_tokens=self.cached_tokens + usage.cached_tokens,
+        )
