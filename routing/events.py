@@ -1,0 +1,81 @@
+"""What an engine is asked and what it answers: one turn as a request and a stream of events.
+
+The same types serve the engine in this process and the engine in its own: there they travel as
+JSON lines. A turn yields `Decided`, then `Delta` and `Metered` in any number, then `Finished`;
+what goes wrong is raised as a `routing.errors.RoutingError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from routing.chat import Delta, Reply, Turn, Usage
+from routing.cost import Bill
+from routing.decide import Decision
+from routing.models import Pair, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """One turn to route and answer.
+
+    Attributes:
+        turns: the conversation, ending with the person's message.
+        share: wanted share of strong calls in [0, 1]; `threshold`, where given, overrules it.
+        pin: the tier that the person chose; no router is asked.
+        keys: API keys by model name; never logged, never shown.
+    """
+
+    turns: tuple[Turn, ...]
+    pair: Pair
+    share: float = 0.5
+    threshold: float | None = None
+    pin: Tier | None = None
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The route, known before the first token. `context_tokens`: what the model can read."""
+
+    decision: Decision
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """An estimate of the running bill while the reply streams."""
+
+    usage: Usage
+    bill: Bill
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The whole reply and what it cost."""
+
+    reply: Reply
+    bill: Bill
+
+
+Event = Decided | Delta | Metered | Finished
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What the engine decides with.
+
+    Attributes:
+        battles: how many battles the index holds; `mine`: the person's own among them.
+        share, threshold: the wanted share of strong calls and the threshold that gives it.
+        warm_seconds: how long it took to get ready.
+        trouble: why no router could be loaded, or "": pinned turns work all the same.
+    """
+
+    router: str
+    embedder: str
+    battles: int
+    mine: int
+    warm_seconds: float
+    trouble: str = ""
