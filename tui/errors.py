@@ -1,0 +1,27 @@
+"""What can go wrong between the program and its person, as one family of exceptions.
+
+AppError
+├── SettingsError    a setting is not as expected
+├── KeysError        an API key cannot be read or kept
+└── StoreError       a conversation cannot be read or written
+"""
+
+
+class AppError(Exception):
+    """Root of the family. `hint` is what the person can do next, one sentence, or ""."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class SettingsError(AppError):
+    """A setting is not as expected; the message names where, the value and what was expected."""
+
+
+class KeysError(AppError):
+    """An API key cannot be read or kept."""
+
+
+class StoreError(AppError):
+    """A conversation cannot be read or written; what was stored before is unharmed."""

@@ -1,0 +1,261 @@
+"""What the person set: defaults < the TOML file < the environment < flags of the command line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from routing.files import replace_file
+from routing.models import Model, Pair, Price
+from tui.errors import SettingsError
+
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+Dollars = Annotated[float, Meta(ge=0.0)]
+Seconds = Annotated[float, Meta(gt=0.0)]
+
+PREFIX = "LLMROUTE_"
+MILLION = 1_000_000
+
+
+class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One `[models."NAME"]` table. Prices are US dollars per million tokens."""
+
+    api_base: str | None = None
+    key_name: str | None = None
+    prompt_price: Dollars | None = None
+    completion_price: Dollars | None = None
+    cached_price: Dollars | None = None
+    context_tokens: Annotated[int, Meta(gt=0)] | None = None
+
+
+class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[budget]` table: US dollars a month, and what happens past it."""
+
+    monthly_usd: Dollars | None = None
+    past: Literal["warn", "weak"] = "warn"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every setting, as the TOML file spells it.
+
+    Attributes:
+        strong, weak: names of the pair's models; both or none.
+        share: wanted share of strong calls; `threshold`, where given, overrules it.
+        embedder: "minilm", a sentence-transformers id, or a folder.
+        battles: files of imported battles.
+        fallback: on a rate limit the other model answers without being asked for.
+        learn: regenerating, editing and thumbs become battles of the person's own.
+        key_command: a command that prints the key whose name is put in for `{name}`.
+        keys: keys of the keyboard by action, for the ones the person moved.
+    """
+
+    strong: str | None = None
+    weak: str | None = None
+    share: Share = 0.3
+    threshold: Share | None = None
+    router: str = "similarity"
+    embedder: str = "minilm"
+    battles: tuple[str, ...] = ()
+    fallback: bool = False
+    learn: bool = True
+    timeout: Seconds = 60.0
+    theme: str = "llmroute-dark"
+    key_command: str | None = None
+    budget: Budget = Budget()
+    keys: dict[str, str] = {}
+    models: dict[str, ModelSettings] = {}
+
+    def model(self, name: str) -> Model:
+        """The model of that name with what the person said about it."""
+        own = self.models.get(name, ModelSettings())
+        return Model(
+            name=name,
+            api_base=own.api_base,
+            key_name=own.key_name,
+            price=_own_price(own),
+            context_tokens=own.context_tokens,
+        )
+
+    def pair(self) -> Pair | None:
+        """The strong and the weak model; None before the person chose them."""
+        if self.strong is None or self.weak is None:
+            return None
+        return Pair(self.model(self.strong), self.model(self.weak))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each one that is not the default where it was set."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(file: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Loaded:
+    """The settings in force.
+
+    Flags whose value is None were not given.
+
+    Raises:
+        SettingsError: a file, variable or flag is not as expected; it names which, the value and
+            what was expected.
+    """
+    layers = [
+        (str(file), _read(file)),
+        ("environment", _from_environment(environment)),
+        ("command line", {name: value for name, value in flags.items() if value is not None}),
+    ]
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, values in layers:
+        _check(values, origin, file)
+        merged |= values
+        for name in values:
+            known = origin != "environment"
+            origins[name] = origin if known else f"environment {PREFIX}{name.upper()}"
+    settings = msgspec.convert(merged, Settings, strict=False)
+    if (settings.strong is None) != (settings.weak is None):
+        missing, given = ("strong", "weak") if settings.strong is None else ("weak", "strong")
+        raise SettingsError(
+            f"{given} is set ({origins[given]}) and {missing} is not: a pair needs both",
+            hint=f"Set {missing} in {file}, or give --{missing} MODEL.",
+        )
+    return Loaded(settings, origins)
+
+
+def save(file: Path, changes: Mapping[str, Any]) -> None:
+    """Write settings into the TOML file, leaving its other lines and comments as they are.
+
+    A None removes the setting. A value that is a mapping is merged into its table.
+
+    Raises:
+        SettingsError: the file cannot be read or written, or a value is not as expected.
+    """
+    import tomlkit
+
+    _check({k: v for k, v in changes.items() if v is not None}, "new settings", file)
+    _read(file)
+    document = tomlkit.parse(_text(file))
+    _merge(document, changes)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(file, tomlkit.dumps(document).encode())
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def parse_share(text: str) -> float:
+    """A share in [0, 1] from "30%", "30 %" or "0.3".
+
+    Raises:
+        ValueError: it is neither.
+    """
+    number = text.strip()
+    percent = number.endswith("%")
+    share = float(number.removesuffix("%")) / (100 if percent else 1)
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"{text!r} is not a share: expected 0% to 100%, or 0.0 to 1.0")
+    return share
+
+
+def _own_price(own: ModelSettings) -> Price | None:
+    if own.prompt_price is None or own.completion_price is None:
+        return None
+    cached = None if own.cached_price is None else own.cached_price / MILLION
+    return Price(own.prompt_price / MILLION, own.completion_price / MILLION, cached)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}") from error
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(_text(file))
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+    _check(values, str(file), file)
+    return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Settings):
+        text = environment.get(PREFIX + field.name.upper())
+        if text is None or field.name in {"budget", "keys", "models", "battles"}:
+            continue
+        values[field.name] = _number_of_share(field.name, text)
+    return values
+
+
+def _number_of_share(name: str, text: str) -> Any:  # noqa: ANN401  # any setting's value
+    if name != "share":
+        return text
+    try:
+        return parse_share(text)
+    except ValueError:
+        return text  # the check names the variable and what it expects
+
+
+def _check(values: Mapping[str, Any], origin: str, file: Path) -> None:
+    """Refuse what is not as expected, naming the origin, the line where there is one, the value."""
+    try:
+        msgspec.convert(dict(values), Settings, strict=origin != "environment")
+    except msgspec.ValidationError as error:
+        raise SettingsError(_explain(error, values, origin, file)) from error
+
+
+def _explain(
+    error: msgspec.ValidationError, values: Mapping[str, Any], origin: str, file: Path
+) -> str:
+    message = str(error)
+    if unknown := re.search(r"unknown field `(.+?)`", message):
+        name = unknown[1]
+        known = [field.name for field in msgspec.structs.fields(Settings)]
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        return f"{_place(name, origin, file)}: no setting is named {name!r}{meant}"
+    expected, _, path = message.partition(" - at `$")
+    keys = re.findall(r"\w[\w-]*", path) or [""]
+    value: Any = values
+    for key in keys:
+        value = value.get(key, value) if isinstance(value, Mapping) else value
+    return f"{_place(keys[-1], origin, file)}: {'.'.join(keys)} is {value!r}: {expected}"
+
+
+def _place(name: str, origin: str, file: Path) -> str:
+    if origin == "environment":
+        return f"environment variable {PREFIX}{name.upper()}"
+    if origin != str(file):
+        return origin
+    lines = _text(file).splitlines()
+    wanted = re.compile(rf'\s*\[*"?{re.escape(name)}"?\s*[=\]]')
+    line = next((n for n, text in enumerate(lines, 1) if wanted.match(text)), None)
+    return f"{file}, line {line}" if line else str(file)
+
+
+def _merge(table: Any, changes: Mapping[str, Any]) -> None:  # noqa: ANN401  # a tomlkit container
+    import tomlkit
+
+    for name, value in changes.items():
+        if value is None:
+            table.pop(name, None)
+        elif isinstance(value, Mapping):
+            if name not in table:
+                table.add(name, tomlkit.table())
+            _merge(table[name], value)
+        else:
+            table[name] = value
