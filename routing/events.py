@@ -9,11 +9,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from routing.chat import Delta, Reply, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
 from routing.models import Pair, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What an engine needs to know before it can decide.
+
+    Attributes:
+        folder: where the index, its calibration and the person's own battles are kept.
+        embedder: "minilm", a sentence-transformers id, or a folder.
+        battles: imported battle files beside the starter battles.
+        pair: the pair to warm up for; a turn may name another.
+        timeout: seconds to wait for a model's first token, and between two tokens.
+        retries: how often a failed connection is tried again before the first token.
+    """
+
+    folder: Path
+    router: str = "similarity"
+    embedder: str = "minilm"
+    battles: tuple[Path, ...] = ()
+    pair: Pair | None = None
+    timeout: float = 60.0
+    retries: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +91,6 @@ class Readiness:
 
     Attributes:
         battles: how many battles the index holds; `mine`: the person's own among them.
-        share, threshold: the wanted share of strong calls and the threshold that gives it.
         warm_seconds: how long it took to get ready.
         trouble: why no router could be loaded, or "": pinned turns work all the same.
     """
