@@ -22,9 +22,8 @@ class EngineOptions:
     """What an engine needs to know before it can decide.
 
     Attributes:
-        folder: where the index, its calibration and the person's own battles are kept.
+        folder: where the index, imported battles and the person's own are kept.
         embedder: "minilm", a sentence-transformers id, or a folder.
-        battles: imported battle files beside the starter battles.
         pair: the pair to warm up for; a turn may name another.
         timeout: seconds to wait for a model's first token, and between two tokens.
         retries: how often a failed connection is tried again before the first token.
@@ -33,7 +32,6 @@ class EngineOptions:
     folder: Path
     router: str = "similarity"
     embedder: str = "minilm"
-    battles: tuple[Path, ...] = ()
     pair: Pair | None = None
     timeout: float = 60.0
     retries: int = 2

@@ -15,6 +15,10 @@ class AppError(Exception):
         self.hint = hint
 
 
+class UsageError(AppError):
+    """The command cannot run as it was given."""
+
+
 class SettingsError(AppError):
     """A setting is not as expected; the message names where, the value and what was expected."""
 

@@ -14,15 +14,15 @@ import msgspec
 from msgspec import Meta
 
 from routing.files import replace_file
-from routing.models import Model, Pair, Price
+from routing.models import Model, Price
 from tui.errors import SettingsError
+from tui.money import MILLION
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Dollars = Annotated[float, Meta(ge=0.0)]
 Seconds = Annotated[float, Meta(gt=0.0)]
 
 PREFIX = "LLMROUTE_"
-MILLION = 1_000_000
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -50,7 +50,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         strong, weak: names of the pair's models; both or none.
         share: wanted share of strong calls; `threshold`, where given, overrules it.
         embedder: "minilm", a sentence-transformers id, or a folder.
-        battles: files of imported battles.
         fallback: on a rate limit the other model answers without being asked for.
         learn: regenerating, editing and thumbs become battles of the person's own.
         key_command: a command that prints the key whose name is put in for `{name}`.
@@ -63,7 +62,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threshold: Share | None = None
     router: str = "similarity"
     embedder: str = "minilm"
-    battles: tuple[str, ...] = ()
     fallback: bool = False
     learn: bool = True
     timeout: Seconds = 60.0
@@ -83,12 +81,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             price=_own_price(own),
             context_tokens=own.context_tokens,
         )
-
-    def pair(self) -> Pair | None:
-        """The strong and the weak model; None before the person chose them."""
-        if self.strong is None or self.weak is None:
-            return None
-        return Pair(self.model(self.strong), self.model(self.weak))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +187,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
         text = environment.get(PREFIX + field.name.upper())
-        if text is None or field.name in {"budget", "keys", "models", "battles"}:
+        if text is None or field.name in {"budget", "keys", "models"}:
             continue
         values[field.name] = _number_of_share(field.name, text)
     return values

@@ -1,0 +1,261 @@
+"""One turn, start to end: decide, stream, bill. In this process, or as a child process.
+
+`Engine` is a plain async generator of events. `python -m routing.engine` serves the same engine
+over its pipes, one JSON line a call (see `routing.wire`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from routing.battles import Battle
+from routing.chat import Delta, Usage, stream
+from routing.cost import bill
+from routing.decide import Decision, decide, pinned
+from routing.errors import ReplyError, RouterError, RoutingError
+from routing.events import (
+    Decided,
+    EngineOptions,
+    Event,
+    Finished,
+    Metered,
+    Readiness,
+    TurnRequest,
+)
+from routing.models import Model, context_of
+from routing.wire import MAX_LINE_BYTES, Call, Done, Number, as_failure, encode_answer
+
+if TYPE_CHECKING:
+    from routing.library import Library
+
+METER_SECONDS = 0.25
+CHARACTERS_PER_TOKEN = 4  # rule of thumb for English, for the estimate while a reply streams
+
+
+class Engine:
+    """Decides, streams and bills turns; learns the person's own battles."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self._opening: asyncio.Task[Library] | None = None
+
+    async def ready(self) -> Readiness:
+        """What the engine decides with, once its router is warm.
+
+        Trouble with the router is told, not raised: pinned turns need none.
+        """
+        start = time.perf_counter()
+        try:
+            library = await self._library()
+        except RoutingError as error:
+            return Readiness(self.options.router, self.options.embedder, 0, 0, 0.0, str(error))
+        return Readiness(
+            router=self.options.router,
+            embedder=self.options.embedder,
+            battles=len(library.battles),
+            mine=len(library.mine),
+            warm_seconds=time.perf_counter() - start,
+        )
+
+    async def decide(self, request: TurnRequest) -> Decision:
+        """Where the turn goes; no model is called.
+
+        Raises:
+            RoutingError: no router could be loaded, or it refused the prompt.
+        """
+        if request.pin is not None:
+            return pinned(request.pair, request.pin)
+        library = await self._library()
+        threshold = request.threshold
+        if threshold is None:
+            threshold = library.calibration.threshold(request.share)
+        return await asyncio.to_thread(
+            decide,
+            request.turns[-1].text,
+            request.pair,
+            library.router,
+            library.calibration,
+            threshold,
+        )
+
+    async def turn(self, request: TurnRequest) -> AsyncIterator[Event]:
+        """The events of one turn: where it goes, the reply as it comes, and the bill.
+
+        Raises:
+            RoutingError: no decision could be taken, or the model did not answer.
+        """
+        decision = await self.decide(request)
+        model = request.pair.of(decision.tier)
+        yield Decided(decision, context_of(model))
+        meter = Meter(request, decision)
+        pieces = stream(
+            model,
+            request.turns,
+            key=request.keys.get(model.name),
+            timeout=self.options.timeout,
+            retries=self.options.retries,
+            decision=decision,
+        )
+        async with aclosing(pieces):
+            try:
+                async for piece in pieces:
+                    if isinstance(piece, Delta):
+                        yield piece
+                        if estimate := meter.after(piece):
+                            yield estimate
+                    else:
+                        yield Finished(piece, bill(piece.usage, request.pair, decision.tier))
+            except ReplyError:
+                if meter.characters:  # a reply that was cut is paid for all the same
+                    yield meter.estimate()
+                raise
+
+    async def threshold(self, share: float) -> float:
+        """The threshold that sends that share of prompts to the strong model."""
+        return (await self._library()).calibration.threshold(share)
+
+    async def learn(self, battle: Battle) -> None:
+        """Add one of the person's own battles to the live index and to their file.
+
+        Raises:
+            RoutingError: no router could be loaded.
+            DataError: the file of own battles cannot be written.
+        """
+        await asyncio.to_thread((await self._library()).learn, battle)
+
+    async def forget(self, battle_id: str) -> None:
+        """Take one of the person's own battles back.
+
+        Raises:
+            DataError: there is no such battle, or the file cannot be written.
+        """
+        await asyncio.to_thread((await self._library()).forget, battle_id)
+
+    async def _library(self) -> Library:
+        if self._opening is None:
+            self._opening = asyncio.create_task(asyncio.to_thread(_open_library, self.options))
+        return await asyncio.shield(self._opening)
+
+
+class Meter:
+    """Estimates the running bill of a reply while it streams."""
+
+    def __init__(self, request: TurnRequest, decision: Decision) -> None:
+        self.request = request
+        self.decision = decision
+        self.characters = 0
+        self._told = 0.0
+
+    def after(self, delta: Delta) -> Metered | None:
+        """The estimate after one more piece; None where the last one is fresh enough."""
+        self.characters += len(delta.text)
+        if time.monotonic() - self._told < METER_SECONDS:
+            return None
+        self._told = time.monotonic()
+        return self.estimate()
+
+    def estimate(self) -> Metered:
+        """Usage and bill as far as the reply has come."""
+        asked = sum(len(turn.text) for turn in self.request.turns)
+        usage = Usage(
+            prompt_tokens=-(-asked // CHARACTERS_PER_TOKEN),
+            completion_tokens=-(-self.characters // CHARACTERS_PER_TOKEN),
+            estimated=True,
+        )
+        return Metered(usage, bill(usage, self.request.pair, self.decision.tier))
+
+
+def _open_library(options: EngineOptions) -> Library:
+    from routing.library import Library
+
+    return Library.open(options)
+
+
+class Server:
+    """The engine behind a pipe: one JSON line a call, its answers as they come."""
+
+    def __init__(self, engine: Engine, output: IO[bytes]) -> None:
+        self.engine = engine
+        self.output = output
+        self._calls: dict[int, asyncio.Task[None]] = {}
+
+    async def serve(self, calls: asyncio.StreamReader) -> None:
+        """Answer calls until the pipe is closed."""
+        warming = asyncio.create_task(self._warm())
+        async for line in calls:
+            call = msgspec.json.decode(line, type=Call)
+            if call.verb == "cancel":
+                if task := self._calls.get(call.id):
+                    task.cancel()
+                continue
+            task = asyncio.create_task(self._answer(call))
+            self._calls[call.id] = task
+            task.add_done_callback(lambda _, call_id=call.id: self._calls.pop(call_id, None))
+        for task in (warming, *self._calls.values()):
+            task.cancel()
+
+    async def _warm(self) -> None:
+        """Load the router, then litellm: a first turn needs them in this order."""
+        from routing.chat import import_litellm
+
+        await self.engine.ready()
+        await asyncio.to_thread(import_litellm)
+
+    async def _answer(self, call: Call) -> None:
+        try:
+            async for answer in self._answers(call):
+                self.output.write(encode_answer(call.id, answer))
+        except RoutingError as error:
+            self.output.write(encode_answer(call.id, as_failure(error)))
+
+    async def _answers(self, call: Call) -> AsyncIterator[object]:
+        match call.verb:
+            case "ready":
+                yield await self.engine.ready()
+            case "turn":
+                request = msgspec.json.decode(call.body, type=TurnRequest)
+                async with aclosing(self.engine.turn(request)) as events:
+                    async for event in events:
+                        yield event
+                yield Done()
+            case "decide":
+                yield await self.engine.decide(msgspec.json.decode(call.body, type=TurnRequest))
+            case "threshold":
+                share = msgspec.json.decode(call.body, type=float)
+                yield Number(await self.engine.threshold(share))
+            case "learn":
+                await self.engine.learn(msgspec.json.decode(call.body, type=Battle))
+                yield Done()
+            case "forget":
+                await self.engine.forget(msgspec.json.decode(call.body, type=str))
+                yield Done()
+            case _:
+                raise RouterError(f"the engine knows no verb {call.verb!r}")
+
+
+async def _serve(options: EngineOptions, output: IO[bytes]) -> None:
+    calls = asyncio.StreamReader(limit=MAX_LINE_BYTES)
+    protocol = asyncio.StreamReaderProtocol(calls)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+    await Server(Engine(options), output).serve(calls)
+
+
+def main() -> None:
+    """Serve the engine that the first argument describes until the pipe is closed."""
+    options = msgspec.json.decode(sys.argv[1], type=EngineOptions)
+    output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    # What a library prints belongs to the log, not between the answers.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    asyncio.run(_serve(options, output))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""`llmroute doctor`: what the program found on this machine, and whether it can work."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from routing.events import EngineOptions, Readiness, TurnRequest
+from tui.commands.options import AsJson
+from tui.program import DEMO, Program
+
+
+def doctor(
+    *,
+    as_json: AsJson = False,
+    engine: Annotated[bool, typer.Option(help="Start the engine and route a prompt.")] = True,
+) -> None:
+    """Check paths, settings, keys, models and the engine. Keys are never shown."""
+    program = Program.open()
+    found: dict[str, Any] = {
+        "version": _versions(),
+        "paths": _paths(program),
+        "settings": _settings(program),
+        "keys": _keys(program),
+    }
+    if engine:
+        found["engine"] = asyncio.run(_engine(program))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        _print(found)
+    raise typer.Exit(1 if found.get("engine", {}).get("trouble") else 0)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("llmroute", "textual", "litellm", "torch", "transformers", "faiss-cpu")
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    return {"python": python} | {name: version(name) for name in names}
+
+
+def _paths(program: Program) -> dict[str, str]:
+    places = {name: getattr(program.paths, name) for name in program.paths.__slots__}
+    return {name: f"{path} ({_state(path)})" for name, path in places.items()}
+
+
+def _state(path: Path) -> str:
+    if not path.exists():
+        return "not there yet"
+    return "ok" if os.access(path, os.R_OK | os.W_OK) else "cannot be written"
+
+
+def _settings(program: Program) -> dict[str, str]:
+    values = msgspec.to_builtins(program.settings)
+    origins = program.loaded.origins
+    return {name: f"{value!r} ({origins.get(name, 'default')})" for name, value in values.items()}
+
+
+def _keys(program: Program) -> dict[str, str]:
+    from routing.models import key_name_of
+
+    pair = program.pair
+    names = {key_name_of(model) for model in (pair.strong, pair.weak)} if pair else set()
+    names |= {name for name in program.environment if name.endswith("_API_KEY")}
+    found = {name: program.keyring.find(name) for name in sorted(filter(None, names))}
+    return {name: key.origin if key else "not set" for name, key in found.items()}
+
+
+async def _engine(program: Program) -> dict[str, Any]:
+    """What the real child process says: its readiness and where one prompt would go."""
+    from routing.chat import Turn
+    from routing.errors import RoutingError
+    from routing.models import Pair
+    from tui.engine_client import EngineClient
+
+    options: EngineOptions = program.engine_options()
+    client = EngineClient(options, program.paths.log)
+    pair = program.pair or Pair(program.model(DEMO["strong"]), program.model(DEMO["weak"]))
+    request = TurnRequest((Turn("user", "hi, thanks!"),), pair, share=program.settings.share)
+    try:
+        readiness: Readiness = await client.start()
+        answer: dict[str, Any] = msgspec.to_builtins(readiness)
+        if not readiness.trouble:
+            decision = await client.decide(request)
+            answer |= {"probe": decision.reason, "decision_ms": round(decision.decision_ms, 1)}
+    except RoutingError as error:
+        answer = {"trouble": f"{error} See {program.paths.log}."}
+    finally:
+        await client.close()
+    return answer
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for section, values in found.items():
+        table = Table(title=section, title_justify="left", show_header=False, box=None)
+        for name, value in values.items():
+            table.add_row(Text(name), Text(str(value)))
+        console.print(table)
+        console.print()

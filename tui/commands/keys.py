@@ -1,0 +1,41 @@
+"""`llmroute keys`: keep API keys out of files that others read."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tui.program import Program
+
+app = typer.Typer(help="Keep and remove API keys; they are never shown.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As providers name it: OPENAI_API_KEY.")]
+
+
+@app.command("set")
+def set_key(name: Name) -> None:
+    """Keep a key in the OS keyring, or in a file that only you can read.
+
+    The key is asked for, or read from standard input; never given as an argument, where other
+    programs could see it.
+    """
+    value = typer.prompt(name, hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    place = Program.open().keyring.store(name, value)
+    typer.echo(f"{name} is kept in: {place}")
+
+
+@app.command("rm")
+def remove_key(name: Name) -> None:
+    """Forget a kept key."""
+    removed = Program.open().keyring.remove(name)
+    typer.echo(f"{name} is forgotten." if removed else f"No key named {name} was kept.")
+    raise typer.Exit(0 if removed else 1)
+
+
+@app.command("find")
+def find_key(name: Name) -> None:
+    """Say where a key is found, without showing it."""
+    key = Program.open().keyring.find(name)
+    typer.echo(f"{name}: {key.origin}" if key else f"{name}: not set")
+    raise typer.Exit(0 if key else 1)

@@ -1,0 +1,140 @@
+"""`llmroute models`: which models are set, what they cost, whether they answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Annotated
+
+import typer
+
+from routing.models import Model, context_of, key_name_of, price_of
+from tui.commands.options import ApiBase, AsJson, KeyName
+from tui.money import MILLION, usd
+from tui.program import DEMO, Program
+
+app = typer.Typer(help="Models: list, use, add, price, test.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="As litellm names it: openai/gpt-4o.")]
+PerMillion = Annotated[
+    float | None, typer.Option(min=0.0, metavar="USD", help="US dollars per million tokens.")
+]
+
+
+@app.command("list")
+def list_models(*, as_json: AsJson = False) -> None:
+    """The pair and every model that has settings of its own."""
+    program = Program.open()
+    settings = program.settings
+    seats = {settings.strong: "strong", settings.weak: "weak"} if settings.strong else {}
+    names = dict.fromkeys([*(name for name in seats if name), *settings.models, *DEMO.values()])
+    rows = [_row(program, settings.model(name), seats.get(name, "")) for name in names]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("seat", "model", "prompt", "completion", "context", "key", "endpoint")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+    typer.echo(
+        "Prices are US dollars per million tokens; $? is unknown: llmroute models price MODEL."
+    )
+
+
+@app.command("use")
+def use_pair(strong: Name, weak: Name) -> None:
+    """Set the strong and the weak model."""
+    program = Program.open()
+    program.change({"strong": strong, "weak": weak})
+    typer.echo(f"strong = {strong}\nweak   = {weak}\nkept in {program.paths.settings}")
+
+
+@app.command("add")
+def add_model(
+    name: Name,
+    *,
+    api_base: ApiBase = None,
+    key_name: KeyName = None,
+    context: Annotated[int | None, typer.Option(min=1, help="Tokens that it can read.")] = None,
+) -> None:
+    """Say where a model is reached and which key it needs."""
+    own = {"api_base": api_base, "key_name": key_name, "context_tokens": context}
+    program = Program.open()
+    program.change({"models": {name: {key: value for key, value in own.items() if value}}})
+    typer.echo(f"{name} is kept in {program.paths.settings}")
+
+
+@app.command("price")
+def price_model(
+    name: Name,
+    *,
+    prompt: PerMillion = None,
+    completion: PerMillion = None,
+    cached: PerMillion = None,
+) -> None:
+    """Show a model's price, or set it with --prompt and --completion."""
+    program = Program.open()
+    if prompt is not None or completion is not None or cached is not None:
+        if prompt is None or completion is None:
+            raise typer.BadParameter("a price needs both --prompt and --completion")
+        own = {"prompt_price": prompt, "completion_price": completion, "cached_price": cached}
+        program.change({"models": {name: own}})
+        program = Program.open()
+    price = price_of(program.settings.model(name))
+    if price is None:
+        typer.echo(
+            f"{name}: unknown. Set it with --prompt USD --completion USD (per million tokens)."
+        )
+        raise typer.Exit(1)
+    cached_price = price.prompt if price.cached is None else price.cached
+    typer.echo(
+        f"{name}: {_per_million(price.prompt)} prompt, {_per_million(price.completion)} completion, "
+        f"{_per_million(cached_price)} cached prompt, per million tokens"
+    )
+
+
+@app.command("test")
+def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None) -> None:
+    """Ask a model for one word and say how long it took and what it cost."""
+    from routing.chat import Reply, Turn, stream
+    from routing.cost import cost
+
+    program = Program.open(api_base=api_base, key_name=key_name)
+    model = program.model(name)
+
+    async def reply() -> Reply:
+        turns = [Turn("user", "Reply with the one word: ready")]
+        key = program.keyring.for_models(model).get(name)
+        async for piece in stream(model, turns, key=key, timeout=program.settings.timeout):
+            if isinstance(piece, Reply):
+                return piece
+        raise AssertionError("a stream ends with a reply")
+
+    start = time.perf_counter()
+    done = asyncio.run(reply())
+    typer.echo(
+        f"{name} answers: {time.perf_counter() - start:.1f} s, {done.usage.prompt_tokens} + "
+        f"{done.usage.completion_tokens} tokens, {usd(cost(done.usage, price_of(model)))}"
+    )
+
+
+def _row(program: Program, model: Model, seat: str) -> dict[str, str | int | None]:
+    price = price_of(model)
+    key_name = key_name_of(model)
+    key = program.keyring.find(key_name) if key_name else None
+    return {
+        "seat": seat,
+        "model": model.name,
+        "prompt": _per_million(price.prompt if price else None),
+        "completion": _per_million(price.completion if price else None),
+        "context": context_of(model) or "?",
+        "key": f"{key_name}: {key.origin if key else 'not set'}" if key_name else "none needed",
+        "endpoint": model.api_base or "the provider's",
+    }
+
+
+def _per_million(price: float | None) -> str:
+    return usd(None if price is None else price * MILLION)

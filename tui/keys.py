@@ -1,0 +1,158 @@
+"""API keys: environment > key command > OS keyring > a file that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from routing.files import replace_file
+from routing.models import Model, key_name_of
+from tui.errors import KeysError
+
+SERVICE = "llmroute"
+COMMAND_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and where it was found. Its value is in no repr."""
+
+    name: str
+    origin: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """Every place that may hold a key, asked in order of their precedence."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    file: Path
+    command: str | None = None
+
+    def find(self, name: str) -> Key | None:
+        """The key of that name, such as "OPENAI_API_KEY"; None where no place has it.
+
+        Raises:
+            KeysError: the key command failed, or the file is unreadable or open to others.
+        """
+        if value := self.environment.get(name, "").strip():
+            return Key(name, "environment", value)
+        if self.command and (value := self._ask_command(name)):
+            return Key(name, "key command", value)
+        if value := _from_keyring(name):
+            return Key(name, "keyring", value)
+        if value := _read(self.file).get(name):
+            return Key(name, str(self.file), value)
+        return None
+
+    def for_models(self, *models: Model) -> dict[str, str]:
+        """The keys that those models need, by model name, as far as they are found.
+
+        A model with an endpoint of its own gets a key only where the person named one for it:
+        the provider's usual key stays with the provider.
+        """
+        found: dict[str, str] = {}
+        for model in models:
+            name = key_name_of(model)
+            key = self.find(name) if name else None
+            if key:
+                found[model.name] = key.value
+        return found
+
+    def store(self, name: str, value: str) -> str:
+        """Keep a key in the keyring, or in the file where there is none; the place it went to.
+
+        Raises:
+            KeysError: the value is empty or the file cannot be written.
+        """
+        if not value.strip():
+            raise KeysError(f"{name}: the key is empty")
+        if _to_keyring(name, value.strip()):
+            return "keyring"
+        self._write({**_read(self.file), name: value.strip()})
+        return str(self.file)
+
+    def remove(self, name: str) -> bool:
+        """Forget a stored key; whether there was one. The environment is not ours to change."""
+        removed = _delete_from_keyring(name)
+        kept = _read(self.file)
+        if kept.pop(name, None) is not None:
+            self._write(kept)
+            removed = True
+        return removed
+
+    def _ask_command(self, name: str) -> str:
+        assert self.command is not None
+        words = [word.replace("{name}", name) for word in shlex.split(self.command)]
+        try:
+            done = subprocess.run(
+                words, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise KeysError(f"key_command {words[0]!r} did not run: {error}") from error
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def _write(self, keys: Mapping[str, str]) -> None:
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace_file(self.file, json.dumps(dict(keys), indent=1).encode())
+        except OSError as error:
+            raise KeysError(f"{self.file} cannot be written: {error.strerror}") from error
+
+
+def _read(file: Path) -> dict[str, str]:
+    try:
+        mode = file.stat().st_mode
+        content = file.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise KeysError(f"{file} cannot be read: {error.strerror}") from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise KeysError(
+            f"{file} is open to other users (mode {stat.S_IMODE(mode):o}): its keys are not used",
+            hint=f"Run: chmod 600 {file}",
+        )
+    try:
+        keys = json.loads(content)
+        return {str(name): str(value) for name, value in keys.items()}
+    except (ValueError, AttributeError) as error:
+        raise KeysError(f"{file} is not a JSON object of key names and keys") from error
+
+
+def _from_keyring(name: str) -> str | None:
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        return keyring.get_password(SERVICE, name)
+    except KeyringError:  # none on this machine, or locked: the file is asked next
+        return None
+
+
+def _to_keyring(name: str, value: str) -> bool:
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        keyring.set_password(SERVICE, name, value)
+    except KeyringError:
+        return False
+    return True
+
+
+def _delete_from_keyring(name: str) -> bool:
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        keyring.delete_password(SERVICE, name)
+    except KeyringError:
+        return False
+    return True

@@ -1,0 +1,25 @@
+"""Amounts and shares as the person reads them."""
+
+from __future__ import annotations
+
+
+MILLION = 1_000_000  # prices are listed per million tokens
+
+
+def usd(amount: float | None) -> str:
+    """US dollars with the digits that matter: "$0.0131", "$12.40"; "$?" for an unknown price."""
+    if amount is None:
+        return "$?"
+    sign = "-" if amount < 0 else ""
+    size = abs(amount)
+    if size == 0:
+        return "$0"
+    if size < 0.00005:
+        return f"{sign}<$0.0001"
+    digits = 4 if size < 1 else 2
+    return f"{sign}${size:,.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """A share in [0, 1] as whole percent: "30 %"."""
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,108 @@
+"""What every command starts from: settings in force, paths, keys, the engine's options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from routing.events import EngineOptions
+from routing.models import Model, Pair
+from tui.errors import UsageError
+from tui.keys import KeyRing
+from tui.paths import Paths, paths
+from tui.settings import Loaded, Settings, load, save
+
+DEMO = {"strong": "demo/strong", "weak": "demo/weak"}
+
+
+@dataclass(frozen=True)
+class Program:
+    """One run of the program: what was set, where things are kept, which keys are known.
+
+    Attributes:
+        api_base, key_name: the endpoint given on the command line for this run, and its key.
+    """
+
+    loaded: Loaded
+    paths: Paths
+    environment: Mapping[str, str]
+    api_base: str | None = None
+    key_name: str | None = None
+
+    @classmethod
+    def open(
+        cls,
+        *,
+        demo: bool = False,
+        api_base: str | None = None,
+        key_name: str | None = None,
+        **flags: Any,  # noqa: ANN401  # any setting's value
+    ) -> Program:
+        """The program with those flags of the command line; None means not given.
+
+        Raises:
+            SettingsError: a setting is not as expected.
+        """
+        places = paths(os.environ)
+        loaded = load(places.settings, os.environ, flags | DEMO if demo else flags)
+        return cls(loaded, places, os.environ, api_base, key_name)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.loaded.settings
+
+    @cached_property
+    def keyring(self) -> KeyRing:
+        """Every place that may hold an API key."""
+        return KeyRing(self.environment, self.paths.keys, self.settings.key_command)
+
+    def model(self, name: str) -> Model:
+        """The model of that name, at the endpoint of the command line where one was given."""
+        model = self.settings.model(name)
+        if self.api_base is None:
+            return model
+        return replace(model, api_base=self.api_base, key_name=self.key_name or model.key_name)
+
+    @property
+    def pair(self) -> Pair | None:
+        """The pair to route between; None before one was chosen."""
+        settings = self.settings
+        if settings.strong is None or settings.weak is None:
+            return None
+        return Pair(self.model(settings.strong), self.model(settings.weak))
+
+    def require_pair(self) -> Pair:
+        """The pair to route between.
+
+        Raises:
+            UsageError: none is set.
+        """
+        if self.pair is None:
+            raise UsageError(
+                "No models are set.",
+                hint="Give --strong MODEL and --weak MODEL, or --demo for the built-in pair; "
+                "llmroute models use STRONG WEAK keeps a choice.",
+            )
+        return self.pair
+
+    def change(self, changes: Mapping[str, Any]) -> None:
+        """Write settings into the person's file.
+
+        Raises:
+            SettingsError: a value is not as expected, or the file cannot be written.
+        """
+        save(self.paths.settings, changes)
+
+    def engine_options(self) -> EngineOptions:
+        """What the engine needs to know to start."""
+        return EngineOptions(
+            folder=self.paths.router,
+            router=self.settings.router,
+            embedder=self.settings.embedder,
+            pair=self.pair,
+            timeout=self.settings.timeout,
+        )
