@@ -1,0 +1,117 @@
+from pathlib import Path
+
+import pytest
+
+from tui.errors import SettingsError
+from tui.settings import load, parse_share, save
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "settings.toml"
+
+
+def test_defaults_need_no_file(file: Path):
+    loaded = load(file, {}, {})
+    assert loaded.settings.share == 0.3
+    assert loaded.settings.strong is None
+    assert loaded.origins == {}
+
+
+def test_file_gives_way_to_environment_and_environment_to_flags(file: Path):
+    file.write_text("share = 0.1\ntheme = 'textual-light'\ntimeout = 5\n")
+    loaded = load(file, {"LLMROUTE_SHARE": "20%", "LLMROUTE_TIMEOUT": "6"}, {"timeout": 7.0})
+    assert (loaded.settings.theme, loaded.settings.share, loaded.settings.timeout) == (
+        "textual-light",
+        0.2,
+        7.0,
+    )
+    assert loaded.origins["theme"] == str(file)
+    assert loaded.origins["share"] == "environment LLMROUTE_SHARE"
+    assert loaded.origins["timeout"] == "command line"
+
+
+def test_flags_that_were_not_given_change_nothing(file: Path):
+    file.write_text("share = 0.1\n")
+    assert load(file, {}, {"share": None}).settings.share == 0.1
+
+
+def test_price_of_a_model_is_per_million_tokens(file: Path):
+    file.write_text('[models."my/model"]\nprompt_price = 2.5\ncompletion_price = 10\n')
+    price = load(file, {}, {}).settings.model("my/model").price
+    assert price is not None
+    assert (price.prompt, price.completion, price.cached) == (2.5e-6, 10e-6, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("share = 'lots'\n", ["line 1", "share", "'lots'", "float"]),
+        ("learn = true\nshare = 1.5\n", ["line 2", "share", "1.5", "<= 1.0"]),
+        ("shar = 0.5\n", ["line 1", "'shar'", "did you mean share"]),
+        ("share = \n", ["line 1", "not TOML"]),
+        ("[budget]\nmonthly_usd = -3\n", ["line 2", "monthly_usd", "-3", ">= 0.0"]),
+        ("[budget]\npast = 'stop'\n", ["line 2", "past", "'stop'"]),
+        ('[models."a/b"]\nprompt_price = "x"\n', ["line 2", "prompt_price", "'x'", "float"]),
+        ("strong = 'a/b'\n", ["strong", "weak", "pair needs both"]),
+    ],
+)
+def test_bad_file_names_line_value_and_expectation(file: Path, text: str, words: list[str]):
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load(file, {}, {})
+    for word in (str(file), *words):
+        assert word in str(caught.value)
+
+
+def test_bad_variable_is_named(file: Path):
+    with pytest.raises(SettingsError, match=r"LLMROUTE_SHARE.*'much'.*float"):
+        load(file, {"LLMROUTE_SHARE": "much"}, {})
+
+
+def test_file_that_is_not_text_is_refused(file: Path):
+    file.write_bytes(b"\xff\xfe\x00share")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(file, {}, {})
+
+
+def test_saving_keeps_comments_and_other_settings(file: Path):
+    file.write_text("# mine\nshare = 0.2  # a fifth\n\n[budget]\nmonthly_usd = 5\n")
+    save(file, {"strong": "a/b", "weak": "c/d", "budget": {"past": "weak"}})
+    text = file.read_text()
+    assert "# mine" in text
+    assert "# a fifth" in text
+    settings = load(file, {}, {}).settings
+    assert (settings.strong, settings.weak, settings.share) == ("a/b", "c/d", 0.2)
+    assert (settings.budget.monthly_usd, settings.budget.past) == (5, "weak")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_saving_none_removes_a_setting(file: Path):
+    file.write_text("threshold = 0.5\n")
+    save(file, {"threshold": None})
+    assert load(file, {}, {}).settings.threshold is None
+
+
+def test_saving_a_bad_value_leaves_the_file(file: Path):
+    file.write_text("share = 0.2\n")
+    with pytest.raises(SettingsError):
+        save(file, {"share": 2.0})
+    assert file.read_text() == "share = 0.2\n"
+
+
+def test_saving_model_names_with_dots_and_slashes(file: Path):
+    save(file, {"models": {"openai/gpt-4.1": {"api_base": "http://127.0.0.1:1/v1"}}})
+    model = load(file, {}, {}).settings.model("openai/gpt-4.1")
+    assert model.api_base == "http://127.0.0.1:1/v1"
+
+
+@pytest.mark.parametrize(("text", "share"), [("30%", 0.3), (" 30 %", 0.3), ("0.3", 0.3), ("1", 1.0)])
+def test_shares_are_read_as_people_write_them(text: str, share: float):
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["130%", "-1", "30", "a third"])
+def test_other_shares_are_refused(text: str):
+    with pytest.raises(ValueError, match=r".+"):
+        parse_share(text)
