@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from routing.errors import ContextError, CutError, ReplyError, ServiceError
+from routing.models import Model, context_of, endpoint_of, is_local, key_name_of, provider_of
+from routing.providers import BUILT_IN_PROVIDERS, DECISION
+from routing.providers import import_litellm as import_litellm
+from routing.providers.failures import Asked, as_reply_error, is_transient, late, no_key
+
+if TYPE_CHECKING:
+    from routing.decide import Decision
 
 Role = Literal["system", "user", "assistant"]
+
+BACKOFF_SECONDS = 0.25
+TOKENS_PER_TURN = 4  # what chat formats put around a message
+OTHER_KEYS = {  # that litellm takes in the place of a provider's usual one
+    "ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",),
+    "GEMINI_API_KEY": ("GOOGLE_API_KEY",),
+    "TOGETHERAI_API_KEY": ("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"),
+}
+NO_KEY = "none"  # sent to a server of one's own, so that litellm looks for no provider's key
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +39,19 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one reply. `estimated` where the provider did not report them."""
+    """Tokens of one reply.
+
+    Attributes:
+        cached_tokens, written_tokens: those of the prompt that the provider read from its cache,
+            and that it wrote into it; both are part of `prompt_tokens`.
+        estimated: the provider did not report them.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
     estimated: bool = False
+    written_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +68,325 @@ class Reply:
     text: str
     usage: Usage
     finish_reason: str = "stop"
+
+
+async def stream(  # noqa: PLR0913  # two things to send, and options by name
+    model: Model,
+    turns: Sequence[Turn],
+    *,
+    key: str | None = None,
+    timeout: float = 60.0,
+    retries: int = 2,
+    decision: Decision | None = None,
+) -> AsyncGenerator[Delta | Reply]:
+    """The reply in pieces as they come, then whole.
+
+    Closing the generator closes the connection. `key` overrules the environment; a provider's
+    usual key goes to that provider's own address only. `timeout` is the seconds of silence before
+    the first piece, and between two. `retries` is how often a call without a connection, or
+    answered by a 5xx, is made again: never once a piece has come, and never after a rate limit.
+    `decision` is told to the built-in models, whose replies explain it, and to nobody else.
+
+    Raises:
+        ReplyError: the model did not answer; see its children.
+        CutError: it stopped in the middle, its pieces having come; with what that cost.
+    """
+    request = _Request(model, tuple(turns), key or _key_in_environment(model), timeout, decision)
+    await asyncio.to_thread(_check, request)
+    opened = await _open(request, retries)
+    text = _Text()
+    try:
+        async for chunk in _chunks(opened, request):
+            if piece := text.add(chunk):
+                yield Delta(piece)
+    except ReplyError as error:
+        if not opened.is_finished:  # what goes wrong behind the reply's end takes nothing from it
+            raise await _cut(error, text, request) from None
+    finally:
+        await opened.response.aclose()
+    yield await _reply(opened, text, request)
+
+
+def count_tokens(model: Model, turns: Sequence[Turn]) -> int:
+    """How many tokens the model reads for those turns; an estimate for most models.
+
+    Up to 0.2 s for a million characters, after a first call that takes longer: for the engine.
+    """
+    return sum(_count(model, turn.text) + TOKENS_PER_TURN for turn in turns)
+
+
+def estimate_usage(model: Model, turns: Sequence[Turn], text: str) -> Usage:
+    """The tokens of a reply, or of the part of it that came, where the provider reports none."""
+    return Usage(count_tokens(model, turns), _count(model, text), estimated=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One call: who is asked what."""
+
+    model: Model
+    turns: tuple[Turn, ...]
+    key: str | None = field(repr=False)
+    timeout: float
+    decision: Decision | None
+
+    @property
+    def asked(self) -> Asked:
+        """What a failure's message may and may not name."""
+        names = [name for name in os.environ if name.endswith(("_API_KEY", "_TOKEN"))]
+        secrets = {self.key or "", *(os.environ[name].strip() for name in names)} - {""}
+        return Asked(self.model, self.key, tuple(secrets))
+
+    @property
+    def first_timeout(self) -> float | None:
+        """Seconds to wait for the first piece. Weights on this machine take their time to load."""
+        return None if provider_of(self.model) == "local" else self.timeout
+
+    def arguments(self) -> dict[str, Any]:
+        """What litellm is called with."""
+        endpoint = endpoint_of(self.model)
+        arguments: dict[str, Any] = {
+            "model": endpoint.name,
+            "messages": [{"role": turn.role, "content": turn.text} for turn in self.turns],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "api_base": endpoint.api_base,
+            "api_key": self.key if endpoint.api_base is None else self.key or NO_KEY,
+            "timeout": 2 * self.timeout,  # ours comes first, and tells a silence from a failure
+            "max_retries": 0,
+        }
+        if endpoint.name.startswith("custom_openai/"):
+            arguments["extra_headers"] = _without_account_headers()
+        if provider_of(self.model) in BUILT_IN_PROVIDERS:
+            arguments["metadata"] = {DECISION: self.decision}
+        return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A stream of litellm's (`CustomStreamWrapper`) whose first chunk has come."""
+
+    response: Any
+    first: Any
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the provider itself said that the reply is at its end; litellm always says so."""
+        response = self.response
+        return bool(response.received_finish_reason or response.intermittent_finish_reason)
+
+
+class _Text:
+    """The text of a reply as it comes, and the reasoning that is billed but not shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.hidden: list[str] = []
+        self.finish_reason = "stop"
+
+    def add(self, chunk: Any) -> str:  # noqa: ANN401  # litellm has no types
+        """What the chunk adds to the text to show."""
+        if not chunk.choices:
+            return ""
+        choice = chunk.choices[0]
+        self.finish_reason = choice.finish_reason or self.finish_reason
+        reasoning = getattr(choice.delta, "reasoning_content", None)
+        if isinstance(reasoning, str):
+            self.hidden.append(reasoning)
+        piece = choice.delta.content
+        if not isinstance(piece, str):
+            return ""
+        self.shown.append(piece)
+        return piece
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything came that the provider bills."""
+        return any(self.shown) or any(self.hidden)
+
+    def __str__(self) -> str:
+        return "".join(self.shown)
+
+    def billed(self) -> str:
+        """All that the model wrote."""
+        return "".join(self.hidden + self.shown)
+
+
+def _check(request: _Request) -> None:
+    """Find before anything is sent what would be refused anyway.
+
+    Raises:
+        NoKeyError: the provider needs a key and there is none.
+        ContextError: the turns are longer than the model can read.
+    """
+    model = request.model
+    if request.key is None and (missing := _missing_keys(model)):
+        raise no_key(request.asked, missing)
+    limit = context_of(model)
+    if limit is not None:
+        _check_length(request, limit)
+
+
+def _missing_keys(model: Model) -> list[str]:
+    """The variables that the model's provider needs and that are not set."""
+    endpoint, provider = endpoint_of(model), provider_of(model)
+    if endpoint.api_base or is_local(model) or provider in {"", *BUILT_IN_PROVIDERS}:
+        return []
+    missing: list[str] = import_litellm().validate_environment(endpoint.name)["missing_keys"]
+    usual = key_name_of(model)
+    if usual in missing or (usual and not any(map(os.environ.get, OTHER_KEYS.get(usual, ())))):
+        return [usual]
+    return missing
+
+
+def _check_length(request: _Request, limit: int) -> None:
+    if sum(len(turn.text.encode()) + TOKENS_PER_TURN for turn in request.turns) <= limit:
+        return  # no token is shorter than a byte
+    counts = [count_tokens(request.model, [turn]) for turn in request.turns]
+    over = sum(counts) - limit
+    if over <= 0:
+        return
+    dropped, oldest = 0, 0
+    while oldest < len(counts) - 1 and dropped < over:
+        dropped += counts[oldest]
+        oldest += 1
+    if dropped >= over:
+        advice = f"Drop the oldest {oldest} of {len(counts)} turns"
+    else:
+        advice = f"Shorten the message by about {over - dropped:,} tokens"
+    raise ContextError(
+        f"The conversation is about {sum(counts):,} tokens long and {request.model.name} reads "
+        f"{limit:,}: {over:,} too many",
+        hint=f"{advice}, or choose a model that reads more.",
+    )
+
+
+async def _open(request: _Request, retries: int) -> _Opened:
+    """The stream with its first chunk, after as many tries as it takes and is allowed.
+
+    Raises:
+        ReplyError: no chunk came.
+    """
+    for tries_left in range(retries, -1, -1):
+        try:
+            return await _open_once(request)
+        except ReplyError:
+            raise
+        except Exception as error:  # noqa: BLE001  # litellm raises what it likes; all is translated
+            if not tries_left or not is_transient(error):
+                # The cause is left out: its text may hold the key.
+                raise as_reply_error(error, request.asked) from None
+        await asyncio.sleep(BACKOFF_SECONDS * 2 ** (retries - tries_left))
+    raise AssertionError("the last try returns or raises")
+
+
+async def _open_once(request: _Request) -> _Opened:
+    litellm = import_litellm()
+    response = None
+    try:
+        async with asyncio.timeout(request.first_timeout):
+            response = await litellm.acompletion(**request.arguments())
+            opened = _Opened(response, await anext(response, None))
+    except BaseException as error:
+        if response is not None:
+            await response.aclose()
+        if isinstance(error, TimeoutError):
+            raise late(request.asked, request.timeout) from None
+        raise
+    return opened
+
+
+async def _chunks(opened: _Opened, request: _Request) -> AsyncIterator[Any]:
+    """Every chunk from the first on.
+
+    Raises:
+        ReplyError: the stream broke, or was silent for too long.
+    """
+    chunk = opened.first
+    while chunk is not None:
+        yield chunk
+        try:
+            async with asyncio.timeout(request.timeout):
+                chunk = await anext(opened.response, None)
+        except TimeoutError:
+            raise late(request.asked, request.timeout) from None
+        except Exception as error:  # noqa: BLE001  # litellm raises what it likes; all is translated
+            raise as_reply_error(error, request.asked) from None
+
+
+async def _cut(error: ReplyError, text: _Text, request: _Request) -> ReplyError:
+    """The failure of a stream: a cut reply where some of it has come."""
+    if not text.has_begun:
+        return error
+    usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
+    return CutError(
+        f"The reply of {request.model.name} was cut off: {str(error)[:1].lower()}{str(error)[1:]}",
+        hint="What has come is kept: ask it to go on, or ask again.",
+        detail=error.detail,
+        usage=usage,
+    )
+
+
+async def _reply(opened: _Opened, text: _Text, request: _Request) -> Reply:
+    """The whole reply.
+
+    Raises:
+        CutError: the stream ended and the provider never said that the reply was at its end.
+        ServiceError: there is no text in it.
+    """
+    provider = request.asked.provider
+    if not opened.is_finished:
+        ended = ServiceError(
+            f"{provider} ended the stream before the reply was complete",
+            hint="Is this the address of a chat API? Try again, or choose another model.",
+        )
+        raise await _cut(ended, text, request)
+    if not any(text.shown):
+        raise _empty(text.finish_reason, request)
+    usage = _reported(opened.response.chunks)
+    if usage is None:
+        usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
+    return Reply(str(text), usage, text.finish_reason)
+
+
+def _empty(finish_reason: str, request: _Request) -> ServiceError:
+    reasons = {
+        "content_filter": "its content filter withheld the reply",
+        "length": "it used up its tokens before the first word",
+    }
+    why = reasons.get(finish_reason, "the reply is empty")
+    return ServiceError(
+        f"{request.model.name} answered nothing: {why}",
+        hint="Ask again, put it another way, or choose another model.",
+    )
+
+
+def _reported(chunks: Sequence[Any]) -> Usage | None:
+    """The last usage that the provider sent; None where there is none that can be true."""
+    sent = [usage for chunk in chunks if (usage := getattr(chunk, "usage", None)) is not None]
+    if not sent:
+        return None
+    last = sent[-1]
+    details = getattr(last, "prompt_tokens_details", None)
+    cached = getattr(details, "cached_tokens", None) or 0
+    written = getattr(details, "cache_creation_tokens", None) or 0
+    prompt, completion = last.prompt_tokens, last.completion_tokens
+    if prompt <= 0 or completion <= 0 or min(cached, written) < 0 or cached + written > prompt:
+        return None
+    return Usage(prompt, completion, cached_tokens=cached, written_tokens=written)
+
+
+def _count(model: Model, text: str) -> int:
+    return int(import_litellm().token_counter(model=endpoint_of(model).name, text=text))
+
+
+def _key_in_environment(model: Model) -> str | None:
+    name = key_name_of(model)
+    return (os.environ.get(name, "").strip() or None) if name else None
+
+
+def _without_account_headers() -> dict[str, Any]:
+    """Headers that keep the person's OpenAI account out of calls to other servers."""
+    from openai import Omit
+
+    return {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}

@@ -34,15 +34,20 @@ class Bill:
 def cost(usage: Usage, price: Price | None) -> float | None:
     """US dollars for those tokens; None for an unknown price.
 
-    Cached prompt tokens are part of `prompt_tokens` and are counted at their own price.
+    Prompt tokens read from the provider's cache, or written into it, are part of `prompt_tokens`
+    and are counted at their own prices. A long prompt raises the price of the whole request.
     """
     if price is None:
         return None
-    cached_price = price.prompt if price.cached is None else price.cached
-    fresh = usage.prompt_tokens - usage.cached_tokens
+    if price.above is not None and usage.prompt_tokens > (price.above_tokens or 0):
+        price = price.above
+    cached = price.prompt if price.cached is None else price.cached
+    written = price.prompt if price.written is None else price.written
+    fresh = usage.prompt_tokens - usage.cached_tokens - usage.written_tokens
     return (
         fresh * price.prompt
-        + usage.cached_tokens * cached_price
+        + usage.cached_tokens * cached
+        + usage.written_tokens * written
         + usage.completion_tokens * price.completion
     )
 

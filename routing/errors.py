@@ -19,6 +19,13 @@ Every error carries a sentence for the person, a hint at what to do next, and th
 maintainer would ask for. Keys never stand in any of the three.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from routing.chat import Usage
+
 
 class RoutingError(Exception):
     """Root of the family.
@@ -35,7 +42,7 @@ class RoutingError(Exception):
 
 
 class DataError(RoutingError):
-    """A file is malformed; the message names the file, the line, the value and what was expected."""
+    """A file is malformed; the message names it, the line, the value and what was expected."""
 
 
 class EmbeddingError(RoutingError):
@@ -93,4 +100,14 @@ class ServiceError(ReplyError):
 
 
 class CutError(ReplyError):
-    """The reply stopped in its middle."""
+    """The reply stopped in its middle.
+
+    Attributes:
+        usage: the tokens up to there, which the provider bills all the same.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", detail: str = "", usage: Usage | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, detail=detail)
+        self.usage = usage

@@ -1,20 +1,47 @@
-"""Models, their endpoints and their prices: the one place that knows what a token costs."""
+"""Models, their endpoints and their prices: the one place that knows what a token costs.
+
+Prices are those of litellm's map, read from the file that litellm ships, so that neither litellm
+nor the network is needed to know one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import difflib
+import functools
+import importlib.util
+import ipaddress
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
 
 Tier = Literal["strong", "weak"]
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per token. `cached` is the price of a prompt token read from the provider's cache."""
+    """US dollars per token.
+
+    Reasoning tokens count as completion tokens; prices by character, image or second are not
+    known here.
+
+    Attributes:
+        cached: a prompt token read from the provider's cache; None for the price of `prompt`.
+        written: a prompt token that the provider puts into its cache; None likewise.
+        above_tokens, above: the price of the whole request once its prompt is longer than that.
+    """
 
     prompt: float
     completion: float
     cached: float | None = None
+    written: float | None = None
+    above_tokens: int | None = None
+    above: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +73,306 @@ class Pair:
     def of(self, tier: Tier) -> Model:
         """The pair's model of that tier."""
         return self.strong if tier == "strong" else self.weak
+
+
+FREE = Price(0.0, 0.0)
+DEMO_CONTEXT_TOKENS = 32_000
+DEMO_PRICES = {
+    "demo/strong": Price(prompt=5e-6, completion=25e-6, cached=0.5e-6),
+    "demo/weak": Price(prompt=0.25e-6, completion=1.25e-6, cached=0.025e-6),
+}
+DEMO_PAIR = Pair(strong=Model("demo/strong"), weak=Model("demo/weak"))
+
+# Servers that people run themselves, and where each listens unless it is told otherwise.
+SELF_HOSTED = {
+    "ollama": "http://localhost:11434",
+    "ollama_chat": "http://localhost:11434",
+    "lm_studio": "http://localhost:1234/v1",
+    "llamafile": "http://127.0.0.1:8080/v1",
+    "hosted_vllm": "http://localhost:8000/v1",
+}
+BUILT_IN = frozenset({"demo", "local"})
+
+# Environment variables that do not follow PROVIDER_API_KEY. None: the provider takes no single
+# key (cloud credentials, a device login).
+UNUSUAL_KEYS: Mapping[str, str | None] = {
+    "bedrock": None,
+    "bedrock_converse": None,
+    "chatgpt": None,
+    "cohere_chat": "COHERE_API_KEY",
+    "dashscope": "DASHSCOPE_API_KEY",
+    "github_copilot": None,
+    "meta_llama": "LLAMA_API_KEY",
+    "nebius": "NEBIUS_API_KEY",
+    "perplexity": "PERPLEXITYAI_API_KEY",
+    "sagemaker": None,
+    "text-completion-openai": "OPENAI_API_KEY",
+    "together_ai": "TOGETHERAI_API_KEY",
+    "vertex_ai": None,
+}
+
+CHAT_MODES = frozenset({"chat", "completion", "responses"})
+OPENAI_PROTOCOL = frozenset({"openai", "custom_openai", "lm_studio", "llamafile", "hosted_vllm"})
+
+
+def price_of(model: Model) -> Price | None:
+    """US dollars per token of that model; None where nobody knows, which is never the same as $0.
+
+    The person's own price comes first, then $0 for what runs on this machine, then the demo's
+    list, then litellm's map.
+    """
+    if model.price is not None:
+        return model.price
+    if is_local(model):
+        return FREE
+    if model.name in DEMO_PRICES:
+        return DEMO_PRICES[model.name]
+    if provider_of(model) in SELF_HOSTED:  # the map's $0 is for one's own machine, not another's
+        return None
+    entry = _entry_of(model.name)
+    return None if entry is None else _price(entry)
+
+
+def context_of(model: Model) -> int | None:
+    """Tokens that the model can read; None where nobody knows."""
+    if model.context_tokens is not None:
+        return model.context_tokens
+    provider, _, rest = model.name.partition("/")
+    if provider == "demo":
+        return DEMO_CONTEXT_TOKENS
+    if provider == "local":
+        return _context_of_folder(Path(rest).expanduser())
+    entry = _entry_of(model.name) or {}
+    limit = entry.get("max_input_tokens") or entry.get("max_tokens")
+    return limit if isinstance(limit, int) else None
+
+
+def provider_of(model: Model) -> str:
+    """Who serves the model, in litellm's spelling; "" where its name does not say.
+
+    A model at an endpoint of its own whose name names no provider speaks OpenAI's protocol.
+    """
+    prefix, slash, _ = model.name.partition("/")
+    if slash and prefix in _providers():
+        return prefix
+    if model.api_base is not None:
+        return "custom_openai"
+    return _entry_provider(model.name) if _entry_of(model.name) else ""
+
+
+def key_name_of(model: Model) -> str | None:
+    """The environment variable that holds the model's key; None where it needs none.
+
+    An endpoint of the person's own gets no provider's usual key: only the one named for it.
+    """
+    if model.key_name is not None:
+        return model.key_name
+    provider = provider_of(model)
+    if (
+        model.api_base is not None
+        or not provider
+        or provider in SELF_HOSTED | dict.fromkeys(BUILT_IN)
+    ):
+        return None
+    return UNUSUAL_KEYS.get(provider, f"{provider.upper().replace('-', '_')}_API_KEY")
+
+
+def is_local(model: Model) -> bool:
+    """Whether the model runs on this machine, so that its tokens cost nothing."""
+    provider = provider_of(model)
+    if provider == "local":
+        return True
+    if provider not in SELF_HOSTED or model.name.endswith(("-cloud", ":cloud")):
+        return False
+    variable = f"{provider.removesuffix('_chat').upper()}_API_BASE"
+    base = model.api_base or os.environ.get(variable) or SELF_HOSTED[provider]
+    return _is_loopback(_with_scheme(base))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model as litellm is asked for it. `api_base` is None for the provider's own address."""
+
+    name: str
+    api_base: str | None
+
+
+def endpoint_of(model: Model) -> Endpoint:
+    """Where litellm sends the model's turns, with what people leave out of URLs put in.
+
+    A server of one's own is addressed as litellm's "custom_openai", which rewrites nothing by the
+    model's name; Ollama through its chat interface, which applies the model's own template.
+    """
+    provider = provider_of(model)
+    bare = model.name.removeprefix(f"{provider}/")
+    base = model.api_base
+    if base is None and provider in {"lm_studio", "hosted_vllm"}:
+        base = os.environ.get(f"{provider.upper()}_API_BASE", SELF_HOSTED[provider])
+    if provider in {"ollama", "ollama_chat"}:
+        return Endpoint(f"ollama_chat/{bare}", base and _with_scheme(base).removesuffix("/v1"))
+    if base is None:
+        named = "/" in model.name or provider in {"", "bedrock_converse"}
+        return Endpoint(model.name if named else f"{provider}/{model.name}", None)
+    if provider in OPENAI_PROTOCOL:
+        return Endpoint(f"custom_openai/{bare}", _openai_base(base))
+    return Endpoint(model.name, _with_scheme(base))
+
+
+def known_models() -> tuple[str, ...]:
+    """Names of the demo's models and of all chat models in litellm's map, sorted."""
+    return _known_models()
+
+
+def nearest_names(name: str, n: int = 3) -> list[str]:
+    """The `n` known models whose names are most like that one, the likeliest first.
+
+    Among models of one name the wanted provider's comes first, then the shortest.
+    """
+    wanted_provider, _, wanted = name.lower().rpartition("/")
+    by_tail: dict[str, list[str]] = {}
+    for known in known_models():
+        by_tail.setdefault(known.rpartition("/")[2].lower(), []).append(known)
+    close = difflib.get_close_matches(wanted, by_tail, n=n, cutoff=0.6)
+    return [
+        min(
+            by_tail[tail], key=lambda known: (_entry_provider(known) != wanted_provider, len(known))
+        )
+        for tail in close
+    ]
+
+
+class _Kind(msgspec.Struct):
+    """What of a map's entry tells whether one can chat with the model, and with whom."""
+
+    litellm_provider: str = ""
+    mode: str | None = None
+
+
+@functools.cache
+def _price_map() -> dict[str, msgspec.Raw]:
+    """Entries of litellm's map by model name, undecoded: decoding all takes 6 MB and 10 ms."""
+    file = _litellm_folder() / "model_prices_and_context_window_backup.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, msgspec.Raw])
+    except (OSError, msgspec.DecodeError):  # a litellm that keeps its map elsewhere
+        return _imported_price_map()
+
+
+def _litellm_folder() -> Path:
+    """Where litellm is installed, found without importing it, which takes seconds."""
+    spec = importlib.util.find_spec("litellm")
+    assert spec is not None, "litellm is a dependency"
+    assert spec.origin is not None, "litellm is a package on disk"
+    return Path(spec.origin).parent
+
+
+def _imported_price_map() -> dict[str, msgspec.Raw]:
+    from routing.providers import import_litellm
+
+    model_cost = import_litellm().model_cost
+    return {name: msgspec.Raw(msgspec.json.encode(entry)) for name, entry in model_cost.items()}
+
+
+@functools.cache
+def _known_models() -> tuple[str, ...]:
+    return tuple(
+        sorted([*DEMO_PRICES, *(name for name, kind in _kinds() if kind.mode in CHAT_MODES)])
+    )
+
+
+@functools.cache
+def _providers() -> frozenset[str]:
+    """Every prefix that names a provider: litellm's lists, and our own."""
+    file = _litellm_folder() / "provider_endpoints_support_backup.json"
+    try:
+        listed = msgspec.json.decode(file.read_bytes())["providers"].keys()
+    except (OSError, msgspec.DecodeError, KeyError):
+        listed = set()
+    priced = {_family(kind) for _, kind in _kinds()}
+    return frozenset(listed | priced | OPENAI_PROTOCOL | SELF_HOSTED.keys() | BUILT_IN) - {""}
+
+
+def _kinds() -> Iterator[tuple[str, _Kind]]:
+    decoder = msgspec.json.Decoder(_Kind)
+    for name, raw in _price_map().items():
+        if name != "sample_spec":
+            yield name, decoder.decode(raw)
+
+
+def _entry_of(name: str) -> dict[str, Any] | None:
+    """The map's entry for a chat model, named with or without its provider; None for no such."""
+    prefix, slash, bare = name.partition("/")
+    for key in (name, bare) if slash else (name,):
+        raw = _price_map().get(key)
+        if raw is None:
+            continue
+        kind = msgspec.json.decode(raw, type=_Kind)
+        if kind.mode in CHAT_MODES and (key == name or _family(kind) == prefix):
+            entry: dict[str, Any] = msgspec.json.decode(raw)
+            return entry
+    return None
+
+
+def _entry_provider(name: str) -> str:
+    raw = _price_map().get(name)
+    return _family(msgspec.json.decode(raw, type=_Kind)) if raw else name.partition("/")[0]
+
+
+def _family(kind: _Kind) -> str:
+    """The provider without litellm's subdivisions, such as the end of "vertex_ai-llama_models"."""
+    provider = kind.litellm_provider
+    return "vertex_ai" if provider.startswith("vertex_ai-") else provider
+
+
+def _price(entry: Mapping[str, Any]) -> Price | None:
+    base = _price_with_suffix(entry, "")
+    above = re.compile(r"input_cost_per_token(_above_(\d+)k_tokens)")
+    found = next((match for key in entry if (match := above.fullmatch(key))), None)
+    if base is None or found is None:
+        return base
+    longer = _price_with_suffix(entry, found[1])
+    return (
+        base if longer is None else replace(base, above_tokens=int(found[2]) * 1000, above=longer)
+    )
+
+
+def _price_with_suffix(entry: Mapping[str, Any], suffix: str) -> Price | None:
+    prompt = entry.get(f"input_cost_per_token{suffix}")
+    completion = entry.get(f"output_cost_per_token{suffix}")
+    if prompt is None or completion is None:
+        return None
+    return Price(
+        prompt=prompt,
+        completion=completion,
+        cached=entry.get(f"cache_read_input_token_cost{suffix}"),
+        written=entry.get(f"cache_creation_input_token_cost{suffix}"),
+    )
+
+
+def _context_of_folder(folder: Path) -> int | None:
+    try:
+        config = msgspec.json.decode((folder / "config.json").read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError):
+        return None
+    limit = config.get("max_position_embeddings") or config.get("n_positions")
+    return limit if isinstance(limit, int) else None
+
+
+def _openai_base(base: str) -> str:
+    url = _with_scheme(base).removesuffix("/chat/completions")
+    return url if urlsplit(url).path.strip("/") else f"{url}/v1"
+
+
+def _with_scheme(base: str) -> str:
+    url = base.strip().rstrip("/")
+    if "://" in url:
+        return url
+    return f"http://{url}" if _is_loopback(f"http://{url}") else f"https://{url}"
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

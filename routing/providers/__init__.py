@@ -1,0 +1,102 @@
+"""Litellm made ready for this program, and the models that run inside it: `demo/` and `local/`.
+
+Both speak through litellm as its custom providers, so that every model takes the same way.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+import os
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from routing.chat import Delta, Reply
+    from routing.decide import Decision
+
+BUILT_IN_PROVIDERS = {
+    "demo": "routing.providers.demo:stream",
+    "local": "routing.providers.local:stream",
+}
+DECISION = "llmroute_decision"
+
+
+class BuiltIn(Protocol):
+    """A model inside this program."""
+
+    def __call__(
+        self, name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None
+    ) -> AsyncGenerator[Delta | Reply]:
+        """The reply in pieces, then whole.
+
+        `name` comes without its provider, and `messages` have a "role" and a "content".
+        """
+
+
+@functools.cache
+def import_litellm() -> Any:  # noqa: ANN401  # a module without types
+    """The litellm module: silent, offline but for the replies asked of it, our providers known.
+
+    The first call takes seconds.
+    """
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it calls out when it is imported
+    os.environ["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] = "True"
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # or it loads any .env above its folder
+    import litellm
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    litellm.drop_params = True
+    litellm.disable_hf_tokenizer_download = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).disabled = True
+    litellm.custom_provider_map = [
+        {"provider": provider, "custom_handler": _handler(litellm, target)}
+        for provider, target in BUILT_IN_PROVIDERS.items()
+    ]
+    litellm.utils.custom_llm_setup()
+    return litellm
+
+
+def _handler(litellm: Any, target: str) -> object:  # noqa: ANN401  # a module without types
+    """Litellm's view of a built-in model."""
+
+    class Handler(litellm.CustomLLM):  # type: ignore[misc]
+        async def astreaming(
+            self,
+            model: str,
+            messages: Sequence[Mapping[str, str]],
+            litellm_params: Mapping[str, Any],
+            **_: object,
+        ) -> AsyncGenerator[dict[str, Any]]:
+            decision = (litellm_params.get("metadata") or {}).get(DECISION)
+            async with aclosing(_load(target)(model, messages, decision)) as pieces:
+                async for piece in pieces:
+                    yield _as_chunk(piece)
+
+    return Handler()
+
+
+def _load(target: str) -> BuiltIn:
+    module, _, name = target.partition(":")
+    built_in: BuiltIn = getattr(importlib.import_module(module), name)
+    return built_in
+
+
+def _as_chunk(piece: Delta | Reply) -> dict[str, Any]:
+    """A piece in litellm's form, `GenericStreamingChunk`."""
+    from routing.chat import Reply
+
+    chunk = {"text": "", "is_finished": False, "finish_reason": "", "index": 0}
+    if not isinstance(piece, Reply):
+        return chunk | {"text": piece.text, "usage": None, "tool_use": None}
+    usage = {
+        "prompt_tokens": piece.usage.prompt_tokens,
+        "completion_tokens": piece.usage.completion_tokens,
+        "total_tokens": piece.usage.prompt_tokens + piece.usage.completion_tokens,
+    }
+    finish = {"is_finished": True, "finish_reason": piece.finish_reason}
+    return chunk | finish | {"usage": usage, "tool_use": None}

@@ -1,0 +1,119 @@
+"""The demo pair: two stand-ins that need no key and no network, and say plainly what they are."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from routing.models import DEMO_PRICES
+
+if TYPE_CHECKING:
+    from routing.chat import Delta, Reply
+    from routing.decide import Decision
+
+TOKENS_PER_SECOND = 150
+QUOTED_CHARACTERS = 120
+MILLION = 1_000_000
+
+_PIECES = re.compile(r"\s*\S{1,8}|\s+")
+
+WEAK = """\
+I am **demo/weak**, a stand-in: no language model wrote this reply.
+
+{route}
+
+You asked: {prompt}
+
+A cheap model would answer that here. To connect one, set a key such as `OPENAI_API_KEY`, or run \
+[Ollama](https://ollama.com) and choose `ollama/llama3.2`.
+"""
+
+STRONG = """\
+## A stand-in for the strong model
+
+I am **demo/strong**, built into this program. No language model wrote this reply, and nothing \
+left this machine. What is real is everything around it: the route, the badge, the bill and the \
+stored conversation.
+
+> {prompt}
+
+### Why it came to me
+
+{route}
+
+### What a real pair needs
+
+1. **A provider's key**: set `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` or another, then name a strong \
+and a weak model.
+2. **Ollama**: `ollama pull llama3.2`, then choose `ollama/llama3.2`. It costs nothing.
+3. **Weights of your own**: `local/FOLDER_OR_HUB_ID` runs any transformers model here.
+
+| model | prompt, $ per million tokens | reply |
+|---|---|---|
+{prices}
+
+The demo's prices are listed so that the meter has something to count; nobody charges them.
+"""
+
+
+async def stream(
+    name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None
+) -> AsyncGenerator[Delta | Reply]:
+    """A reply that explains the route just taken, at a pace that can be read."""
+    from routing.chat import Delta, Reply, Usage
+
+    text = reply_text(name, messages, decision)
+    for piece in _PIECES.findall(text):
+        yield Delta(piece)
+        await asyncio.sleep(_tokens(piece) / TOKENS_PER_SECOND)
+    asked = sum(_tokens(message["content"]) for message in messages)
+    yield Reply(text, Usage(asked, _tokens(text)))
+
+
+def reply_text(name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None) -> str:
+    """What the demo model of that name, "strong" or "weak", answers. Markdown.
+
+    Raises:
+        NoModelError: the demo has no such model.
+    """
+    from routing.errors import NoModelError
+
+    template = {"strong": STRONG, "weak": WEAK}.get(name)
+    if template is None:
+        raise NoModelError(
+            f"The demo knows no model named demo/{name}", hint="Choose demo/strong or demo/weak."
+        )
+    prices = "\n".join(
+        f"| {model} | {price.prompt * MILLION:.2f} | {price.completion * MILLION:.2f} |"
+        for model, price in DEMO_PRICES.items()
+    )
+    return template.format(
+        prompt=_quote(messages[-1]["content"]), route=_route(decision), prices=prices
+    )
+
+
+def _route(decision: Decision | None) -> str:
+    if decision is None:
+        return "No router was asked: this model was called directly."
+    if decision.win_probability is None:
+        return f"No router was asked: {decision.reason}"
+    side = "at or above" if decision.tier == "strong" else "below"
+    return (
+        f"The router gives the strong model a chance of **{decision.win_probability:.3f}** to "
+        f"write the preferred reply, {side} the threshold of **{decision.threshold:.3f}**. "
+        f"{decision.reason}"
+    )
+
+
+def _quote(prompt: str) -> str:
+    """The prompt's beginning on one line, as code: it may hold Markdown of its own."""
+    line = " ".join(prompt.split()).replace("`", "'")
+    shown = line if len(line) <= QUOTED_CHARACTERS else f"{line[:QUOTED_CHARACTERS]} …"
+    return f"`{shown}`" if shown else "nothing"
+
+
+def _tokens(text: str) -> int:
+    """The demo's own count: four characters are a token, rounded up."""
+    return -(-len(text) // 4)
