@@ -8,28 +8,79 @@ from typing import Annotated
 import typer
 
 import tui
-from routing import errors as routing_errors
-from routing.errors import RoutingError
-from tui.commands import ask, battles, chat, cost, doctor, keys, models, router, sessions
-from tui.errors import AppError
+from routing import errors
+from tui.commands import battles, cost, doctor, keys, models, router, sessions
+from tui.commands.ask import ask
+from tui.commands.chat import chat
+from tui.errors import AppError, SettingsError, UsageError
 
-OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+FAILED, USAGE = 1, 2
 
 EXIT_CODES: dict[type[Exception], int] = {
-    routing_errors.NoKeyError: 3,
-    routing_errors.AuthError: 4,
-    routing_errors.RateLimitError: 5,
-    routing_errors.NetworkError: 6,
-    routing_errors.ContextError: 7,
-    routing_errors.ReplyError: 8,
-    RoutingError: FAILED,
+    UsageError: USAGE,
+    SettingsError: USAGE,
     AppError: FAILED,
+    errors.DataError: USAGE,
+    errors.NoKeyError: 3,
+    errors.AuthError: 4,
+    errors.RateLimitError: 5,
+    errors.NetworkError: 6,
+    errors.ContextError: 7,
+    errors.ReplyError: 8,
+    errors.RoutingError: FAILED,
 }
 
 app = typer.Typer(
-    name="llmroute",
     help="Chat with a strong and a weak model, every turn routed in the open.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("chat")(chat)
+app.command("ask")(ask)
+app.command("cost")(cost.cost)
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(models.app, name="models")
+app.add_typer(keys.app, name="keys")
+app.add_typer(battles.app, name="battles")
+app.add_typer(router.app, name="router")
+app.command("doctor")(doctor.doctor)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"llmroute {tui.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Parse what stands before the command."""
+
+
+def main() -> None:
+    """Run the command line; what goes wrong becomes a sentence and an exit code."""
+    try:
+        app(prog_name="llmroute")
+    except (errors.RoutingError, AppError) as error:
+        sys.exit(_tell(error))
+
+
+def _tell(error: errors.RoutingError | AppError) -> int:
+    """The exit code, after the error's words on stderr."""
+    typer.secho(f"llmroute: {error}", fg="red", err=True)
+    if error.hint:
+        typer.echo(error.hint, err=True)
+    if detail := getattr(error, "detail", ""):
+        typer.secho(detail, dim=True, err=True)
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+if __name__ == "__main__":
+    main()

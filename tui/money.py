@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 MILLION = 1_000_000  # prices are listed per million tokens
 
 

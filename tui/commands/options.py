@@ -10,7 +10,8 @@ import typer
 from tui.settings import parse_share
 
 
-def _share(text: str) -> float:
+def parse_share_option(text: str) -> float:
+    """A share as the command line takes it: 30% or 0.3."""
     try:
         return parse_share(text)
     except ValueError as error:
@@ -27,7 +28,10 @@ Weak = Annotated[
 Share = Annotated[
     float | None,
     typer.Option(
-        "--share", metavar="SHARE", parser=_share, help="Wanted share of strong calls: 30%."
+        "--share",
+        metavar="SHARE",
+        parser=parse_share_option,
+        help="Wanted share of strong calls: 30%.",
     ),
 ]
 Threshold = Annotated[

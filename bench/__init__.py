@@ -1,0 +1,1 @@
+"""Scripts that time and measure and print their tables; nothing imports them."""

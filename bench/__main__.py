@@ -1,0 +1,41 @@
+"""Print every table, or the named ones: `python -m bench [NAME ...]`.
+
+Each runs in a process of its own, so that none measures another's memory or warm imports.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+TABLES = {
+    "decision": "decision time, error and memory of the similarity router's forms",
+    "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
+    "start": "command start, first paint, longest stall while the engine warms",
+    "store": "storing a message, listing and searching sessions",
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named tables, all where none is named; 2 for an unknown name."""
+    unknown = [name for name in names if name not in TABLES]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; known: {', '.join(TABLES)}", file=sys.stderr)
+        return 2
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {_memory_gib()} GiB, "
+          f"Python {platform.python_version()}, {platform.system()}")
+    codes = []
+    for name in names or TABLES:
+        print(f"\n== {name}: {TABLES[name]}\n", flush=True)
+        codes.append(subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode)
+    return max(codes)
+
+
+def _memory_gib() -> int:
+    return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

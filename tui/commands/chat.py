@@ -1,0 +1,45 @@
+"""`llmroute chat`: the full-screen chat."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tui.commands.options import ApiBase, Demo, KeyName, Share, Strong, Threshold, Weak
+from tui.errors import UsageError
+from tui.program import Program
+
+
+def chat(
+    *,
+    strong: Strong = None,
+    weak: Weak = None,
+    share: Share = None,
+    threshold: Threshold = None,
+    demo: Demo = False,
+    api_base: ApiBase = None,
+    key_name: KeyName = None,
+    theme: Annotated[str | None, typer.Option(help="Colour theme.")] = None,
+    temporary: Annotated[bool, typer.Option("--temporary", help="Keep nothing.")] = False,
+) -> None:
+    """Chat; every turn goes to the strong or the weak model, in the open."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "The chat needs a terminal.",
+            hint='In a pipe or a script: llmroute ask "your question".',
+        )
+    program = Program.open(
+        demo=demo,
+        api_base=api_base,
+        key_name=key_name,
+        strong=strong,
+        weak=weak,
+        share=share,
+        threshold=threshold,
+        theme=theme,
+    )
+    from tui.app import run_chat
+
+    run_chat(program, temporary=temporary)

@@ -1,0 +1,97 @@
+"""`llmroute router`: which router decides, and the threshold that gives a share of strong calls."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tui.commands.options import AsJson, parse_share_option
+from tui.errors import UsageError
+from tui.money import percent
+from tui.program import Program
+
+app = typer.Typer(help="The router: list, calibrate.", no_args_is_help=True)
+
+HISTORY = "history"
+BATTLES = "battles"
+
+
+@app.command("list")
+def list_routers() -> None:
+    """The routers by name; the one in use is marked."""
+    from routing.routers import ROUTERS
+
+    used = Program.open().settings.router
+    for name in ROUTERS:
+        typer.echo(f"{'*' if name == used else ' '} {name}")
+
+
+@app.command("calibrate")
+def calibrate(
+    *,
+    strong: Annotated[
+        float,
+        typer.Option(
+            "--strong",
+            metavar="SHARE",
+            parser=parse_share_option,
+            help="Share of strong calls: 30%.",
+        ),
+    ],
+    on: Annotated[
+        str,
+        typer.Option(
+            help="battles, history (your own prompts), or a text file of one prompt a line."
+        ),
+    ] = BATTLES,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the threshold; keep nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the threshold that sends that share of prompts to the strong model, and keep it."""
+    from routing.library import Library
+
+    program = Program.open()
+    library = Library.open(program.engine_options())
+    prompts = _prompts(program, on)
+    calibration = library.calibration_on(prompts) if prompts else library.calibration
+    threshold = calibration.threshold(strong)
+    if not dry_run:
+        library.keep_calibration(calibration)
+        program.change({"share": strong, "threshold": None})
+    if as_json:
+        fields = {"share": strong, "threshold": threshold, "prompts": calibration.size, "on": on}
+        typer.echo(json.dumps(fields))
+        return
+    typer.echo(
+        f"{percent(strong)} strong: threshold {threshold:.4f}, from {calibration.size:,} prompts ({on})."
+    )
+    if not dry_run:
+        typer.echo(f"Kept in {program.paths.settings}.")
+
+
+def _prompts(program: Program, on: str) -> list[str]:
+    """The prompts to calibrate on; none for the battles' own, which the router has at hand."""
+    if on == BATTLES:
+        return []
+    if on == HISTORY:
+        return _history(program)
+    try:
+        lines = Path(on).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--on {on}: expected battles, history or a text file; {error}") from error
+    return [line for line in lines if line.strip()]
+
+
+def _history(program: Program) -> list[str]:
+    from tui.sessions import Sessions
+
+    sessions = Sessions(program.paths.sessions)
+    prompts = [message.text for message in sessions.messages() if message.role == "user"]
+    if not prompts:
+        raise UsageError("There is no history yet.", hint="Calibrate with --on battles.")
+    return prompts

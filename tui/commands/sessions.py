@@ -1,0 +1,124 @@
+"""`llmroute sessions`: the kept conversations."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tui.commands.options import AsJson
+from tui.errors import UsageError
+from tui.money import usd
+from tui.program import Program
+from tui.visible import visible
+
+if TYPE_CHECKING:
+    from tui.sessions import Sessions
+
+app = typer.Typer(help="Conversations: list, show, search, export, rm.", no_args_is_help=True)
+Name = Annotated[
+    str,
+    typer.Argument(metavar="SESSION", help="Its id, the beginning of it, or part of its title."),
+]
+
+
+@app.command("list")
+def list_sessions(*, as_json: AsJson = False) -> None:
+    """All conversations, the newest first."""
+    rows = _sessions().list()
+    if as_json:
+        fields = [asdict(row) | {"spent_usd": row.ledger.spent_usd} for row in rows]
+        typer.echo(json.dumps(fields, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("id", "title", "updated", "messages", "spent")
+    for row in rows:
+        spent = usd(row.ledger.spent_usd)
+        table.add_row(row.id, Text(row.title), row.updated[:16], str(row.messages), spent)
+    Console().print(table)
+
+
+@app.command("show")
+def show_session(name: Name) -> None:
+    """Print a conversation as Markdown."""
+    from tui.sessions import to_markdown
+
+    typer.echo(visible(to_markdown(_sessions().read(_id(name)))))
+
+
+@app.command("search")
+def search_sessions(words: Annotated[list[str], typer.Argument(metavar="WORDS")]) -> None:
+    """Find messages that hold all the words."""
+    found = 0
+    for hit in _sessions().search(" ".join(words)):
+        typer.echo(f"{hit.session}  {visible(hit.title)}\n    {visible(hit.snippet)}")
+        found += 1
+    if not found:
+        raise typer.Exit(1)
+
+
+@app.command("export")
+def export_session(
+    name: Name,
+    kind: Annotated[Literal["md", "json"], typer.Option("--as", help="Markdown or JSON.")] = "md",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File; standard output by default.")
+    ] = None,
+) -> None:
+    """Write a conversation as Markdown or JSON. No key stands in it."""
+    from tui.sessions import to_json, to_markdown
+
+    conversation = _sessions().read(_id(name))
+    text = to_markdown(conversation) if kind == "md" else to_json(conversation)
+    if output is None:
+        typer.echo(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    typer.echo(f"Written to {output}.", err=True)
+
+
+@app.command("rm")
+def remove_session(name: Name) -> None:
+    """Put a conversation into the trash; `sessions restore` brings it back."""
+    session_id = _id(name)
+    _sessions().delete(session_id)
+    typer.echo(f"In the trash. To undo: llmroute sessions restore {session_id}")
+
+
+@app.command("restore")
+def restore_session(session_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Bring a conversation back from the trash."""
+    _sessions().restore(session_id)
+    typer.echo(f"{session_id} is back.")
+
+
+def _sessions() -> Sessions:
+    from tui.sessions import Sessions
+
+    return Sessions(Program.open().paths.sessions)
+
+
+def _id(name: str) -> str:
+    """The one session that the name means.
+
+    Raises:
+        UsageError: none does, or several do.
+    """
+    rows = _sessions().list()
+    found = [row for row in rows if row.id == name] or [
+        row for row in rows if row.id.startswith(name) or name.lower() in row.title.lower()
+    ]
+    if len(found) == 1:
+        return found[0].id
+    if not found:
+        raise UsageError(f"No session is called {name!r}.", hint="llmroute sessions list")
+    raise UsageError(f"{name!r} means {len(found)} sessions: {', '.join(r.id for r in found[:5])}")
