@@ -1,0 +1,48 @@
+"""Conversations on disk: one TinyDB file a session, an index that can be rebuilt, a trash.
+
+`Sessions` is the folder, `Session` one open conversation of it, `Conversation` what it holds at one
+moment, `Message` one message, `SessionInfo` one row of the list. In a chat:
+
+    sessions = Sessions(paths(os.environ).sessions)     # touches nothing
+    session = sessions.create()                         # nor does this: no file before a message
+    session.add("user", prompt)                         # on disk when it returns
+    reply = session.add("assistant", "", state="streaming", decision=decision)
+    reply = session.update(replace(reply, text=part))   # every two seconds
+    session.update(replace(reply, text=text, state="done", usage=usage, bill=bill))
+    session.branch()                                    # root to head
+    session.close()                                     # gives the lock back
+
+Every method of `Sessions`, and every method of `Session` that changes something, waits for the
+disk: call it in a thread. What only reads a `Session` (`conversation`, `branch`, `siblings`,
+`info`) never waits and may be called anywhere, while another thread writes. A change that the disk
+refuses raises `tui.errors.StoreError` and is in the conversation all the same (`unsaved`); `save`
+tries again, and so does the next change.
+
+Editing and regenerating make a branch: `add("user", text, beside=old.id)`. `siblings(id)` are the
+`<2/3>`; `set_head(id)` shows another one. Where another process holds the session, `open` gives a
+`read_only` one, with the reason in `trouble`; `fork` makes an own copy of it.
+"""
+
+from tui.sessions.conversation import Conversation, SessionInfo
+from tui.sessions.costs import DayCost, total
+from tui.sessions.export import to_json, to_markdown
+from tui.sessions.folder import Sessions
+from tui.sessions.message import Message, State
+from tui.sessions.search import Hit
+from tui.sessions.session import Session
+from tui.sessions.storage import Damage
+
+__all__ = [
+    "Conversation",
+    "Damage",
+    "DayCost",
+    "Hit",
+    "Message",
+    "Session",
+    "SessionInfo",
+    "Sessions",
+    "State",
+    "to_json",
+    "to_markdown",
+    "total",
+]

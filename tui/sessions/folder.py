@@ -1,0 +1,212 @@
+"""The folder of all sessions: make, open, list, search, fork, delete and bring back."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tui.errors import StoreError
+from tui.sessions.conversation import Conversation, SessionInfo
+from tui.sessions.index import Index
+from tui.sessions.lock import Lock
+from tui.sessions.message import clean, new_id, timestamp, utc_now
+from tui.sessions.search import Hit, search
+from tui.sessions.session import Clock, Session
+from tui.sessions.storage import FORK, OPEN_ELSEWHERE, SessionStorage, backup_of
+
+TRASH_KEPT = timedelta(days=30)
+LEFTOVERS_KEPT = timedelta(days=1)
+
+_ID = re.compile(r"[0-9]{8}T[0-9]{12}-[0-9a-f]{8}")
+
+
+class Sessions:
+    """The sessions in a folder. Making one touches nothing; the folder is made when it is needed.
+
+    Args:
+        clock: tells the present moment, for names and for the times of messages.
+    """
+
+    def __init__(self, folder: Path, *, clock: Clock = utc_now) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._trash = folder / "trash"
+        self._locks = folder / "locks"
+        self._index = Index(folder / "index.json", self._lock("index"), (folder, self._trash))
+
+    def create(self, title: str = "", *, temporary: bool = False) -> Session:
+        """A new session. Its file comes with its first message; a temporary one never has one."""
+        now = self._clock()
+        session_id, moment = new_id(now), timestamp(now)
+        conversation = Conversation(session_id, "", moment, moment).renamed(title)
+        storage = None if temporary else self._storage(session_id)
+        return Session(conversation, storage, clock=self._clock)
+
+    def open(self, session_id: str) -> Session:
+        """The session, to go on with; to be read only where another window holds it.
+
+        A reply that was streaming when the program died is marked as cut.
+
+        Raises:
+            StoreError: there is no such session, or neither its file nor its backup can be read.
+        """
+        storage = self._storage(session_id)
+        if not storage.path.exists():
+            raise StoreError(f"There is no session {session_id}.")
+        trouble = _acquire(storage.lock)
+        try:
+            conversation = storage.load()
+        except StoreError:
+            storage.close()
+            raise
+        return Session(conversation, storage, trouble=trouble, clock=self._clock)
+
+    def fork(self, session: Session, at: str | None = None) -> Session:
+        """A stored copy of the branch up to the message `at`, or of the whole branch in sight.
+
+        What the copied replies cost stays with the session that paid for them. The fork of a
+        temporary session keeps it.
+
+        Raises:
+            StoreError: the copy cannot be written, or there is nothing to copy.
+            ValueError: there is no message `at`.
+        """
+        source = session.conversation
+        if at is not None and at not in source.messages:
+            raise ValueError(f"session {source.id} has no message {at!r}")
+        if source.head is None:
+            raise StoreError("There is nothing to fork yet: the session has no message.")
+        now = self._clock()
+        copy = source.forked(new_id(now), at, now, None if session.temporary else source.id)
+        fork = Session(copy, self._storage(copy.id), clock=self._clock)
+        try:
+            fork.save()
+        except StoreError:
+            fork.close()
+            raise
+        return fork
+
+    def list(self, *, deleted: bool = False) -> list[SessionInfo]:
+        """One row for each session, the last changed first; with `deleted`, the trash's too."""
+        rows = [
+            replace(info, deleted=path.parent == self._trash)
+            for path, info in self._index.rows().items()
+            if deleted or path.parent != self._trash
+        ]
+        return sorted(rows, key=lambda info: (info.updated, info.id), reverse=True)
+
+    def rebuild_index(self) -> None:
+        """Make the index again from every session's file."""
+        self._index.clear()
+        self._index.rows()
+
+    def search(self, query: str, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Hit]:
+        """The titles and messages that hold every word of the query, newest session first.
+
+        `stop` is asked before each session; True ends the search.
+        """
+        return search(self._newest_first(), query, stop)
+
+    def rename(self, session_id: str, title: str) -> None:
+        """Give a session that is not open that title.
+
+        Raises:
+            StoreError: another window holds it, or it cannot be read or written.
+        """
+        session = self.open(session_id)
+        try:
+            session.rename(title)
+        finally:
+            session.close()
+
+    def delete(self, session_id: str) -> None:
+        """Move a session that is not open to the trash; `restore` brings it back.
+
+        Raises:
+            StoreError: another window holds it, or there is no such session.
+        """
+        self._move(session_id, self.folder, self._trash)
+        os.utime(self._trash / f"{session_id}.json")  # counts the days until it is purged
+
+    def restore(self, session_id: str) -> None:
+        """Bring a session back from the trash.
+
+        Raises:
+            StoreError: it is not in the trash.
+        """
+        self._move(session_id, self._trash, self.folder)
+
+    def purge(self, kept: timedelta = TRASH_KEPT) -> int:
+        """How many sessions were removed for good: those that lay in the trash for that long.
+
+        What killed programs left half written is removed too, and locks without a session.
+        """
+        now = self._clock()
+        _remove(filter(self._stale, self._locks.glob("*.lock")), now - LEFTOVERS_KEPT)
+        _remove(self.folder.glob(".*.json*.*"), now - LEFTOVERS_KEPT)
+        _remove(self._trash.glob("*.json.bak"), now - kept)
+        return _remove(self._trash.glob("*.json"), now - kept)
+
+    def _move(self, session_id: str, source: Path, target: Path) -> None:
+        path = source / self._file(session_id).name
+        new = target / path.name
+        lock = self._lock(session_id)
+        if trouble := _acquire(lock):
+            raise StoreError(trouble, hint=FORK)
+        try:
+            if new.exists() or not path.exists():
+                raise StoreError(f"There is no session {session_id} in {source.name}.")
+            target.mkdir(mode=0o700, exist_ok=True)
+            if backup_of(path).exists():
+                os.replace(backup_of(path), backup_of(new))
+            os.replace(path, new)
+        except OSError as error:
+            raise StoreError(f"Session {session_id} cannot be moved: {error.strerror}.") from error
+        finally:
+            lock.release()
+
+    def _newest_first(self) -> Iterator[Path]:
+        changed = {}
+        for path in self.folder.glob("[0-9]*.json"):
+            with suppress(FileNotFoundError):
+                changed[path] = path.stat().st_mtime_ns
+        yield from sorted(changed, key=changed.__getitem__, reverse=True)
+
+    def _storage(self, session_id: str) -> SessionStorage:
+        return SessionStorage(self._file(session_id), self._lock(session_id))
+
+    def _file(self, session_id: str) -> Path:
+        if not _ID.fullmatch(session_id):
+            raise StoreError(f"{clean(session_id)!r} is not the id of a session.")
+        return self.folder / f"{session_id}.json"
+
+    def _lock(self, name: str) -> Lock:
+        return Lock(self._locks / f"{name}.lock")
+
+    def _stale(self, lock: Path) -> bool:
+        name = f"{lock.stem}.json"
+        return not ((self.folder / name).exists() or (self._trash / name).exists())
+
+
+def _acquire(lock: Lock) -> str:
+    """Why the session cannot be written, or "" now that it can."""
+    try:
+        return "" if lock.acquire() else f"It {OPEN_ELSEWHERE}."
+    except OSError as error:
+        return f"Its folder cannot be written ({error.strerror})."
+
+
+def _remove(files: Iterable[Path], before: datetime) -> int:
+    """How many of the files were removed: those not changed since."""
+    removed = 0
+    for file in list(files):
+        with suppress(OSError):
+            if file.stat().st_mtime < before.timestamp():
+                file.unlink()
+                removed += 1
+    return removed

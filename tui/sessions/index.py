@@ -1,0 +1,134 @@
+"""One row for each session in a small file, which can be made again from the sessions any time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from routing.files import replace_file
+from tui.errors import StoreError
+from tui.sessions import schema
+from tui.sessions.conversation import SessionInfo
+from tui.sessions.lock import Lock
+from tui.sessions.message import timestamp
+from tui.sessions.schema import DamagedError
+from tui.sessions.storage import backup_of, readable
+
+INDEX_VERSION = 1
+LOCK_SECONDS = 2.0
+
+
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    """What a file said when it was last read, and how to tell whether it is still the same file."""
+
+    signature: tuple[int, int, int]  # time of change in ns, bytes, inode
+    info: SessionInfo
+
+
+class _File(msgspec.Struct):
+    version: int
+    rows: dict[str, _Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The rows of the sessions in some folders, kept in a file.
+
+    A row whose session changed since is read again, so the file may be old, wrong or missing.
+    """
+
+    file: Path
+    lock: Lock
+    folders: tuple[Path, ...]
+
+    def rows(self) -> dict[Path, SessionInfo]:
+        """One row for each session's file that is there now.
+
+        Rows that were read again are put into the index, unless its folder is read only or another
+        process holds it; the answer is the same.
+        """
+        if not self.file.parent.exists():
+            return {}
+        try:
+            held = self.lock.acquire(LOCK_SECONDS)
+        except OSError:
+            held = False
+        try:
+            known = self._read()
+            rows = self._current(known)
+            if held and rows != known:
+                self._write(rows)
+        finally:
+            self.lock.release()
+        return {self.file.parent / name: row.info for name, row in rows.items()}
+
+    def clear(self) -> None:
+        """Forget every row, so that the next look reads every session."""
+        with suppress(OSError):
+            self.file.unlink(missing_ok=True)
+
+    def _current(self, known: Mapping[str, _Row]) -> dict[str, _Row]:
+        rows = {}
+        for folder in self.folders:
+            for path, signature in _sessions(folder).items():
+                name = path.relative_to(self.file.parent).as_posix()
+                row = known.get(name)
+                if row is None or row.signature != signature:
+                    row = _Row(signature, _summary(path))
+                rows[name] = row
+        return rows
+
+    def _read(self) -> dict[str, _Row]:
+        with suppress(OSError, msgspec.MsgspecError):
+            file = msgspec.json.decode(self.file.read_bytes(), type=_File)
+            if file.version == INDEX_VERSION:
+                return file.rows
+        return {}
+
+    def _write(self, rows: dict[str, _Row]) -> None:
+        content = msgspec.json.encode(_File(INDEX_VERSION, rows))
+        with suppress(OSError):  # a full disk costs the next look some time, no more
+            replace_file(self.file, content, durable=False)
+
+
+def _sessions(folder: Path) -> dict[Path, tuple[int, int, int]]:
+    """The sessions' files in the folder, each with its signature."""
+    found = {}
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".json") and entry.name[0].isdigit():
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    stat = entry.stat()
+                    found[Path(entry.path)] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return found
+
+
+def _summary(path: Path) -> SessionInfo:
+    """The session's row; where it cannot be read, one that says why."""
+    try:
+        return schema.conversation(path.read_bytes()).info()
+    except DamagedError:
+        return _from_backup(path)
+    except StoreError as error:
+        return _unknown(path, str(error))
+    except OSError as error:
+        return _unknown(path, f"It cannot be read: {error.strerror}.")
+
+
+def _from_backup(path: Path) -> SessionInfo:
+    saved = readable(backup_of(path))
+    if saved is None:
+        return _unknown(path, "It is damaged and has no readable backup.")
+    info = schema.conversation(saved).info()
+    return replace(info, trouble="It is damaged; this is from its backup.")
+
+
+def _unknown(path: Path, trouble: str) -> SessionInfo:
+    changed = timestamp(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    return SessionInfo(path.stem, "", created=changed, updated=changed, trouble=trouble)
