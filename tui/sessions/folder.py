@@ -14,7 +14,7 @@ from tui.errors import StoreError
 from tui.sessions.conversation import Conversation, SessionInfo
 from tui.sessions.index import Index
 from tui.sessions.lock import Lock
-from tui.sessions.message import clean, new_id, timestamp, utc_now
+from tui.sessions.message import Message, clean, new_id, timestamp, utc_now
 from tui.sessions.search import Hit, search
 from tui.sessions.session import Clock, Session
 from tui.sessions.storage import FORK, OPEN_ELSEWHERE, SessionStorage, backup_of
@@ -57,7 +57,7 @@ class Sessions:
         """
         storage = self._storage(session_id)
         if not storage.path.exists():
-            raise StoreError(f"There is no session {session_id}.")
+            raise storage.missing()
         trouble = _acquire(storage.lock)
         try:
             conversation = storage.load()
@@ -65,6 +65,23 @@ class Sessions:
             storage.close()
             raise
         return Session(conversation, storage, trouble=trouble, clock=self._clock)
+
+    def read(self, session_id: str) -> Conversation:
+        """What the session holds now; nothing is locked, repaired or changed.
+
+        Raises:
+            StoreError: there is no such session, or neither its file nor its backup can be read.
+        """
+        return self._storage(session_id).load()
+
+    def messages(self) -> Iterator[Message]:
+        """Every message of every session that can be read, the last changed session first."""
+        for path in self._newest_first():
+            try:
+                conversation = self.read(path.stem)
+            except StoreError:  # the list names it
+                continue
+            yield from conversation.messages.values()
 
     def fork(self, session: Session, at: str | None = None) -> Session:
         """A stored copy of the branch up to the message `at`, or of the whole branch in sight.
@@ -91,12 +108,12 @@ class Sessions:
             raise
         return fork
 
-    def list(self, *, deleted: bool = False) -> list[SessionInfo]:
-        """One row for each session, the last changed first; with `deleted`, the trash's too."""
+    def list(self, *, trash: bool = False) -> list[SessionInfo]:
+        """One row for each session, the last changed first; with `trash`, the trash's too."""
         rows = [
             replace(info, deleted=path.parent == self._trash)
             for path, info in self._index.rows().items()
-            if deleted or path.parent != self._trash
+            if trash or path.parent != self._trash
         ]
         return sorted(rows, key=lambda info: (info.updated, info.id), reverse=True)
 

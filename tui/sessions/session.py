@@ -192,9 +192,12 @@ class Session:
         if self._storage is None or self._database is None or not conversation.messages:
             return
         self._unsaved |= dict.fromkeys(changed)
-        self._refused = True
-        with self._storage.batch():
-            self._store(self._database, self._conversation)
+        try:
+            with self._storage.batch():
+                self._store(self._database, self._conversation)
+        except StoreError:
+            self._refused = True
+            raise
         self._refused = False
         self._unsaved = {}
 

@@ -121,6 +121,12 @@ class SessionStorage(Storage):
             self._pending = None
         self._put(content)
 
+    def missing(self) -> StoreError:
+        """What to raise where the file is not there."""
+        return StoreError(
+            f"There is no session {self.path.stem}.", hint="llmroute sessions list shows them all."
+        )
+
     def close(self) -> None:
         """Let another one write."""
         self.lock.release()
@@ -150,7 +156,7 @@ class SessionStorage(Storage):
         try:
             return self.path.read_bytes()
         except FileNotFoundError as error:
-            raise StoreError(f"There is no session {self.path.stem}.") from error
+            raise self.missing() from error
         except OSError as error:
             raise StoreError(f"{self.path} cannot be read: {error.strerror}") from error
 
