@@ -22,3 +22,17 @@ def usd(amount: float | None) -> str:
 def percent(share: float) -> str:
     """A share in [0, 1] as whole percent: "30 %"."""
     return f"{100 * share:.0f} %"
+
+
+def parse_share(text: str) -> float:
+    """A share in [0, 1] from "30%", "30 %" or "0.3".
+
+    Raises:
+        ValueError: it is neither.
+    """
+    number = text.strip()
+    percent = number.endswith("%")
+    share = float(number.removesuffix("%")) / (100 if percent else 1)
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"{text!r} is not a share: expected 0% to 100%, or 0.0 to 1.0")
+    return share

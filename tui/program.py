@@ -6,14 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from routing.events import EngineOptions
-from routing.models import Model, Pair
 from tui.errors import UsageError
-from tui.keys import KeyRing
 from tui.paths import Paths, paths
-from tui.settings import Loaded, Settings, load, save
+
+if TYPE_CHECKING:
+    from routing.events import EngineOptions
+    from routing.models import Model, Pair
+    from tui.keys import KeyRing
+    from tui.settings import Loaded, Settings
 
 DEMO = {"strong": "demo/strong", "weak": "demo/weak"}
 
@@ -46,6 +48,8 @@ class Program:
         Raises:
             SettingsError: a setting is not as expected.
         """
+        from tui.settings import load
+
         places = paths(os.environ)
         loaded = load(places.settings, os.environ, flags | DEMO if demo else flags)
         return cls(loaded, places, os.environ, api_base, key_name)
@@ -58,6 +62,8 @@ class Program:
     @cached_property
     def keyring(self) -> KeyRing:
         """Every place that may hold an API key."""
+        from tui.keys import KeyRing
+
         return KeyRing(self.environment, self.paths.keys, self.settings.key_command)
 
     def model(self, name: str) -> Model:
@@ -70,6 +76,8 @@ class Program:
     @property
     def pair(self) -> Pair | None:
         """The pair to route between; None before one was chosen."""
+        from routing.models import Pair
+
         settings = self.settings
         if settings.strong is None or settings.weak is None:
             return None
@@ -95,10 +103,14 @@ class Program:
         Raises:
             SettingsError: a value is not as expected, or the file cannot be written.
         """
+        from tui.settings import save
+
         save(self.paths.settings, changes)
 
     def engine_options(self) -> EngineOptions:
         """What the engine needs to know to start."""
+        from routing.events import EngineOptions
+
         return EngineOptions(
             folder=self.paths.router,
             router=self.settings.router,

@@ -16,7 +16,7 @@ from msgspec import Meta
 from routing.files import replace_file
 from routing.models import Model, Price
 from tui.errors import SettingsError
-from tui.money import MILLION
+from tui.money import MILLION, parse_share
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 Dollars = Annotated[float, Meta(ge=0.0)]
@@ -142,20 +142,6 @@ def save(file: Path, changes: Mapping[str, Any]) -> None:
         replace_file(file, tomlkit.dumps(document).encode())
     except OSError as error:
         raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
-
-
-def parse_share(text: str) -> float:
-    """A share in [0, 1] from "30%", "30 %" or "0.3".
-
-    Raises:
-        ValueError: it is neither.
-    """
-    number = text.strip()
-    percent = number.endswith("%")
-    share = float(number.removesuffix("%")) / (100 if percent else 1)
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f"{text!r} is not a share: expected 0% to 100%, or 0.0 to 1.0")
-    return share
 
 
 def _own_price(own: ModelSettings) -> Price | None:

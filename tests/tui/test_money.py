@@ -1,6 +1,6 @@
 import pytest
 
-from tui.money import percent, usd
+from tui.money import parse_share, percent, usd
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,16 @@ def test_amounts_show_the_digits_that_matter(amount: float | None, text: str):
 
 def test_shares_are_whole_percent():
     assert percent(0.304) == "30 %"
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("30%", 0.3), (" 30 %", 0.3), ("0.3", 0.3), ("1", 1.0)]
+)
+def test_shares_are_read_as_people_write_them(text: str, share: float):
+    assert parse_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["130%", "-1", "30", "a third"])
+def test_other_shares_are_refused(text: str):
+    with pytest.raises(ValueError, match=r".+"):
+        parse_share(text)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tui.errors import SettingsError
-from tui.settings import load, parse_share, save
+from tui.settings import load, save
 
 
 @pytest.fixture
@@ -104,14 +104,3 @@ def test_saving_model_names_with_dots_and_slashes(file: Path):
     save(file, {"models": {"openai/gpt-4.1": {"api_base": "http://127.0.0.1:1/v1"}}})
     model = load(file, {}, {}).settings.model("openai/gpt-4.1")
     assert model.api_base == "http://127.0.0.1:1/v1"
-
-
-@pytest.mark.parametrize(("text", "share"), [("30%", 0.3), (" 30 %", 0.3), ("0.3", 0.3), ("1", 1.0)])
-def test_shares_are_read_as_people_write_them(text: str, share: float):
-    assert parse_share(text) == pytest.approx(share)
-
-
-@pytest.mark.parametrize("text", ["130%", "-1", "30", "a third"])
-def test_other_shares_are_refused(text: str):
-    with pytest.raises(ValueError, match=r".+"):
-        parse_share(text)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.settings import parse_share
+from tui.money import parse_share
 
 
 def parse_share_option(text: str) -> float:
