@@ -1,0 +1,35 @@
+"""What the terminal process must not load; found in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("faiss", "litellm", "numpy", "pydantic", "sentence_transformers", "torch", "transformers")
+
+
+def loaded_by(module: str) -> set[str]:
+    """The top-level packages in memory after importing that module."""
+    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["tui.cli", "tui.app", "tui.engine_client", "tui.sessions", "tui.widgets.prose", "routing.wire"],
+)
+def test_terminal_process_stays_light(module: str):
+    assert loaded_by(module).isdisjoint(HEAVY)
+
+
+def test_version_needs_no_screen():
+    assert "textual" not in loaded_by("tui.cli")
+
+
+def test_engine_waits_with_its_heavy_parts():
+    assert loaded_by("routing.engine").isdisjoint({"faiss", "litellm", "torch"})
+
+
+def test_guard_can_fail():
+    assert "numpy" in loaded_by("numpy")
