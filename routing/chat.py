@@ -175,6 +175,21 @@ class _Opened:
         response = self.response
         return bool(response.received_finish_reason or response.intermittent_finish_reason)
 
+    @property
+    def usage(self) -> Any:  # noqa: ANN401  # litellm has no types
+        """The last usage that the provider sent; litellm makes one up where there was none."""
+        sent = [chunk.usage for chunk in self.response.chunks if _has_usage(chunk)]
+        return sent[-1] if sent else None
+
+    def forget(self) -> None:
+        """Drop a chunk that litellm keeps: going through all of them in the end takes it 0.5 s.
+
+        It compares the last two, and adds up those with a usage.
+        """
+        chunks = self.response.chunks
+        if len(chunks) > 2 and not _has_usage(chunks[-3]):
+            del chunks[-3]
+
 
 class _Text:
     """The text of a reply as it comes, and the reasoning that is billed but not shown."""
@@ -183,9 +198,11 @@ class _Text:
         self.shown: list[str] = []
         self.hidden: list[str] = []
         self.finish_reason = "stop"
+        self.usage: Any = None
 
     def add(self, chunk: Any) -> str:  # noqa: ANN401  # litellm has no types
         """What the chunk adds to the text to show."""
+        self.usage = getattr(chunk, "usage", None) or self.usage
         if not chunk.choices:
             return ""
         choice = chunk.choices[0]
@@ -305,6 +322,7 @@ async def _chunks(opened: _Opened, request: _Request) -> AsyncIterator[Any]:
     chunk = opened.first
     while chunk is not None:
         yield chunk
+        opened.forget()
         try:
             async with asyncio.timeout(request.timeout):
                 chunk = await anext(opened.response, None)
@@ -314,13 +332,17 @@ async def _chunks(opened: _Opened, request: _Request) -> AsyncIterator[Any]:
             raise as_reply_error(error, request.asked) from None
 
 
+def _has_usage(chunk: Any) -> bool:  # noqa: ANN401  # litellm has no types
+    return getattr(chunk, "usage", None) is not None
+
+
 async def _cut(error: ReplyError, text: _Text, request: _Request) -> ReplyError:
     """The failure of a stream: a cut reply where some of it has come."""
     if not text.has_begun:
         return error
     usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
     return CutError(
-        f"The reply of {request.model.name} was cut off: {str(error)[:1].lower()}{str(error)[1:]}",
+        f"The reply of {request.model.name} was cut off. {error}",
         hint="What has come is kept: ask it to go on, or ask again.",
         detail=error.detail,
         usage=usage,
@@ -334,16 +356,17 @@ async def _reply(opened: _Opened, text: _Text, request: _Request) -> Reply:
         CutError: the stream ended and the provider never said that the reply was at its end.
         ServiceError: there is no text in it.
     """
-    provider = request.asked.provider
     if not opened.is_finished:
+        asked = request.asked
         ended = ServiceError(
-            f"{provider} ended the stream before the reply was complete",
+            f"{asked.provider} ended the stream before the reply of {asked.model.name} was whole",
             hint="Is this the address of a chat API? Try again, or choose another model.",
         )
         raise await _cut(ended, text, request)
     if not any(text.shown):
         raise _empty(text.finish_reason, request)
-    usage = _reported(opened.response.chunks)
+    sent = opened.usage
+    usage = _reported(text.usage or sent) if sent else None  # the former adds up several
     if usage is None:
         usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
     return Reply(str(text), usage, text.finish_reason)
@@ -361,16 +384,12 @@ def _empty(finish_reason: str, request: _Request) -> ServiceError:
     )
 
 
-def _reported(chunks: Sequence[Any]) -> Usage | None:
-    """The last usage that the provider sent; None where there is none that can be true."""
-    sent = [usage for chunk in chunks if (usage := getattr(chunk, "usage", None)) is not None]
-    if not sent:
-        return None
-    last = sent[-1]
-    details = getattr(last, "prompt_tokens_details", None)
+def _reported(usage: Any) -> Usage | None:  # noqa: ANN401  # litellm has no types
+    """The provider's usage; None where it cannot be true."""
+    details = getattr(usage, "prompt_tokens_details", None)
     cached = getattr(details, "cached_tokens", None) or 0
     written = getattr(details, "cache_creation_tokens", None) or 0
-    prompt, completion = last.prompt_tokens, last.completion_tokens
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
     if prompt <= 0 or completion <= 0 or min(cached, written) < 0 or cached + written > prompt:
         return None
     return Usage(prompt, completion, cached_tokens=cached, written_tokens=written)

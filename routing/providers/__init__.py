@@ -9,6 +9,7 @@ import functools
 import importlib
 import logging
 import os
+import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
@@ -50,6 +51,7 @@ def import_litellm() -> Any:  # noqa: ANN401  # a module without types
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.drop_params = True
+    litellm.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize  # or it cuts any reply that has 100 zeros
     litellm.disable_hf_tokenizer_download = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True

@@ -68,14 +68,14 @@ class Asked:
 
     @property
     def provider(self) -> str:
-        """The provider as a person writes it, or its address where it is one's own."""
+        """The provider, or its address where it is one's own, as a sentence begins with it."""
         base = endpoint_of(self.model).api_base
         if base is not None:
-            return f"the server at {base}"
+            return f"The server at {base}"
         name = provider_of(self.model)
         if name in SELF_HOSTED:
-            return f"the server at {SELF_HOSTED[name]}"
-        return TITLES.get(name, name.replace("_", " ").title() or "the provider")
+            return f"The server at {SELF_HOSTED[name]}"
+        return TITLES.get(name, name.replace("_", " ").title() or "The provider")
 
 
 def as_reply_error(error: BaseException, asked: Asked) -> ReplyError:
@@ -93,7 +93,7 @@ def as_reply_error(error: BaseException, asked: Asked) -> ReplyError:
 def late(asked: Asked, seconds: float) -> NetworkError:
     """A provider that stays silent for longer than the person wants to wait."""
     return NetworkError(
-        _sentence(f"{asked.provider} has sent nothing for {asked.model.name} in {seconds:g} s"),
+        f"{asked.provider} has sent nothing for {asked.model.name} in {seconds:g} s",
         hint="Try again, choose the other model, or raise the timeout in the settings.",
     )
 
@@ -190,9 +190,7 @@ def no_key(asked: Asked, names: Sequence[str], detail: str = "") -> NoKeyError:
     """The provider needs a key that nobody has set; `names` are the variables that hold it."""
     both, verb = " and ".join(names), "is" if len(names) == 1 else "are"
     return NoKeyError(
-        _sentence(
-            f"{asked.provider} needs a key for {asked.model.name}, and {both} {verb} not set"
-        ),
+        f"{asked.provider} needs a key for {asked.model.name}, and {both} {verb} not set",
         hint=f"Set {both}, choose another model, or try the demo.",
         detail=detail,
     )
@@ -202,7 +200,7 @@ def _refused(_: list[BaseException], status: int | None, said: str, asked: Asked
     name = asked.model.name
     if asked.key is None:
         return AuthError(
-            _sentence(f"{asked.provider} wants a key for {name}, and none was sent ({status})"),
+            f"{asked.provider} wants a key for {name}, and none was sent ({status})",
             hint=f'Name the variable that holds its key: key_name under [models."{name}"].',
             detail=said,
         )
@@ -212,24 +210,26 @@ def _refused(_: list[BaseException], status: int | None, said: str, asked: Asked
     else:
         message = f"{asked.provider} refused the key for {name} ({status})"
     hint = f"Check {which}: it may be mistyped, revoked, or of another account or project."
-    return AuthError(_sentence(message), hint=hint, detail=said)
+    return AuthError(message, hint=hint, detail=said)
 
 
 def _limited(chain: list[BaseException], _: int | None, said: str, asked: Asked) -> ReplyError:
     wait = _retry_after(chain)
     if _NO_CREDIT.search(said):
-        message = f"the account at {asked.provider} has no credit left for {asked.model.name}"
+        message = (
+            f"{asked.provider} says that the account has no credit left for {asked.model.name}"
+        )
         hint = "Top it up, or choose another model."
     else:
         message = f"{asked.provider} wants fewer requests for {asked.model.name}"
         again = "in a while" if wait is None else f"in {wait:.0f} s"
         hint = f"Try again {again}, or send this turn to the other model."
-    return RateLimitError(_sentence(message), hint=hint, detail=said, retry_after=wait)
+    return RateLimitError(message, hint=hint, detail=said, retry_after=wait)
 
 
 def _too_long(_: list[BaseException], __: int | None, said: str, asked: Asked) -> ReplyError:
     return ContextError(
-        f"The conversation is longer than {asked.model.name} can read, says {asked.provider}",
+        f"{asked.provider} says that the conversation is longer than {asked.model.name} can read",
         hint="Drop the oldest turns, start a new conversation, or choose a model that reads more.",
         detail=said,
     )
@@ -238,7 +238,7 @@ def _too_long(_: list[BaseException], __: int | None, said: str, asked: Asked) -
 def _unknown(_: list[BaseException], __: int | None, said: str, asked: Asked) -> ReplyError:
     model = asked.model
     if _NO_PROVIDER in said:
-        message = f"nobody serves a model named {model.name}"
+        message = f"Nobody serves a model named {model.name}"
         hint = "Write provider/model, such as openai/gpt-4o, or give the api_base of its server."
     else:
         message = f"{asked.provider} knows no model named {model.name}"
@@ -247,13 +247,13 @@ def _unknown(_: list[BaseException], __: int | None, said: str, asked: Asked) ->
         hint = f"Run: ollama pull {model.name.partition('/')[2]}"
     elif model.api_base is None and (near := nearest_names(model.name)):
         hint = f"Did you mean {' or '.join(near)}? {hint}"
-    return NoModelError(_sentence(message), hint=hint, detail=said)
+    return NoModelError(message, hint=hint, detail=said)
 
 
 def _unreached(chain: list[BaseException], _: int | None, said: str, asked: Asked) -> ReplyError:
     if _is_timeout(chain):
         return NetworkError(
-            _sentence(f"{asked.provider} did not answer {asked.model.name} in time"),
+            f"{asked.provider} did not answer {asked.model.name} in time",
             hint="Try again, choose the other model, or raise the timeout in the settings.",
             detail=said,
         )
@@ -261,9 +261,7 @@ def _unreached(chain: list[BaseException], _: int | None, said: str, asked: Aske
     message = f"{asked.provider} cannot be reached for {asked.model.name}"
     own = endpoint_of(asked.model).api_base or provider_of(asked.model) in SELF_HOSTED
     hint = "Is the server running, and is its address right?" if own else "Is the network up?"
-    return NetworkError(
-        _sentence(f"{message}: {reason}" if reason else message), hint=hint, detail=said
-    )
+    return NetworkError(f"{message}: {reason}" if reason else message, hint=hint, detail=said)
 
 
 def _failed(chain: list[BaseException], status: int | None, said: str, asked: Asked) -> ReplyError:
@@ -280,7 +278,7 @@ def _failed(chain: list[BaseException], status: int | None, said: str, asked: As
     else:
         message = f"{asked.provider} failed to answer with {name}{code}"
         hint = "Try again in a moment, or choose another model."
-    return ServiceError(_sentence(message), hint=hint, detail=said)
+    return ServiceError(message, hint=hint, detail=said)
 
 
 def _reason(chain: list[BaseException]) -> str:
@@ -318,10 +316,6 @@ def _seconds(value: str) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time())
     except ValueError:
         return None
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 _BUILDERS = {

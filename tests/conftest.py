@@ -1,0 +1,94 @@
+"""What every test stands on: no network but loopback, no key and no setting of this machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import ScriptedServer
+
+
+def _is_loopback(host: object) -> bool:
+    return host in {"localhost", "::1", "0.0.0.0", "::", "", None} or str(host).startswith("127.")
+
+
+class OutsideError(OSError):
+    """A test tried to leave this machine."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pass the one warning that litellm silences when it is imported, which pytest undoes."""
+    warning = "ignore:Accessing the .* attribute on the instance:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", warning)
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every connection and every name but loopback's, and fail the test that tried."""
+    if request.node.get_closest_marker("network"):
+        yield
+        return
+    attempts: list[object] = []
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    look_up = socket.getaddrinfo
+
+    def check(address: object) -> None:
+        if isinstance(address, tuple) and not _is_loopback(address[0]):
+            attempts.append(address)
+            raise OutsideError(f"a test tried to reach {address}")
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:  # noqa: ANN401  # as socket's
+        check(address)
+        connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:  # noqa: ANN401  # as socket's
+        check(address)
+        return connect_ex(self, address)
+
+    def guarded_look_up(host: str | bytes | None, *args: object, **options: object) -> object:
+        name = host.decode() if isinstance(host, bytes) else host
+        if _is_loopback(name):
+            return look_up(host, *args, **options)  # type: ignore[arg-type]
+        if not str(name).endswith(".invalid"):  # a name that may be asked for and never exists
+            attempts.append(name)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket.socket, "connect", guarded_connect)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+    monkeypatch.setattr(socket, "getaddrinfo", guarded_look_up)
+    yield
+    assert not attempts, f"the test tried to reach {attempts}"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home folder, with no key and no setting of this program in the environment."""
+    folder = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        key_or_address = name.endswith(("_API_KEY", "_TOKEN", "_API_BASE", "_BASE_URL"))
+        ours = name.startswith("LLMROUTE_") and name != "LLMROUTE_DATA"
+        if key_or_address or ours:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder))
+    for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(folder / name.lower()))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    return folder
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., ScriptedServer]]:
+    """Starts servers that answer by a script: `serve("500", "ok")`; stopped when the test ends."""
+    with ExitStack() as stack:
+
+        def start(*script: str, **options: Any) -> ScriptedServer:  # noqa: ANN401  # the class's
+            return stack.enter_context(ScriptedServer(script or ("ok",), **options))
+
+        yield start
