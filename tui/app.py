@@ -1,0 +1,140 @@
+"""The chat's application: themes, keys and the palette around one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.theme import Theme
+
+from tui.program import Program
+from tui.screens.chat import ChatScreen
+from tui.screens.slash import COMMANDS
+from tui.turns import Engine
+
+if TYPE_CHECKING:
+    from tui.sessions import Session, Sessions
+
+THEMES = (
+    Theme(
+        name="llmroute-dark",
+        primary="#7AA2F7",
+        secondary="#9AA5CE",
+        accent="#E0AF68",
+        foreground="#D5D9E8",
+        background="#14161E",
+        surface="#1B1E29",
+        panel="#232735",
+        success="#9ECE6A",
+        warning="#E0AF68",
+        error="#F7768E",
+        dark=True,
+        variables={"route-strong": "#E0AF68", "route-weak": "#7DCFFF"},
+    ),
+    Theme(
+        name="llmroute-light",
+        primary="#2352B5",
+        secondary="#4A5578",
+        accent="#8A4B00",
+        foreground="#1C2230",
+        background="#FCFCFA",
+        surface="#F1F1ED",
+        panel="#E6E6E0",
+        success="#2F6B1F",
+        warning="#8A4B00",
+        error="#B3202F",
+        dark=False,
+        variables={"route-strong": "#8A4B00", "route-weak": "#0B5A7A"},
+    ),
+    Theme(
+        name="llmroute-contrast",
+        primary="#66CCFF",
+        secondary="#FFFFFF",
+        accent="#FFFF00",
+        foreground="#FFFFFF",
+        background="#000000",
+        surface="#000000",
+        panel="#1A1A1A",
+        success="#00FF00",
+        warning="#FFFF00",
+        error="#FF8080",
+        dark=True,
+        variables={"route-strong": "#FFFF00", "route-weak": "#66FFFF"},
+    ),
+)
+
+
+class ChatApp(App[None]):
+    """One program, its sessions and its engine, in a terminal."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "llmroute"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = ""  # ctrl+k and ctrl+p are the screen's own
+
+    def __init__(
+        self,
+        program: Program,
+        sessions: Sessions,
+        engine: Engine,
+        *,
+        session: Session | None = None,
+        clock: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        super().__init__()
+        self.engine = engine
+        for theme in THEMES:
+            self.register_theme(theme)
+        theme_name = program.settings.theme
+        self.theme = theme_name if theme_name in self.available_themes else THEMES[0].name
+        self.set_keymap(program.settings.keys)
+        self.chat = ChatScreen(
+            program, sessions, engine, session=session or sessions.create(), clock=clock
+        )
+
+    def get_default_screen(self) -> Screen[None]:
+        """The chat; there is nothing behind it."""
+        return self.chat
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours of the tiers under a theme that is not ours."""
+        return {"route-strong": "#E0AF68", "route-weak": "#7DCFFF"}
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action with its key: the palette's rows."""
+        keys = {binding.id: self._key_of(binding) for binding in _bindings()}
+        for name, command in COMMANDS.items():
+            if command.argument and not command.argument.startswith("["):
+                continue
+            key = keys.get(command.binding)
+            title = f"{command.help[0].upper()}{command.help[1:]}"
+            shown = f"/{name}   {key}" if key else f"/{name}"
+            yield SystemCommand(title, shown, self._runner(name))
+
+    async def on_unmount(self) -> None:
+        """The engine ends with the chat, and the session's lock is given back."""
+        await self.engine.close()
+
+    def _runner(self, name: str) -> Callable[[], None]:
+        return lambda: self.chat.carry_out(f"/{name}")
+
+    def _key_of(self, binding: Binding) -> str:
+        return self._keymap.get(binding.id or "", binding.key).replace(",", " or ")
+
+
+def _bindings() -> list[Binding]:
+    return [binding for binding in ChatScreen.BINDINGS if isinstance(binding, Binding)]
+
+
+def run_chat(program: Program, *, temporary: bool = False) -> None:
+    """Open the chat and return when the person leaves it; with `temporary` nothing is kept."""
+    from tui.engine_client import EngineClient
+    from tui.sessions import Sessions
+
+    sessions = Sessions(program.paths.sessions)
+    engine = EngineClient(program.engine_options(), program.paths.log)
+    ChatApp(program, sessions, engine, session=sessions.create(temporary=temporary)).run()

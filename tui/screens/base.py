@@ -1,0 +1,91 @@
+"""What every part of the chat's screen works with: the program, its sessions, the talk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.message import Message
+from textual.screen import Screen
+
+from routing.errors import RoutingError
+from tui.errors import AppError
+from tui.messages import Told, Trouble
+from tui.program import Program
+from tui.turns import Engine, Turns
+from tui.visible import visible
+from tui.widgets.composer import Composer
+from tui.widgets.talk import Talk
+
+if TYPE_CHECKING:
+    from tui.sessions import Session, Sessions
+
+T = TypeVar("T")
+
+TOLD_SECONDS = 6
+
+
+class BaseScreen(Screen[None]):
+    """The conversation in sight and the ways to work beside it."""
+
+    def __init__(
+        self,
+        program: Program,
+        sessions: Sessions,
+        engine: Engine,
+        *,
+        session: Session,
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__()
+        self.program = program
+        self.sessions = sessions
+        self.clock = clock
+        self.talk = Talk(Turns(program, engine, session, self._post_to_talk), clock)
+
+    @property
+    def composer(self) -> Composer:
+        """Where the person types."""
+        return self.query_one(Composer)
+
+    def tell(self, text: str, hint: str = "") -> None:
+        """Show a line that goes away by itself."""
+        line = visible(" ".join(filter(None, (text, hint))))
+        self.notify(line, markup=False, timeout=TOLD_SECONDS)
+
+    def in_thread(self, work: Callable[[], T], done: Callable[[T], Message] | None = None) -> None:
+        """Do work that waits for the disk in a thread; post what `done` makes of its result."""
+
+        async def run() -> None:
+            result = await asyncio.to_thread(work)
+            if done:
+                self.post_message(done(result))
+
+        self.in_worker(run())
+
+    def in_worker(self, work: Awaitable[None], group: str = "beside") -> None:
+        """Do work beside the screen; what goes wrong is told in a line."""
+
+        async def run() -> None:
+            try:
+                await work
+            except (RoutingError, AppError) as error:
+                self.post_message(Trouble(error))
+
+        self.run_worker(run(), group=group, exit_on_error=False)
+
+    def on_trouble(self, message: Trouble) -> None:
+        """Something beside the turns went wrong."""
+        hint = message.error.hint
+        self.notify(
+            visible(f"{message.error} {hint}".strip()), markup=False, severity="error", timeout=12
+        )
+
+    def on_told(self, message: Told) -> None:
+        """Something beside the turns was done."""
+        self.tell(message.text)
+
+    def _post_to_talk(self, message: Message) -> None:
+        self.talk.post_message(message)

@@ -1,0 +1,311 @@
+"""The chat's screen: history, conversation, composer and meter, and how they hang together."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.events import Resize
+
+from routing.models import Tier
+from tui.errors import UsageError
+from tui.messages import SessionReady
+from tui.money import percent, usd
+from tui.screens.library import LibraryScreen
+from tui.screens.routing import RoutingScreen
+from tui.screens.slash import complete, run_command
+from tui.turns import LiveTurn
+from tui.widgets.actions import Actionable
+from tui.widgets.composer import Composer
+from tui.widgets.header import Header, Mode
+from tui.widgets.history import History
+from tui.widgets.meter import Meter, Spending
+from tui.widgets.reply import Reply
+from tui.widgets.talk import Talk
+from tui.widgets.welcome import Welcome
+
+WIDE_WHY, WIDE_HISTORY = 100, 90  # columns under which the panels fold
+HINTS = "enter send · ctrl+j newline · ctrl+w why · ctrl+b history · ctrl+k all actions"
+SHORT_HINTS = "enter send · ctrl+k all actions"
+CONTINUE = "Go on exactly where your reply stopped."
+
+
+def _key(key: str, action: str, label: str, tooltip: str) -> Binding:
+    return Binding(key, action, label, id=action, tooltip=tooltip, priority=True)
+
+
+class ChatScreen(LibraryScreen, RoutingScreen):
+    """One conversation in sight, the others at hand."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        _key("ctrl+b", "history", "History", "Show or hide earlier conversations"),
+        _key("ctrl+w", "why", "Why", "Show or hide why the last turn went where it went"),
+        _key("ctrl+t", "threshold", "Threshold", "Change the share of strong calls"),
+        _key("ctrl+n", "new", "New", "Begin a new conversation"),
+        _key("ctrl+s", "search", "Search", "Search all conversations"),
+        _key("ctrl+r", "retry", "Retry", "Answer the last message again"),
+        _key("ctrl+g", "again", "Again with strong", "Answer again with the strong model"),
+        _key("f1", "keys", "Keys", "Show every key"),
+        _key("f2", "pin('')", "Auto", "Route every turn"),
+        _key("f3", "pin('weak')", "Weak", "Pin the weak model"),
+        _key("f4", "pin('strong')", "Strong", "Pin the strong model"),
+        _key("f5", "settings", "Settings", "Models, share and keys"),
+        _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
+        _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
+        Binding("escape", "stop", "Stop", id="stop", tooltip="Stop the reply, keep what came"),
+    ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
+        super().__init__(*args, **kwargs)
+        self._folds: dict[str, bool] = {}  # what the person opened or closed by hand
+        self._leaving = False
+
+    def compose(self) -> ComposeResult:
+        yield Header()
+        with Horizontal(id="body"):
+            yield History()
+            yield self.talk
+        yield Composer(complete)
+        yield Meter()
+
+    async def on_mount(self) -> None:
+        self.composer.draft.focus()
+        await self.show_opening()
+        self._show_state()
+        self.call_after_refresh(self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        self.talk.start_engine()
+        session = self.talk.turns.session
+        if session.conversation.head:
+            self.post_message(SessionReady(session))
+        else:
+            self.list_sessions()
+        if self.talk.turns.routing.pair is None:
+            self.find_servers()
+
+    # What is in sight
+
+    @on(Talk.Changed)
+    def _show_state(self) -> None:
+        turns, routing = self.talk.turns, self.talk.turns.routing
+        own = routing.threshold is not None
+        header = self.query_one(Header)
+        header.title = turns.session.conversation.title
+        header.mode = Mode(routing.share, self.talk.threshold, routing.pin, custom=own)
+        header.turns = sum(said.role == "user" for said in turns.session.branch())
+        self.query_one(Meter).spending = self._spending()
+        self.composer.border_title = self._state_text()
+        self._fold(self.size.width)
+
+    def _spending(self) -> Spending:
+        turns = self.talk.turns
+        recent = turns.live or turns.last
+        share = None
+        if recent and recent.usage and recent.context_tokens:
+            used = recent.usage.prompt_tokens + recent.usage.completion_tokens
+            share = used / recent.context_tokens
+        return Spending(
+            ledger=turns.ledger,
+            running=turns.live.bill if turns.live else None,
+            context_share=share,
+            month_usd=self.month_usd,
+            budget_usd=self.program.settings.budget.monthly_usd,
+        )
+
+    def _state_text(self) -> str:
+        turns = self.talk.turns
+        if turns.live:
+            return "streaming · esc stops" if turns.live.decision else "routing …"
+        if turns.session.read_only:
+            return "read only"
+        return "" if self.talk.warm else "warming up …"
+
+    def on_resize(self, event: Resize) -> None:
+        wide = event.size.width >= WIDE_HISTORY
+        self.composer.border_subtitle = HINTS if wide else SHORT_HINTS
+        self._fold(event.size.width)
+
+    def _fold(self, width: int) -> None:
+        why = width >= WIDE_WHY and self.talk.why.decision is not None
+        self.history.set_class(self._folds.get("history", width >= WIDE_HISTORY), "-open")
+        self.talk.why.set_class(self._folds.get("why", why), "-open")
+
+    # Saying something
+
+    @on(Composer.Sent)
+    async def _sent(self, message: Composer.Sent) -> None:
+        text = message.text
+        if text.startswith("/") and not text.startswith("//"):
+            await self._command(text)
+        elif self.talk.turns.live:
+            self.composer.restore(text)
+            self.tell("A reply is streaming; Esc stops it.")
+        elif self.talk.turns.routing.pair is None:
+            self.composer.restore(text)
+            self.tell("No models are set yet.")
+            self.query_one(Welcome).focus()
+        else:
+            await self.talk.say(text[1:] if text.startswith("//") else text, self._budget_pin())
+
+    def carry_out(self, text: str) -> None:
+        """Do what a slash command says, as if it had been typed."""
+        self.call_later(self._command, text)
+
+    async def _command(self, text: str) -> None:
+        try:
+            await run_command(self, text)
+        except UsageError as error:
+            self.composer.restore(text)
+            self.tell(str(error), error.hint)
+
+    def _budget_pin(self) -> Tier | None:
+        """The tier that a spent budget leaves, as the person has set it."""
+        budget = self.program.settings.budget
+        if budget.monthly_usd is None or (self.month_usd or 0.0) < budget.monthly_usd:
+            return None
+        self.tell(f"This month's {usd(budget.monthly_usd)} are spent.")
+        return "weak" if budget.past == "weak" else None
+
+    @on(Talk.GaveBack)
+    def _gave_back(self, message: Talk.GaveBack) -> None:
+        self.composer.restore(message.text)
+
+    @on(Talk.Finished)
+    def _finished(self, message: Talk.Finished) -> None:
+        if self.month_usd is not None and message.turn.bill:
+            self.month_usd += message.turn.bill.cost_usd or 0.0
+        self.list_sessions()
+
+    # Cards
+
+    @on(Reply.Chosen)
+    async def _card_chosen(self, message: Reply.Chosen) -> None:
+        last = self.talk.turns.last
+        if last is None or last.key != message.key:
+            self.tell("The conversation has gone on from here.")
+        else:
+            await self._choose(message.name, last)
+
+    @on(Actionable.Chosen)
+    async def _welcome_chosen(self, message: Actionable.Chosen) -> None:
+        await self._choose(message.name, None)
+
+    @on(Actionable.Left)
+    def _left_card(self, message: Actionable.Left) -> None:
+        self.composer.insert(message.character)
+
+    async def _choose(self, name: str, turn: LiveTurn | None) -> None:
+        """Do what an action of a card, or of the welcome, says."""
+        tier = (turn.decision.tier if turn.decision else turn.pin) if turn else None
+        match name:
+            case "retry":
+                await self._answer_again(turn.pin if turn else None)
+            case "other":
+                await self._answer_again("strong" if tier == "weak" else "weak")
+            case "weak" | "strong" as wanted:
+                await self._answer_again("weak" if wanted == "weak" else "strong", unrouted=True)
+            case "continue":
+                await self.talk.say(CONTINUE, tier)
+                self.composer.draft.focus()
+            case "key":
+                self.ask_key(turn)
+            case "models":
+                self.action_settings()
+            case "demo":
+                await self.use_demo()
+            case "new":
+                self.action_new()
+
+    async def _answer_again(self, pin: Tier | None, *, unrouted: bool = False) -> None:
+        last = self.talk.turns.last
+        if last is None or self.talk.turns.live:
+            self.tell("There is no finished message to answer again.")
+            return
+        if self.composer.text == last.text:
+            self.composer.clear()
+        await self.talk.again(pin, unrouted=unrouted)
+        self.composer.draft.focus()
+
+    # Keys and commands
+
+    def show_cost(self) -> None:
+        """Say what this conversation cost, in words."""
+        ledger = self.talk.turns.ledger
+        unpriced = f" {ledger.unpriced_turns} turns have no price." if ledger.unpriced_turns else ""
+        self.tell(
+            f"{usd(ledger.spent_usd)} for {ledger.prompt_tokens:,} tokens in and "
+            f"{ledger.completion_tokens:,} out; all strong about {usd(ledger.all_strong_usd)}, "
+            f"saved about {usd(ledger.saved_usd)} ({percent(ledger.saved_share)}).{unpriced}"
+        )
+
+    def set_theme(self, name: str) -> None:
+        """Change the colours; without a name, choose from a list.
+
+        Raises:
+            UsageError: no theme has that name.
+        """
+        if not name:
+            self.app.search_themes()
+        elif name in self.app.available_themes:
+            self.app.theme = name
+        else:
+            known = ", ".join(n for n in self.app.available_themes if n.startswith("llmroute"))
+            raise UsageError(f"No theme is named {name}.", hint=f"For example {known}")
+
+    def action_history(self) -> None:
+        self._folds["history"] = not self.history.has_class("-open")
+        self._fold(self.size.width)
+        if self._folds["history"]:
+            self.history.focus_list()
+        else:
+            self.composer.draft.focus()
+
+    def action_search(self) -> None:
+        self._folds["history"] = True
+        self._fold(self.size.width)
+        self.history.search()
+
+    def action_why(self) -> None:
+        self._folds["why"] = not self.talk.why.has_class("-open")
+        self._fold(self.size.width)
+
+    def action_pin(self, tier: str) -> None:
+        self.pin("weak" if tier == "weak" else "strong" if tier else None)
+
+    async def action_retry(self) -> None:
+        last = self.talk.turns.last
+        await self._answer_again(last.pin if last else None)
+
+    async def action_again(self) -> None:
+        await self._answer_again("strong")
+
+    def action_keys(self) -> None:
+        if self.query("HelpPanel"):
+            self.app.action_hide_help_panel()
+        else:
+            self.app.action_show_help_panel()
+
+    def action_palette(self) -> None:
+        self.app.action_command_palette()
+
+    def action_stop(self) -> None:
+        if not self.talk.stop():
+            self.composer.draft.focus()
+
+    def action_clear_or_quit(self) -> None:
+        selected = self.get_selected_text() or self.composer.draft.selected_text
+        leaving, self._leaving = self._leaving, False
+        if selected:
+            self.app.copy_to_clipboard(selected)
+            self.tell("Copied.")
+        elif self.composer.draft.text:
+            self.composer.clear()
+        elif leaving:
+            self.app.exit()
+        else:
+            self._leaving = True
+            self.tell("Press ctrl+c again to quit.")

@@ -1,0 +1,67 @@
+"""Adding a key: its name, and its value behind dots. The value goes nowhere but to the keyring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.widgets.tones import MUTED
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key as the person typed it."""
+
+    name: str
+    value: str = field(repr=False)
+
+
+class KeyScreen(ModalScreen[NewKey | None]):
+    """Two boxes; Enter in the second keeps the key."""
+
+    DEFAULT_CSS = """
+    KeyScreen { align: center middle; }
+    KeyScreen > Vertical { width: 64; max-width: 95%; height: auto; padding: 1 2;
+        border: round $primary; background: $surface; }
+    KeyScreen .error { color: $text-error; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="key.leave")]
+
+    def __init__(self, name: str = "") -> None:
+        super().__init__()
+        self.key_name = name
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content.styled("Add a key", "bold"))
+            yield Static(
+                Content("It is kept in the system's keyring, or in a file only you can read.")
+            )
+            yield Input(self.key_name, placeholder="OPENAI_API_KEY", id="name")
+            yield Input(placeholder="the key", password=True, id="value")
+            yield Static("", classes="error")
+            yield Static(Content.styled("enter keep it · esc leave", MUTED))
+
+    def on_mount(self) -> None:
+        self.query_one("#value" if self.key_name else "#name").focus()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        name = self.query_one("#name", Input).value.strip()
+        value = self.query_one("#value", Input).value.strip()
+        if message.input.id == "name":
+            self.query_one("#value").focus()
+        elif not (name and value):
+            self.query_one(".error", Static).update("Both a name and a key are needed.")
+        else:
+            self.dismiss(NewKey(name, value))
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,218 @@
+"""How turns are routed: the pair, the share, pins, keys, and what the router learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from textual import on
+
+from routing.models import Tier, key_name_of, known_models
+from tui.errors import UsageError
+from tui.local_servers import find_servers
+from tui.messages import ServersFound, SettingsReady, ThresholdsKnown, Told
+from tui.program import DEMO
+from tui.screens.base import BaseScreen
+from tui.turns import LiveTurn
+from tui.widgets.talk import Talk
+from tui.widgets.welcome import Welcome
+from tui.widgets.why import own_battles
+
+if TYPE_CHECKING:
+    from tui.screens.keys import NewKey
+
+PROVIDER_KEYS = (
+    "ANTHROPIC_API_KEY",
+    "COHERE_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "FIREWORKS_API_KEY",
+    "GEMINI_API_KEY",
+    "GROQ_API_KEY",
+    "MISTRAL_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENROUTER_API_KEY",
+    "TOGETHERAI_API_KEY",
+    "XAI_API_KEY",
+)
+
+
+class RoutingScreen(BaseScreen):
+    """What the person says about who answers."""
+
+    def pin(self, tier: Tier | None) -> None:
+        """Let that tier answer from now on; None lets the router decide."""
+        self.talk.turns.routing.pin = tier
+        self.talk.post_message(Talk.Changed())
+
+    def set_share(self, share: float) -> None:
+        """Route that share of turns to the strong model, now and in later runs."""
+        self._use({"share": share, "threshold": None})
+
+    def choose_model(self, argument: str) -> None:
+        """Change one side of the pair, or open the settings.
+
+        Raises:
+            UsageError: the argument is not a tier and a name.
+        """
+        tier, _, name = argument.partition(" ")
+        pair = self.talk.turns.routing.pair
+        if not argument:
+            self.action_settings()
+        elif tier not in {"strong", "weak"} or not name.strip():
+            raise UsageError("Which side?", hint="Write /model strong NAME or /model weak NAME")
+        elif pair is None:
+            raise UsageError("No pair is set yet.", hint="F5 sets both of its sides.")
+        else:
+            names = {"strong": pair.strong.name, "weak": pair.weak.name}
+            self._use({**names, tier: name.strip()})
+
+    async def use_demo(self) -> None:
+        """Take the built-in pair, for this run."""
+        self._use(DEMO, keep=False)
+        await self.show_opening()
+        self.composer.draft.focus()
+
+    async def show_opening(self) -> None:
+        """An empty conversation shows its pair; without a pair it says what is at hand."""
+        if self.talk.turns.session.conversation.head or self.talk.turns.live:
+            return
+        if self.talk.turns.routing.pair is not None:
+            await self.talk.show_opening(self.talk.empty())
+            return
+        names = [name for name in PROVIDER_KEYS if self.program.environment.get(name)]
+        await self.talk.show_opening(Welcome(names))
+
+    def find_servers(self) -> None:
+        """Look for model servers on this machine."""
+
+        async def find() -> None:
+            self.post_message(ServersFound(await find_servers()))
+
+        self.in_worker(find())
+
+    def judge(self, *, good: bool) -> None:
+        """Learn whether the last reply was good: it speaks for one of the two models."""
+        turns = self.talk.turns
+        turn, pair = turns.last, turns.routing.pair
+        battle = turns.battle(turn, pair, good=good) if turn and turn.done and pair else None
+        if not self.program.settings.learn:
+            self.tell("Learning is off.", "Set learn = true in the settings file.")
+        elif battle is None:
+            self.tell("There is no reply to judge.")
+        else:
+            winner = battle.model_a if battle.winner == "a" else battle.model_b
+            self._learn(turns.engine.learn(battle), f"Learnt: {winner} is the better one here.")
+
+    def forget_battle(self, number: int) -> None:
+        """Take back one of the person's battles, numbered as in the why panel.
+
+        Raises:
+            UsageError: the panel has no such number.
+        """
+        own = own_battles(self.talk.why.decision)
+        if not 1 <= number <= len(own):
+            raise UsageError(f"The why panel lists no battle {number} of yours.")
+        self._learn(self.talk.turns.engine.forget(own[number - 1].battle_id), "Forgotten.")
+
+    def ask_key(self, turn: LiveTurn | None) -> None:
+        """Let the person add the key that the turn's model needs."""
+        from tui.screens.keys import KeyScreen
+
+        pair = self.talk.turns.routing.pair
+        tier = (turn.decision.tier if turn.decision else turn.pin) if turn else None
+        name = key_name_of(pair.of(tier)) if pair and tier else ""
+        self.app.push_screen(KeyScreen(name or ""), self._keep_key)
+
+    def action_settings(self) -> None:
+        """Show the settings."""
+        self.in_thread(self._settings_ready, lambda ready: ready)
+
+    def action_threshold(self) -> None:
+        """Show the threshold slider."""
+        from tui.screens.threshold import shares
+
+        engine = self.talk.turns.engine
+
+        async def ask() -> None:
+            known = {share: await engine.threshold(share) for share in shares()}
+            self.post_message(ThresholdsKnown(known))
+
+        self.in_worker(ask())
+
+    @on(ServersFound)
+    def _servers_found(self, message: ServersFound) -> None:
+        for welcome in self.query(Welcome):
+            welcome.servers = message.servers
+
+    @on(SettingsReady)
+    def _show_settings(self, message: SettingsReady) -> None:
+        from tui.screens.settings import SettingsScreen
+
+        screen = SettingsScreen(self.program.loaded, message.key_lines, message.models)
+        self.app.push_screen(screen, self._settings_closed)
+
+    @on(ThresholdsKnown)
+    def _show_threshold(self, message: ThresholdsKnown) -> None:
+        from tui.screens.threshold import ThresholdScreen, past_turns
+
+        past = past_turns(self.talk.turns.session.branch())
+        share = self.talk.turns.routing.share
+        screen = ThresholdScreen(share, message.thresholds, past)
+        self.app.push_screen(screen, self._threshold_chosen)
+
+    def _threshold_chosen(self, share: float | None) -> None:
+        if share is not None:
+            self.set_share(share)
+
+    async def _settings_closed(self, chosen: Mapping[str, Any] | str | None) -> None:
+        if chosen == "key":
+            self.ask_key(None)
+        elif chosen == "demo":
+            await self.use_demo()
+        elif isinstance(chosen, Mapping):
+            self._use(chosen)
+            await self.show_opening()
+
+    def _settings_ready(self) -> SettingsReady:
+        """What the settings screen shows, gathered in a thread: keys may be in a keyring."""
+        names = [name for name in PROVIDER_KEYS if self.program.environment.get(name)]
+        pair = self.talk.turns.routing.pair
+        needed = [key_name_of(model) for model in (pair.strong, pair.weak)] if pair else []
+        lines = []
+        for name in dict.fromkeys([*filter(None, needed), *names]):
+            key = self.program.keyring.find(name)
+            lines.append(f"{name}: {f'found in {key.origin}' if key else 'missing'}")
+        return SettingsReady(lines, known_models())
+
+    def _keep_key(self, key: NewKey | None) -> None:
+        if key is not None:
+            keyring = self.program.keyring
+            self.in_thread(
+                lambda: keyring.store(key.name, key.value),
+                lambda place: Told(f"{key.name} is kept in {place}."),
+            )
+
+    def _use(self, changes: Mapping[str, Any], *, keep: bool = True) -> None:
+        """Put settings in force; `keep` writes them into the person's file too."""
+        settings = msgspec.structs.replace(self.program.settings, **changes)
+        origins = {**self.program.loaded.origins, **dict.fromkeys(changes, "this chat")}
+        loaded = replace(self.program.loaded, settings=settings, origins=origins)
+        self.program = replace(self.program, loaded=loaded)
+        turns = self.talk.turns
+        turns.program = self.program
+        turns.routing.pair = self.program.pair
+        turns.routing.share, turns.routing.threshold = settings.share, settings.threshold
+        self.talk.ask_threshold()
+        self.talk.post_message(Talk.Changed())
+        if keep:
+            program = self.program
+            self.in_thread(lambda: program.change(changes))
+
+    def _learn(self, request: Any, done: str) -> None:  # noqa: ANN401  # an awaitable
+        async def learn() -> None:
+            await request
+            self.post_message(Told(done))
+
+        self.in_worker(learn())

@@ -1,0 +1,127 @@
+"""Settings in force, each with where it was set; the pair, the share and the theme to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widgets import Input, Static
+
+from tui.money import percent
+from tui.settings import Loaded, parse_share
+from tui.widgets.actions import Action, Actionable
+
+SAVE = Action("save", "enter", "save (in a box)")
+KEY = Action("key", "k", "add a key")
+DEMO = Action("demo", "d", "use the demo pair")
+LEAVE = Action("leave", "escape", "leave")
+
+
+class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
+    """Closes with the changed settings, with "key" or "demo", or with None."""
+
+    DEFAULT_CSS = """
+    SettingsScreen { align: center middle; }
+    SettingsScreen > Vertical { width: 76; max-width: 95%; max-height: 95%; height: auto;
+        padding: 1 2; border: round $primary; background: $surface; }
+    SettingsScreen Input { border: none; height: 1; padding: 0 1; background: $boost; }
+    SettingsScreen Input:focus { border: none; background: $primary 30%; }
+    SettingsScreen .label { color: $text-muted; height: 1; margin: 1 0 0 0; }
+    SettingsScreen VerticalScroll { height: auto; max-height: 12; margin: 1 0 0 0; }
+    SettingsScreen .error { color: $text-error; height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave", id="settings.leave")
+    ]
+
+    def __init__(self, loaded: Loaded, key_lines: Sequence[str], models: Sequence[str]) -> None:
+        super().__init__()
+        self.loaded = loaded
+        self.key_lines = key_lines
+        self.models = models
+
+    def compose(self) -> ComposeResult:
+        settings = self.loaded.settings
+        suggest = SuggestFromList(self.models, case_sensitive=False)
+        with Vertical():
+            yield Static(Content.styled("Settings", "bold"))
+            yield Static("Strong model", classes="label", markup=False)
+            yield Input(
+                settings.strong or "", id="strong", suggester=suggest, placeholder="provider/model"
+            )
+            yield Static("Weak model", classes="label", markup=False)
+            yield Input(
+                settings.weak or "", id="weak", suggester=suggest, placeholder="provider/model"
+            )
+            yield Static("Share of strong calls", classes="label", markup=False)
+            yield Input(percent(settings.share), id="share")
+            yield Static("", classes="error", markup=False)
+            with VerticalScroll(can_focus=False):
+                yield Static(Content(self._effective()))
+            yield Choices()
+
+    def on_mount(self) -> None:
+        self.query_one("#strong").focus()
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        values = {box.id: box.value.strip() for box in self.query(Input)}
+        if bool(values["strong"]) != bool(values["weak"]):
+            self._refuse("A pair needs a strong and a weak model.")
+            return
+        try:
+            share = parse_share(values["share"])
+        except ValueError:
+            self._refuse(f"{values['share']!r} is not a share: write 30 % or 0.3")
+            return
+        self.dismiss(
+            {"strong": values["strong"] or None, "weak": values["weak"] or None, "share": share}
+        )
+
+    def on_actionable_chosen(self, message: Message) -> None:
+        assert isinstance(message, Actionable.Chosen)
+        message.stop()
+        self.dismiss(message.name if message.name in {"key", "demo"} else None)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    def _refuse(self, why: str) -> None:
+        self.query_one(".error", Static).update(why)
+
+    def _effective(self) -> str:
+        """Every setting that was set somewhere, then the known keys, never their values."""
+        origins = self.loaded.origins
+        lines = [
+            f"{name} = {_shown(getattr(self.loaded.settings, name, None))}   ({origins[name]})"
+            for name in sorted(origins)
+        ]
+        lines = (
+            ["Set:", *(f"  {line}" for line in lines)]
+            if lines
+            else ["Every setting is the default."]
+        )
+        return "\n".join(
+            [*lines, "Keys:", *(f"  {line}" for line in self.key_lines or ["none found"])]
+        )
+
+
+class Choices(Actionable):
+    """What else the settings screen can do."""
+
+    def __init__(self) -> None:
+        super().__init__((KEY, DEMO, LEAVE))
+
+    def compose(self) -> ComposeResult:
+        yield from self.compose_actions()
+
+
+def _shown(value: object) -> str:
+    return repr(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,120 @@
+"""The slash commands: a name, what it does in a line, and the call that does it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui.errors import UsageError
+from tui.settings import parse_share
+
+if TYPE_CHECKING:
+    from tui.screens.chat import ChatScreen
+
+Run = Callable[["ChatScreen", str], Awaitable[None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A slash command.
+
+    Attributes:
+        argument: how what follows the name is written in the help, "" where nothing does.
+        binding: the id of the key that does the same.
+    """
+
+    help: str
+    run: Run
+    argument: str = ""
+    binding: str = ""
+
+
+def _model(screen: ChatScreen, argument: str) -> None:
+    screen.choose_model(argument)
+
+
+def _threshold(screen: ChatScreen, argument: str) -> None:
+    if not argument:
+        screen.action_threshold()
+        return
+    try:
+        screen.set_share(parse_share(argument))
+    except ValueError:
+        raise UsageError(
+            f"{argument!r} is not a share of strong calls.", hint="Write /threshold 30%"
+        ) from None
+
+
+def _forget(screen: ChatScreen, argument: str) -> None:
+    if not argument.isdigit():
+        raise UsageError("Which battle?", hint="Write /forget 1, numbered as in the why panel")
+    screen.forget_battle(int(argument))
+
+
+def _export(screen: ChatScreen, argument: str) -> None:
+    kind = argument or "md"
+    if kind not in {"md", "json"}:
+        raise UsageError(f"{kind!r} is no export.", hint="Write /export md or /export json")
+    screen.export(kind)
+
+
+COMMANDS: Mapping[str, Command] = {
+    "auto": Command("route every turn", lambda s, _: s.pin(None)),
+    "weak": Command("pin the weak model", lambda s, _: s.pin("weak")),
+    "strong": Command("pin the strong model", lambda s, _: s.pin("strong")),
+    "threshold": Command("share of strong calls", _threshold, "[30%]", "threshold"),
+    "model": Command("change the pair", _model, "[strong|weak NAME]", "settings"),
+    "why": Command("why the last turn went where it went", lambda s, _: s.action_why(), "", "why"),
+    "cost": Command("what this session cost and saved", lambda s, _: s.show_cost()),
+    "good": Command("the last reply was good: learn it", lambda s, _: s.judge(good=True)),
+    "bad": Command("the last reply was bad: learn it", lambda s, _: s.judge(good=False)),
+    "forget": Command("take back what was learnt", _forget, "NUMBER"),
+    "retry": Command("answer the last message again", lambda s, _: s.action_retry(), "", "retry"),
+    "again": Command(
+        "answer the last message with the strong model", lambda s, _: s.action_again(), "", "again"
+    ),
+    "new": Command("new conversation", lambda s, _: s.action_new(), "", "new"),
+    "sessions": Command("earlier conversations", lambda s, _: s.action_history(), "", "history"),
+    "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS", "search"),
+    "rename": Command("rename this conversation", lambda s, a: s.rename(a), "TITLE"),
+    "export": Command("write this conversation to a file", _export, "[md|json]"),
+    "theme": Command("change the colours", lambda s, a: s.set_theme(a), "[NAME]"),
+    "settings": Command("models, share and keys", lambda s, _: s.action_settings(), "", "settings"),
+    "keys": Command("every key", lambda s, _: s.action_keys(), "", "keys"),
+    "quit": Command("leave", lambda s, _: s.app.exit(), "", "quit"),
+}
+
+
+async def run_command(screen: ChatScreen, text: str) -> None:
+    """Carry out a line that begins with a slash.
+
+    Raises:
+        UsageError: no command has that name, or its argument is not understood.
+    """
+    name, _, argument = text[1:].strip().partition(" ")
+    command = COMMANDS.get(name)
+    if command is None:
+        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.4)
+        hint = f"Did you mean /{near[0]}? " if near else ""
+        raise UsageError(
+            f"No command is named /{name}.", hint=f"{hint}Begin with // to send a slash."
+        )
+    done = command.run(screen, argument.strip())
+    if done is not None:
+        await done
+
+
+def complete(text: str) -> Sequence[tuple[str, str]]:
+    """Commands that begin as the text does, each with its help."""
+    if text.startswith("//") or " " in text:
+        return ()
+    return [
+        (
+            f"/{name} " if command.argument else f"/{name}",
+            f"{command.argument} {command.help}".strip(),
+        )
+        for name, command in COMMANDS.items()
+        if name.startswith(text[1:])
+    ]

@@ -1,0 +1,1 @@
+"""What the chat's screen is made of: one widget, one module."""

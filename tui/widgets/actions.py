@@ -1,0 +1,75 @@
+"""What can be done about a card: each action a key and a word, by keyboard or by mouse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import HorizontalGroup, VerticalGroup
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do: its name, the key that does it, the words that say it."""
+
+    name: str
+    key: str
+    label: str
+
+
+class ActionLabel(Static):
+    """An action that can be clicked."""
+
+    def __init__(self, action: Action) -> None:
+        key = (f" {action.key} ", "reverse bold")
+        super().__init__(Content.assemble(key, f" {action.label}  "), classes="action")
+        self.action = action
+
+    def on_click(self) -> None:
+        self.post_message(Actionable.Chosen(self.action.name))
+
+
+class Actionable(VerticalGroup, can_focus=True):
+    """A focusable box whose actions answer to single keys; other keys go back to the composer."""
+
+    DEFAULT_CSS = """
+    Actionable .action { width: auto; height: 1; }
+    Actionable .actions { height: auto; layout: grid; grid-size: 1; grid-rows: 1; }
+    """
+
+    class Chosen(Message):
+        """The person chose an action of this box."""
+
+        def __init__(self, name: str) -> None:
+            self.name = name
+            super().__init__()
+
+    class Left(Message):
+        """The person went on typing: `character` belongs to the composer."""
+
+        def __init__(self, character: str) -> None:
+            self.character = character
+            super().__init__()
+
+    def __init__(self, actions: tuple[Action, ...]) -> None:
+        super().__init__()
+        self.actions = actions
+
+    def compose_actions(self) -> ComposeResult:
+        """The row of actions."""
+        with HorizontalGroup(classes="actions"):
+            for action in self.actions:
+                yield ActionLabel(action)
+
+    def on_key(self, event: events.Key) -> None:
+        chosen = next((a for a in self.actions if a.key == event.key), None)
+        if chosen:
+            event.stop()
+            self.post_message(self.Chosen(chosen.name))
+        elif event.key == "escape" or (event.is_printable and event.character):
+            event.stop()
+            self.post_message(self.Left(event.character if event.is_printable else ""))

@@ -1,0 +1,69 @@
+"""The route badge above a reply: letter, word, model, win probability against threshold, cost."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from routing.decide import Decision
+from tui.money import usd
+from tui.visible import one_line
+from tui.widgets.tones import MUTED
+
+
+class Badge(Widget):
+    """Who answers a turn and why, in words before colours."""
+
+    DEFAULT_CSS = """
+    Badge { height: 1; }
+    """
+
+    decision: reactive[Decision | None] = reactive(None)
+    cost: reactive[str] = reactive("")
+    waiting: reactive[str] = reactive("")
+
+    def render(self) -> Content:
+        width = self.content_size.width
+        if self.decision is None:
+            return Content.styled(f"[·] {self.waiting or 'deciding …'}", MUTED)
+        return badge_text(self.decision, self.cost, width)
+
+
+def badge_text(decision: Decision, cost: str, width: int) -> Content:
+    """The badge at that width, in cells: the model's name gives way first."""
+    letter, word, style = _tier(decision)
+    odds = odds_text(decision)
+    fixed = len(f"{letter} {word} ·    {odds}  {cost} ")
+    model = one_line(decision.model, max(width - fixed, 8))
+    left = Content.assemble((letter, style), " ", (word, "bold"), f" · {model}   ", (odds, MUTED))
+    gap = max(width - left.cell_length - len(cost) - 1, 2)
+    return left + Content(" " * gap) + Content.styled(cost, MUTED)
+
+
+def odds_text(decision: Decision) -> str:
+    """Win probability against threshold, as "0.18 < 0.42"; more digits where two would lie."""
+    pinned = " (pinned)" if decision.pinned else ""
+    if decision.win_probability is None:
+        return pinned.strip() or "no router decided"
+    chance, threshold = decision.win_probability, decision.threshold
+    sign = "≥" if chance >= threshold else "<"
+    digits = 2 if abs(chance - threshold) >= 0.01 else 4
+    return f"{chance:.{digits}f} {sign} {threshold:.{digits}f}{pinned}"
+
+
+def cost_text(cost_usd: float | None, *, estimated: bool) -> str:
+    """US dollars of a reply; "~" before an estimate, "$?" for an unknown price."""
+    amount = usd(cost_usd)
+    return f"~{amount}" if estimated and cost_usd else amount
+
+
+def _tier(decision: Decision) -> tuple[str, str, str]:
+    """Letter, word and style. A question mark where nobody decided between the two."""
+    word = "STRONG" if decision.tier == "strong" else "weak"
+    style = (
+        "bold $route-strong reverse" if decision.tier == "strong" else "bold $route-weak reverse"
+    )
+    if decision.win_probability is None and not decision.pinned:
+        return "[?]", word, "bold $text-warning"
+    return ("[S]" if decision.tier == "strong" else "[W]"), word, style

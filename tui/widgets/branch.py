@@ -1,0 +1,53 @@
+"""Stored messages made ready to be shown: texts are read and laid out in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual.widget import Widget
+
+from tui.visible import visible
+from tui.widgets.prose import read
+from tui.widgets.reply import Reply
+from tui.widgets.said import Said
+
+if TYPE_CHECKING:
+    from tui.sessions import Message
+    from tui.widgets.markdown import Document
+
+NOTES = {"stopped": "■ stopped; what came is kept", "cut": "✗ cut", "failed": "✗ not answered"}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One stored message and, of a reply, its laid-out text."""
+
+    message: Message
+    document: Document | None
+
+    def widget(self, key: str) -> Widget:
+        """What shows it; `key` names a reply."""
+        message = self.message
+        if self.document is None:
+            return Said(message.text, datetime.fromisoformat(message.created).astimezone())
+        note = NOTES.get(message.state, "")
+        reply = Reply(
+            key,
+            document=self.document,
+            decision=message.decision,
+            note=visible(f"{note}: {message.error}" if message.error else note),
+        )
+        if message.bill:
+            reply.meter(message.bill, estimated=bool(message.usage and message.usage.estimated))
+        return reply
+
+
+def read_branch(messages: Sequence[Message], width: int) -> list[View]:
+    """The messages in order, each ready to mount at that width."""
+    return [
+        View(message, read(message.text, width) if message.role == "assistant" else None)
+        for message in messages
+    ]

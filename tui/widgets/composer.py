@@ -1,0 +1,248 @@
+"""Where the person types: Enter sends, Up recalls, a long paste stands as one word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalGroup
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList, TextArea
+from textual.widgets.option_list import Option
+
+from tui.widgets.tones import MUTED
+
+PASTE_CHARACTERS = 20_000  # a longer paste is kept aside: the text area wraps what it holds
+COMPLETIONS = 8
+
+Completer = Callable[[str], Sequence[tuple[str, str]]]
+
+
+class Draft(TextArea):
+    """The text area, with the keys of a chat."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="send", tooltip="Send the message", priority=True),
+        Binding(
+            "ctrl+j,shift+enter",
+            "newline",
+            "Newline",
+            id="newline",
+            tooltip="Begin a new line",
+            priority=True,
+        ),
+    ]
+
+    class Sent(Message):
+        """The person pressed Enter."""
+
+    class Recalled(Message):
+        """The person wants an earlier (-1) or later (+1) message back."""
+
+        def __init__(self, step: int) -> None:
+            self.step = step
+            super().__init__()
+
+    class Completing(Message):
+        """The person moves in the completions or takes one."""
+
+        def __init__(self, key: str) -> None:
+            self.key = key
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__(
+            compact=True,
+            highlight_cursor_line=False,
+            placeholder="type a message",
+            id="draft",
+        )
+        self.completing = False
+        self.pastes: dict[str, str] = {}
+
+    def action_send(self) -> None:
+        """Send, or take the completion."""
+        self.post_message(self.Completing("enter") if self.completing else self.Sent())
+
+    def action_newline(self) -> None:
+        """Begin a new line."""
+        self.insert("\n")
+
+    def action_cursor_up(self, select: bool = False) -> None:  # Textual's
+        """Move up; on the first line recall."""
+        if self.completing:
+            self.post_message(self.Completing("up"))
+        elif self.cursor_at_first_line and not select:
+            self.post_message(self.Recalled(-1))
+        else:
+            super().action_cursor_up(select)
+
+    def action_cursor_down(self, select: bool = False) -> None:  # Textual's
+        """Move down; on the last line come back from recalling."""
+        if self.completing:
+            self.post_message(self.Completing("down"))
+        elif self.cursor_at_last_line and not select:
+            self.post_message(self.Recalled(1))
+        else:
+            super().action_cursor_down(select)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if self.completing and event.key in {"tab", "escape"}:
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Completing(event.key))
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        if len(event.text) <= PASTE_CHARACTERS:
+            return
+        event.prevent_default()
+        event.stop()
+        name = f"[paste {len(self.pastes) + 1}: {len(event.text):,} characters]"
+        self.pastes[name] = event.text
+        self.insert(name)
+
+    @property
+    def whole_text(self) -> str:
+        """What is sent: pastes in full."""
+        text = self.text
+        for name, pasted in self.pastes.items():
+            text = text.replace(name, pasted)
+        return text
+
+
+class Composer(VerticalGroup):
+    """The draft, and completions above it while it begins with a slash."""
+
+    DEFAULT_CSS = """
+    Composer { height: auto; border-top: solid $panel-lighten-2; padding: 0 1;
+        border-title-color: $text-muted; border-subtitle-color: $text-muted; }
+    Composer > Draft { height: auto; min-height: 1; max-height: 8; padding: 0;
+        background: $background; }
+    Composer > Draft:focus { border: none; }
+    Composer > OptionList { height: auto; max-height: 8; border: none; padding: 0; display: none;
+        background: $surface; }
+    Composer.-completing > OptionList { display: block; }
+    """
+
+    class Sent(Message):
+        """A message or a command to carry out."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, complete: Completer) -> None:
+        super().__init__()
+        self._complete = complete
+        self._sent: list[str] = []
+        self._recalled = 0
+        self._set_aside = ""
+        self.draft = Draft()
+        self.options = OptionList(id="completions")
+        self.options.can_focus = False
+
+    def compose(self) -> ComposeResult:
+        yield self.options
+        yield self.draft
+
+    @property
+    def text(self) -> str:
+        """The draft as it would be sent."""
+        return self.draft.whole_text
+
+    def restore(self, text: str) -> None:
+        """Put a text back for the person to edit, unless they have begun another."""
+        if self.draft.text.strip():
+            self.remember(text)
+        else:
+            self._write(text)
+
+    def insert(self, text: str) -> None:
+        """Type for the person, at the cursor."""
+        self.draft.focus()
+        self.draft.insert(text)
+
+    def remember(self, *texts: str) -> None:
+        """Make texts recallable, the latest last."""
+        self._sent += texts
+        self._recalled = len(self._sent)
+
+    def forget(self) -> None:
+        """Nothing to recall: another conversation."""
+        self._sent, self._recalled = [], 0
+
+    def clear(self) -> None:
+        """Empty the draft."""
+        self.draft.pastes.clear()
+        self._write("")
+
+    def on_draft_sent(self, message: Draft.Sent) -> None:
+        message.stop()
+        text = self.text
+        if not text.strip():
+            return
+        self.remember(self.draft.text if self.draft.pastes else text)
+        self.clear()
+        self.post_message(self.Sent(text))
+
+    def on_draft_recalled(self, message: Draft.Recalled) -> None:
+        message.stop()
+        target = self._recalled + message.step
+        if not 0 <= target <= len(self._sent):
+            return
+        if self._recalled == len(self._sent):
+            self._set_aside = self.draft.text
+        self._recalled = target
+        self._write(self._sent[target] if target < len(self._sent) else self._set_aside)
+
+    def on_text_area_changed(self, message: TextArea.Changed) -> None:
+        message.stop()
+        text = self.draft.text
+        offered = self._complete(text) if text.startswith("/") and "\n" not in text else ()
+        self._offer(offered)
+
+    def on_draft_completing(self, message: Draft.Completing) -> None:
+        message.stop()
+        match message.key:
+            case "up":
+                self.options.action_cursor_up()
+            case "down":
+                self.options.action_cursor_down()
+            case "escape":
+                self._offer(())
+            case key:
+                self._take(send=key == "enter")
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        self._take(send=False)
+
+    def _take(self, *, send: bool) -> None:
+        """Write the highlighted completion. Enter also sends what needs nothing more."""
+        option = self.options.highlighted_option
+        assert option is not None
+        taken = str(option.id)
+        typed = self.draft.text
+        if send and (typed.strip() == taken.strip() or not taken.endswith(" ")):
+            self._write(taken)
+            self.draft.post_message(Draft.Sent())
+        else:
+            self._write(taken)
+
+    def _offer(self, offered: Sequence[tuple[str, str]]) -> None:
+        self.draft.completing = bool(offered)
+        self.set_class(bool(offered), "-completing")
+        self.options.clear_options()
+        for text, help_ in offered[:COMPLETIONS]:
+            prompt = Content.assemble((f"{text:<14}", "bold"), (f" {help_}", MUTED))
+            self.options.add_option(Option(prompt, id=text))
+        if offered:
+            self.options.highlighted = 0
+
+    def _write(self, text: str) -> None:
+        self.draft.load_text(text)
+        self.draft.move_cursor(self.draft.document.end)

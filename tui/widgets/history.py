@@ -1,0 +1,110 @@
+"""The sidebar: conversations on disk, the newest first, and a box to search them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.visible import one_line
+from tui.widgets.tones import MUTED
+
+TITLE_CHARACTERS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One conversation in the list. `found`: the words that a search found in it."""
+
+    session_id: str
+    title: str
+    found: str = ""
+
+
+class History(Vertical):
+    """The conversations that can be opened."""
+
+    DEFAULT_CSS = """
+    History { width: 26; border-right: solid $panel-lighten-2; display: none; }
+    History.-open { display: block; }
+    History > Static { height: 1; padding: 0 1; color: $text-muted; }
+    History > Input { border: none; height: 1; padding: 0 1; background: $surface; }
+    History > Input:focus { border: none; background: $boost; }
+    History > OptionList { border: none; height: 1fr; padding: 0 0 0 1; background: $background;
+        text-wrap: nowrap; text-overflow: ellipsis;
+        scrollbar-size-vertical: 1; }
+    History > OptionList:focus { border: none; }
+    """
+
+    class Searched(Message):
+        """The person looks for other words."""
+
+    class Opened(Message):
+        """The person wants to go on with a conversation."""
+
+        def __init__(self, session_id: str) -> None:
+            self.session_id = session_id
+            super().__init__()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.current = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content("HISTORY"))
+        yield Input(placeholder="search …", id="search", compact=True)
+        yield OptionList(id="sessions")
+
+    @property
+    def words(self) -> str:
+        """What the person looks for, "" for everything."""
+        return self.query_one(Input).value.strip()
+
+    def search(self, words: str | None = None) -> None:
+        """Go to the search box, and look for these words."""
+        box = self.query_one(Input)
+        if words is not None:
+            box.value = words
+        box.focus()
+
+    def focus_list(self) -> None:
+        """Go to the list."""
+        self.query_one(OptionList).focus()
+
+    def show(self, items: Sequence[Item], *, empty: str = "nothing yet") -> None:
+        """List these conversations."""
+        listed = self.query_one(OptionList)
+        listed.clear_options()
+        listed.add_options(
+            [Option(_prompt(i, i.session_id == self.current), id=i.session_id) for i in items]
+        )
+        if not items:
+            listed.add_option(Option(Content.styled(f"  {empty}", MUTED), disabled=True))
+
+    def on_input_changed(self, message: Input.Changed) -> None:
+        message.stop()
+        self.post_message(self.Searched())
+
+    def on_input_submitted(self, message: Input.Submitted) -> None:
+        message.stop()
+        self.query_one(OptionList).focus()
+
+    def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
+        message.stop()
+        if message.option_id:
+            self.post_message(self.Opened(message.option_id))
+
+
+def _prompt(item: Item, current: bool) -> Content:
+    title = one_line(item.title, TITLE_CHARACTERS) or "untitled"
+    mark = "● " if current else "  "
+    line = Content.assemble((mark, "$text-accent"), (title, "bold" if current else ""))
+    if item.found:
+        line += Content.styled(f"\n  {one_line(item.found, TITLE_CHARACTERS)}", MUTED)
+    return line

@@ -1,0 +1,104 @@
+"""A reply's Markdown on the screen: one widget that paints only the lines in sight."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import ClassVar
+
+from textual.geometry import Size
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
+from textual.widget import Widget
+
+from tui.visible import visible
+from tui.widgets.markdown import Document, Line
+
+LONG_CHARACTERS = 8_000  # a longer text is read in a thread
+
+
+class Prose(Widget):
+    """Markdown that may still grow. Its text can be selected and copied as it was written."""
+
+    DEFAULT_CSS = """
+    Prose { height: auto; text-wrap: nowrap; }
+    Prose > .prose--code { background: $foreground 6%; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"prose--code"}
+    ALLOW_SELECT = True
+
+    def __init__(self, document: Document | None = None) -> None:
+        super().__init__()
+        self.document = document or Document()
+        self.append_seconds = 0.0
+
+    @property
+    def source(self) -> str:
+        """The text that is shown."""
+        return self.document.source
+
+    def append(self, text: str) -> None:
+        """Show more of a reply that streams. `append_seconds` says how long it took."""
+        began = perf_counter()
+        width = self.size.width
+        height = self.document.lines(width)
+        self.document.append(visible(text))
+        self.refresh(layout=height != self.document.lines(width))
+        self.append_seconds = perf_counter() - began
+
+    async def settle(self) -> None:
+        """Read the text once more as a whole, in a thread where it is long."""
+        source, width = self.source, self.size.width
+        if len(source) > LONG_CHARACTERS:
+            self.document = await asyncio.to_thread(read, source, width)
+        else:
+            self.document = read(source, width)
+        self.refresh(layout=True)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self.document.lines(width)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        self.document.lines(width)
+        line = self.document.line(y)
+        if line is None:
+            return Strip.blank(width, self.visual_style.rich_style)
+        base = self.get_visual_style("prose--code") if line.code else self.visual_style
+        return self._strip(line, y, base, width)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text with wrapped lines joined again, and what ends it."""
+        pieces: list[str] = []
+        for y in range(self.document.lines(self.size.width)):
+            span = selection.get_span(y)
+            line = self.document.line(y)
+            if span is None or line is None:
+                continue
+            start, end = span
+            text = line.content.plain[: None if end == -1 else end]
+            pieces.append((line.joint if pieces else "") + text[max(start, line.margin) :].rstrip())
+        return "".join(pieces), "\n"
+
+    def _strip(self, line: Line, y: int, base: Style, width: int) -> Strip:
+        content = line.content
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(y)) is not None:
+            start, end = span
+            style = Style.from_styles(self.screen.get_component_styles("screen--selection"))
+            content = content.stylize(style, start, len(content) if end == -1 else end)
+        strips = Visual.to_strips(self, content, width, 1, base, apply_selection=False)
+        strip = strips[0] if strips else Strip.blank(width, base.rich_style)
+        return strip.apply_offsets(0, y).extend_cell_length(width, base.rich_style)
+
+
+def read(source: str, width: int = 0) -> Document:
+    """The text as a document, laid out at that width where one is known."""
+    document = Document(visible(source))
+    document.lines(width)
+    return document

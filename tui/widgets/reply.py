@@ -1,0 +1,114 @@
+"""One reply in the transcript: its badge, its words, and what went wrong with it."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import VerticalGroup
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Static
+
+from routing.cost import Bill
+from routing.decide import Decision
+from routing.errors import RoutingError
+from tui.errors import AppError
+from tui.widgets.actions import Actionable
+from tui.widgets.badge import Badge, cost_text
+from tui.widgets.card import Card
+from tui.widgets.markdown import Document
+from tui.widgets.prose import Prose
+
+PAINT_SECONDS = 0.1  # ten times a second a reader sees no difference
+BUSY_SHARE = 0.2  # of the time is the most that painting may take
+
+
+class Reply(VerticalGroup):
+    """A reply that waits, streams, is whole, or failed."""
+
+    DEFAULT_CSS = """
+    Reply { height: auto; padding: 1 1 0 1; }
+    Reply > .reply--note { color: $text-warning; height: auto; }
+    """
+
+    class Chosen(Message):
+        """The person chose what to do about this reply's card."""
+
+        def __init__(self, key: str, name: str) -> None:
+            self.key = key
+            self.name = name
+            super().__init__()
+
+    def __init__(
+        self,
+        key: str,
+        *,
+        document: Document | None = None,
+        decision: Decision | None = None,
+        note: str = "",
+    ) -> None:
+        super().__init__()
+        self.key = key
+        self.decision = decision
+        self.bill: Bill | None = None
+        self.note = note
+        self.badge = Badge()
+        self.badge.decision = decision
+        self.prose = Prose(document)
+        self._arrived: list[str] = []
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.badge
+        yield self.prose
+        if self.note:
+            yield Static(Content(self.note), classes="reply--note")
+
+    def on_actionable_chosen(self, message: Actionable.Chosen) -> None:
+        """A card does not know whose it is."""
+        message.stop()
+        self.post_message(self.Chosen(self.key, message.name))
+
+    def wait(self, why: str) -> None:
+        """Say what the turn waits for, or waited for in vain, where there is no route."""
+        self.badge.waiting = why
+
+    def decide(self, decision: Decision) -> None:
+        """Show the route."""
+        self.decision = self.badge.decision = decision
+
+    def add(self, text: str) -> None:
+        """Take the next piece; it is painted a moment later, together with what else comes."""
+        self._arrived.append(text)
+        if self._timer is None:
+            pause = max(PAINT_SECONDS, self.prose.append_seconds / BUSY_SHARE)
+            self._timer = self.set_timer(pause, self.paint)
+
+    def paint(self) -> None:
+        """Show what has arrived."""
+        if self._timer:
+            self._timer.stop()
+        self._timer = None
+        if self._arrived:
+            text = "".join(self._arrived)
+            self._arrived.clear()
+            self.prose.append(text)
+
+    def meter(self, bill: Bill, *, estimated: bool) -> None:
+        """Show what the reply costs."""
+        self.bill = bill
+        self.badge.cost = cost_text(bill.cost_usd, estimated=estimated)
+
+    async def finish(self, note: str = "") -> None:
+        """Nothing more comes: read the text once more as a whole."""
+        self.paint()
+        await self.prose.settle()
+        if note:
+            await self.mount(Static(Content(note), classes="reply--note"))
+
+    async def fail(self, error: RoutingError | AppError) -> Card:
+        """Show what went wrong below what has arrived."""
+        await self.finish()
+        card = Card(error)
+        await self.mount(card)
+        return card

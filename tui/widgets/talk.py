@@ -1,0 +1,329 @@
+"""The conversation on the screen: says, shows what arrives, stops, answers again, opens another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message as Notice
+from textual.widget import Widget
+from textual.worker import Worker
+
+from routing.errors import RoutingError
+from routing.events import Decided, Delta, Finished, Metered
+from routing.models import Tier
+from tui.errors import AppError
+from tui.messages import (
+    Arrived,
+    Ended,
+    EngineDied,
+    EngineFailed,
+    EngineReady,
+    Failed,
+    Opened,
+    ThresholdKnown,
+    Trouble,
+)
+from tui.turns import SAVE_SECONDS, LiveTurn, Turns
+from tui.widgets.reply import Reply
+from tui.widgets.said import Said
+from tui.widgets.transcript import Transcript
+from tui.widgets.welcome import Empty
+from tui.widgets.why import Why
+
+if TYPE_CHECKING:
+    from tui.sessions import Session, State
+
+FIRST_SHOWN = 12  # messages of an opened conversation that are shown at once
+BATCH = 12  # earlier ones that are shown at a time after that
+
+
+class Talk(Vertical):
+    """Transcript and why panel of one conversation, and the turn under way in it."""
+
+    DEFAULT_CSS = """
+    Talk { width: 1fr; }
+    """
+
+    class Changed(Notice):
+        """Something that the header or the meter shows is another."""
+
+    class GaveBack(Notice):
+        """A text was not answered: it belongs into the composer again. `why` may be ""."""
+
+        def __init__(self, text: str, why: str = "") -> None:
+            self.text = text
+            self.why = why
+            super().__init__()
+
+    class Finished(Notice):
+        """A turn is over."""
+
+        def __init__(self, turn: LiveTurn) -> None:
+            self.turn = turn
+            super().__init__()
+
+    def __init__(self, turns: Turns, clock: Callable[[], datetime]) -> None:
+        super().__init__()
+        self.turns = turns
+        self.clock = clock
+        self.warm = False
+        self.threshold: float | None = turns.routing.threshold
+        self.engine_state = "The router is warming up."
+        self.worker: Worker[None] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Transcript()
+        yield Why()
+
+    def on_mount(self) -> None:
+        self.why.border_title = "WHY (ctrl+w)"
+        self.set_interval(SAVE_SECONDS, self._save_partial)
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said."""
+        return self.query_one(Transcript)
+
+    @property
+    def why(self) -> Why:
+        """The reasons of the last decision."""
+        return self.query_one(Why)
+
+    # The engine
+
+    def start_engine(self) -> None:
+        """Warm up, then ask for the threshold."""
+        self.turns.engine.on_gone = lambda: self.post_message(EngineDied())
+        self.run_worker(self._warm_up(), group="engine", exclusive=True, exit_on_error=False)
+
+    def ask_threshold(self) -> None:
+        """Learn the threshold of the share in force."""
+        self.threshold = self.turns.routing.threshold
+        if self.threshold is None and self.warm:
+            self.run_worker(self._ask_threshold(), group="threshold", exit_on_error=False)
+
+    async def _warm_up(self) -> None:
+        try:
+            self.post_message(EngineReady(await self.turns.engine.start()))
+        except RoutingError as error:
+            self.post_message(EngineFailed(error))
+
+    async def _ask_threshold(self) -> None:
+        share = self.turns.routing.share
+        try:
+            self.post_message(ThresholdKnown(share, await self.turns.engine.threshold(share)))
+        except RoutingError as error:
+            self.post_message(Trouble(error))
+
+    @on(EngineReady)
+    def _engine_ready(self, message: EngineReady) -> None:
+        ready = message.readiness
+        self.warm = not ready.trouble
+        mine = f", {ready.mine:,} of them yours" if ready.mine else ""
+        self.engine_state = ready.trouble or f"Routing by {ready.battles:,} battles{mine}."
+        self.ask_threshold()
+        self._engine_changed()
+
+    @on(EngineFailed)
+    def _engine_failed(self, message: EngineFailed) -> None:
+        self.warm = False
+        self.engine_state = f"{message.error} A turn can be pinned meanwhile: /weak or /strong."
+        self._engine_changed()
+
+    @on(EngineDied)
+    def _engine_died(self) -> None:
+        self.warm = False
+        self.engine_state = "The engine stopped and is starting again."
+        self._engine_changed()
+        self.start_engine()
+
+    @on(ThresholdKnown)
+    def _threshold_known(self, message: ThresholdKnown) -> None:
+        routing = self.turns.routing
+        if message.share == routing.share and routing.threshold is None:
+            self.threshold = message.threshold
+            self.post_message(self.Changed())
+
+    def _engine_changed(self) -> None:
+        for empty in self.query(Empty):
+            empty.engine = self.engine_state
+        self.post_message(self.Changed())
+
+    # A turn
+
+    async def say(self, text: str, pin: Tier | None = None) -> None:
+        """Send a message; it takes the place of the last one where that was never answered."""
+        failed = self.turns.last
+        beside = None
+        if failed and failed.done and not failed.pieces and self.transcript.last_card:
+            beside = failed.prompt.id if failed.prompt else None
+            await self.transcript.drop(failed.key, said=True)
+        turn = self.turns.begin(text, beside=beside)
+        turn.pin = pin or turn.pin
+        await self.query("Empty, Welcome").remove()
+        await self._show(turn, Said(text, self.clock()))
+
+    async def again(self, pin: Tier | None, *, unrouted: bool = False) -> None:
+        """Answer the last message once more; the former answer stays on disk beside it."""
+        last = self.turns.last
+        if last is None or self.turns.live:
+            return
+        await self.transcript.drop(last.key)
+        await self._show(self.turns.again(last, pin, unrouted=unrouted))
+
+    def stop(self) -> bool:
+        """Stop the reply and keep what came; whether one was under way."""
+        if self.worker is None or self.turns.live is None:
+            return False
+        self.worker.cancel()
+        return True
+
+    async def _show(self, turn: LiveTurn, *before: Widget) -> None:
+        reply = Reply(turn.key)
+        if not self.warm and turn.pin is None:
+            reply.wait("waiting for the router to warm up …")
+        await self.transcript.add(*before, reply)
+        self.worker = self.run_worker(
+            self.turns.answer(turn), group="turn", exclusive=True, exit_on_error=False
+        )
+        self.post_message(self.Changed())
+
+    @on(Arrived)
+    def _arrived(self, message: Arrived) -> None:
+        reply = self.transcript.reply(message.key)
+        if reply is None:
+            return
+        match message.event:
+            case Decided(decision, _):
+                reply.decide(decision)
+                self.why.show(decision, None)
+                self._keep(self.turns.live, "streaming")
+            case Delta(text):
+                reply.add(text)
+            case Metered(_, bill):
+                reply.meter(bill, estimated=True)
+            case Finished(whole, bill):
+                reply.meter(bill, estimated=whole.usage.estimated)
+                self.why.show(reply.decision, bill)
+        if not isinstance(message.event, Delta):
+            self.post_message(self.Changed())
+
+    @on(Ended)
+    async def _ended(self, message: Ended) -> None:
+        turn = self._end(message.key, "stopped" if message.stopped else "done")
+        reply = self.transcript.reply(message.key)
+        if turn is None or reply is None:
+            return
+        if turn.decision is None:
+            reply.wait("stopped before it was routed")
+        await reply.finish("■ stopped; what came is kept" if message.stopped else "")
+
+    @on(Failed)
+    async def _failed(self, message: Failed) -> None:
+        live = self.turns.live
+        turn = self._end(message.key, "cut" if live and live.pieces else "failed", message.error)
+        reply = self.transcript.reply(message.key)
+        if turn is None or reply is None:
+            return
+        if message.fall_back and turn.decision:
+            await self.again("weak" if turn.decision.tier == "strong" else "strong")
+            return
+        reply.wait("not routed")
+        card = await reply.fail(message.error)
+        if not turn.pieces:
+            self.post_message(self.GaveBack(turn.text))
+        card.focus()
+
+    def _end(
+        self, key: str, state: State, error: RoutingError | AppError | None = None
+    ) -> LiveTurn | None:
+        turn = self.turns.live
+        if turn is None or turn.key != key:
+            return None
+        self.turns.end(turn)
+        self._keep(turn, state, str(error) if error else None)
+        self.post_message(self.Finished(turn))
+        self.post_message(self.Changed())
+        return turn
+
+    def _keep(self, turn: LiveTurn | None, state: State, error: str | None = None) -> None:
+        if turn:
+            self.run_worker(self.turns.keep(turn, state, error), group="disk", exit_on_error=False)
+
+    def _save_partial(self) -> None:
+        self._keep(self.turns.unsaved(), "streaming")
+
+    # A conversation
+
+    async def open(self, session: Session) -> None:
+        """Go on in this session: its end is shown at once, the rest a moment later."""
+        self.turns.open(session)
+        self.why.show(None, None)
+        branch = session.conversation.branch()
+        if not branch:
+            await self.transcript.show([])
+            return
+        self.run_worker(self._read(session), group="open", exclusive=True, exit_on_error=False)
+
+    async def show_opening(self, *welcome: Widget) -> None:
+        """What an empty conversation shows."""
+        await self.transcript.show(welcome)
+
+    def empty(self) -> Empty:
+        """The sight of a conversation without a turn."""
+        pair = self.turns.routing.pair
+        assert pair is not None
+        return Empty(pair, self.engine_state)
+
+    async def _read(self, session: Session) -> None:
+        """Read the branch's texts in a thread, from its end."""
+        from tui.widgets.branch import read_branch
+
+        width = max(self.transcript.size.width - 3, 0)
+        branch = session.conversation.branch()
+        shown, earlier = branch[-FIRST_SHOWN:], branch[:-FIRST_SHOWN]
+        self.post_message(Opened(session, await asyncio.to_thread(read_branch, shown, width)))
+        while earlier:
+            earlier, batch = earlier[:-BATCH], earlier[-BATCH:]
+            views = await asyncio.to_thread(read_branch, batch, width)
+            self.post_message(Opened(session, views, earlier=True))
+
+    @on(Opened)
+    async def _opened(self, message: Opened) -> None:
+        if message.session is not self.turns.session:
+            return
+        widgets = [view.widget(self.turns.new_key()) for view in message.views]
+        if message.earlier:
+            await self.transcript.add_before(widgets)
+            return
+        await self.transcript.show(widgets)
+        self.turns.last = self._resumed(message)
+        last = self.transcript.last_reply
+        if last:
+            self.why.show(last.decision, last.bill)
+        self.post_message(self.Changed())
+
+    def _resumed(self, message: Opened) -> LiveTurn | None:
+        """The opened conversation's last turn, so that it can be answered again."""
+        reply = self.transcript.last_reply
+        branch = self.turns.session.conversation.branch()
+        if reply is None or len(branch) < 2 or branch[-1].role != "assistant":
+            return None
+        prompt, stored = branch[-2:]
+        return LiveTurn(
+            reply.key,
+            prompt.text,
+            prompt=prompt,
+            reply=stored,
+            decision=stored.decision,
+            usage=stored.usage,
+            bill=stored.bill,
+            pieces=[stored.text] if stored.text else [],
+            done=True,
+        )

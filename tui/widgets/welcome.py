@@ -1,0 +1,94 @@
+"""The first thing a person sees: what is at hand, and one key that starts the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from routing.models import Pair
+from tui.local_servers import LocalServer
+from tui.visible import one_line, visible
+from tui.widgets.actions import Action, Actionable
+
+DEMO = Action("demo", "d", "start with the demo pair")
+KEY = Action("key", "k", "add a key")
+MODELS = Action("models", "m", "choose models")
+
+PITCH = (
+    "Every turn goes to a strong or a weak model; you see which one, why, and what it costs.",
+    "The demo pair is built in: no key, no network. Its replies say that they are stand-ins;",
+    "routing, prices, meter and storage are real.",
+)
+
+
+class Welcome(Actionable):
+    """No models are set: a normal state, not an error."""
+
+    DEFAULT_CSS = """
+    Welcome { height: auto; margin: 1 2; padding: 1 2; border: round $primary; }
+    Welcome:focus { border: round $accent; }
+    Welcome .actions { margin: 1 0 0 0; }
+    """
+
+    servers: reactive[Sequence[LocalServer] | None] = reactive(None)
+
+    def __init__(self, key_names: Sequence[str]) -> None:
+        super().__init__((DEMO, KEY, MODELS))
+        self.key_names = key_names
+
+    def compose(self) -> ComposeResult:
+        yield Static(Content.styled("Welcome to llmroute", "bold $text-primary"))
+        yield Static(Content("\n" + " ".join(PITCH) + "\n"))
+        yield Static(Content(self._keys()))
+        yield Static(Content(self._servers()), id="servers")
+        yield from self.compose_actions()
+
+    def watch_servers(self) -> None:
+        if self.is_mounted:
+            self.query_one("#servers", Static).update(Content(self._servers()))
+
+    def _keys(self) -> str:
+        if not self.key_names:
+            return "Keys in the environment: none"
+        return "Keys in the environment: " + ", ".join(self.key_names)
+
+    def _servers(self) -> str:
+        if self.servers is None:
+            return "Local servers: looking …"
+        if not self.servers:
+            return "Local servers: none answers (Ollama, LM Studio, llama.cpp, vLLM)"
+        return "Local servers: " + "; ".join(map(_server_text, self.servers))
+
+
+class Empty(Static):
+    """A conversation without a turn."""
+
+    DEFAULT_CSS = """
+    Empty { height: auto; margin: 1 2; color: $text-muted; }
+    """
+
+    engine: reactive[str] = reactive("")
+
+    def __init__(self, pair: Pair, engine: str) -> None:
+        super().__init__()
+        self.pair = pair
+        self.engine = engine
+
+    def watch_engine(self) -> None:
+        strong, weak = one_line(self.pair.strong.name, 60), one_line(self.pair.weak.name, 60)
+        self.update(
+            Content(
+                f"[S] {strong}\n[W] {weak}\n\n{visible(self.engine)}\n"
+                "Type a message. /weak, /strong and /auto say who answers; / lists all commands."
+            )
+        )
+
+
+def _server_text(server: LocalServer) -> str:
+    shown = ", ".join(one_line(model, 30) for model in server.models[:3])
+    more = f" and {len(server.models) - 3} more" if len(server.models) > 3 else ""
+    return f"{server.name} on {server.port}" + (f" ({shown}{more})" if shown else "")
