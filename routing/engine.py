@@ -7,6 +7,7 @@ over its pipes, one JSON line a call (see `routing.wire`).
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -20,7 +21,7 @@ from routing.battles import Battle
 from routing.chat import Delta, Usage, stream
 from routing.cost import bill
 from routing.decide import Decision, decide, pinned
-from routing.errors import ReplyError, RouterError, RoutingError
+from routing.errors import EngineError, ReplyError, RoutingError
 from routing.events import (
     Decided,
     EngineOptions,
@@ -215,6 +216,10 @@ class Server:
                 self.output.write(encode_answer(call.id, answer))
         except RoutingError as error:
             self.output.write(encode_answer(call.id, as_failure(error)))
+        except Exception as error:  # noqa: BLE001  # the process's edge: no call stays unanswered
+            logging.exception("the call %s failed", call.verb)
+            failed = EngineError("The engine failed.", detail=f"{type(error).__name__}: {error}")
+            self.output.write(encode_answer(call.id, as_failure(failed)))
 
     async def _answers(self, call: Call) -> AsyncIterator[object]:
         match call.verb:
@@ -238,7 +243,7 @@ class Server:
                 await self.engine.forget(msgspec.json.decode(call.body, type=str))
                 yield Done()
             case _:
-                raise RouterError(f"the engine knows no verb {call.verb!r}")
+                raise EngineError(f"the engine knows no verb {call.verb!r}")
 
 
 async def _serve(options: EngineOptions, output: IO[bytes]) -> None:

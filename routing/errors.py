@@ -4,7 +4,8 @@
     ├── DataError            a file that we read is not what it should be
     ├── EmbeddingError       the embedder cannot be loaded or refused
     ├── RouterError          no router is ready: not fitted, or of another embedder
-    ├── EngineGoneError      the engine's process ended before it answered
+    ├── EngineError          the engine itself failed; its log has the detail
+    │   └── EngineGoneError  its process ended before it answered
     └── ReplyError           a model did not answer
         ├── NoKeyError       the provider needs a key and none is set
         ├── AuthError        the provider refused the key
@@ -53,7 +54,11 @@ class RouterError(RoutingError):
     """No router can decide: it is not fitted, or belongs to another embedder."""
 
 
-class EngineGoneError(RoutingError):
+class EngineError(RoutingError):
+    """The engine itself failed; its log has the detail."""
+
+
+class EngineGoneError(EngineError):
     """The engine's process ended before it answered; it is started again."""
 
 
