@@ -12,7 +12,8 @@ from routing.errors import ContextError, CutError, ReplyError, ServiceError
 from routing.models import Model, context_of, endpoint_of, is_local, key_name_of, provider_of
 from routing.providers import BUILT_IN_PROVIDERS, DECISION
 from routing.providers import import_litellm as import_litellm
-from routing.providers.failures import Asked, as_reply_error, is_transient, late, no_key
+from routing.providers.failures import Asked, as_reply_error, late, no_key
+from routing.providers.failures import is_transient as is_transient
 
 if TYPE_CHECKING:
     from routing.decide import Decision
@@ -120,6 +121,38 @@ def estimate_usage(model: Model, turns: Sequence[Turn], text: str) -> Usage:
     return Usage(count_tokens(model, turns), _count(model, text), estimated=True)
 
 
+def addressed(model: Model, key: str | None) -> dict[str, Any]:
+    """What litellm needs to be told in any call: which model, where, with which key."""
+    endpoint = endpoint_of(model)
+    arguments: dict[str, Any] = {
+        "model": endpoint.name,
+        "api_base": endpoint.api_base,
+        "api_key": key if endpoint.api_base is None else key or NO_KEY,
+        "max_retries": 0,
+    }
+    if endpoint.name.startswith("custom_openai/"):
+        arguments["extra_headers"] = _without_account_headers()
+    return arguments
+
+
+def failure(error: Exception, model: Model, key: str | None) -> ReplyError:
+    """What a failed call of litellm means, without any part of a key."""
+    return as_reply_error(error, _Request(model, (), key, 0.0, None).asked)
+
+
+def reported_usage(usage: Any) -> Usage | None:  # noqa: ANN401  # litellm has no types
+    """The provider's own usage; None where there is none or it cannot be true."""
+    if usage is None:
+        return None
+    details = getattr(usage, "prompt_tokens_details", None)
+    cached = getattr(details, "cached_tokens", None) or 0
+    written = getattr(details, "cache_creation_tokens", None) or 0
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if prompt <= 0 or completion <= 0 or min(cached, written) < 0 or cached + written > prompt:
+        return None
+    return Usage(prompt, completion, cached_tokens=cached, written_tokens=written)
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """One call: who is asked what."""
@@ -144,19 +177,12 @@ class _Request:
 
     def arguments(self) -> dict[str, Any]:
         """What litellm is called with."""
-        endpoint = endpoint_of(self.model)
-        arguments: dict[str, Any] = {
-            "model": endpoint.name,
+        arguments = addressed(self.model, self.key) | {
             "messages": [{"role": turn.role, "content": turn.text} for turn in self.turns],
             "stream": True,
             "stream_options": {"include_usage": True},
-            "api_base": endpoint.api_base,
-            "api_key": self.key if endpoint.api_base is None else self.key or NO_KEY,
             "timeout": 2 * self.timeout,  # ours comes first, and tells a silence from a failure
-            "max_retries": 0,
         }
-        if endpoint.name.startswith("custom_openai/"):
-            arguments["extra_headers"] = _without_account_headers()
         if provider_of(self.model) in BUILT_IN_PROVIDERS:
             arguments["metadata"] = {DECISION: self.decision}
         return arguments
@@ -366,7 +392,7 @@ async def _reply(opened: _Opened, text: _Text, request: _Request) -> Reply:
     if not any(text.shown):
         raise _empty(text.finish_reason, request)
     sent = opened.usage
-    usage = _reported(text.usage or sent) if sent else None  # the former adds up several
+    usage = reported_usage(text.usage or sent) if sent else None  # the former adds up several
     if usage is None:
         usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
     return Reply(str(text), usage, text.finish_reason)
@@ -382,17 +408,6 @@ def _empty(finish_reason: str, request: _Request) -> ServiceError:
         f"{request.model.name} answered nothing: {why}",
         hint="Ask again, put it another way, or choose another model.",
     )
-
-
-def _reported(usage: Any) -> Usage | None:  # noqa: ANN401  # litellm has no types
-    """The provider's usage; None where it cannot be true."""
-    details = getattr(usage, "prompt_tokens_details", None)
-    cached = getattr(details, "cached_tokens", None) or 0
-    written = getattr(details, "cache_creation_tokens", None) or 0
-    prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    if prompt <= 0 or completion <= 0 or min(cached, written) < 0 or cached + written > prompt:
-        return None
-    return Usage(prompt, completion, cached_tokens=cached, written_tokens=written)
 
 
 def _count(model: Model, text: str) -> int:
