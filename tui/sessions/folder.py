@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -37,7 +36,7 @@ class Sessions:
         self._clock = clock
         self._trash = folder / "trash"
         self._locks = folder / "locks"
-        self._index = Index(folder / "index.json", self._lock("index"), (folder, self._trash))
+        self._index = Index(folder, self._trash, self._lock("index"))
 
     def create(self, title: str = "", *, temporary: bool = False) -> Session:
         """A new session. Its file comes with its first message; a temporary one never has one."""
@@ -110,11 +109,7 @@ class Sessions:
 
     def list(self, *, trash: bool = False) -> list[SessionInfo]:
         """One row for each session, the last changed first; with `trash`, the trash's too."""
-        rows = [
-            replace(info, deleted=path.parent == self._trash)
-            for path, info in self._index.rows().items()
-            if trash or path.parent != self._trash
-        ]
+        rows = [info for info in self._index.rows() if trash or not info.deleted]
         return sorted(rows, key=lambda info: (info.updated, info.id), reverse=True)
 
     def rebuild_index(self) -> None:
@@ -164,10 +159,15 @@ class Sessions:
         What killed programs left half written is removed too, and locks without a session.
         """
         now = self._clock()
-        _remove(filter(self._stale, self._locks.glob("*.lock")), now - LEFTOVERS_KEPT)
         _remove(self.folder.glob(".*.json*.*"), now - LEFTOVERS_KEPT)
         _remove(self._trash.glob("*.json.bak"), now - kept)
-        return _remove(self._trash.glob("*.json"), now - kept)
+        removed = _remove(self._trash.glob("*.json"), now - kept)
+        for path in filter(self._unused, self._locks.glob("*.lock")):
+            lock = Lock(path)
+            if not _acquire(lock):
+                _remove([path], now - LEFTOVERS_KEPT)
+            lock.release()
+        return removed
 
     def _move(self, session_id: str, source: Path, target: Path) -> None:
         path = source / self._file(session_id).name
@@ -205,7 +205,7 @@ class Sessions:
     def _lock(self, name: str) -> Lock:
         return Lock(self._locks / f"{name}.lock")
 
-    def _stale(self, lock: Path) -> bool:
+    def _unused(self, lock: Path) -> bool:
         name = f"{lock.stem}.json"
         return not ((self.folder / name).exists() or (self._trash / name).exists())
 

@@ -38,23 +38,28 @@ class _File(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """The rows of the sessions in some folders, kept in a file.
+    """The rows of the sessions in a folder and its trash, kept in a file.
 
     A row whose session changed since is read again, so the file may be old, wrong or missing.
     """
 
-    file: Path
+    folder: Path
+    trash: Path
     lock: Lock
-    folders: tuple[Path, ...]
 
-    def rows(self) -> dict[Path, SessionInfo]:
-        """One row for each session's file that is there now.
+    @property
+    def file(self) -> Path:
+        """Where the rows are kept."""
+        return self.folder / "index.json"
+
+    def rows(self) -> list[SessionInfo]:
+        """One row for each session that is there now.
 
         Rows that were read again are put into the index, unless its folder is read only or another
         process holds it; the answer is the same.
         """
-        if not self.file.parent.exists():
-            return {}
+        if not self.folder.exists():
+            return []
         try:
             held = self.lock.acquire(LOCK_SECONDS)
         except OSError:
@@ -66,7 +71,7 @@ class Index:
                 self._write(rows)
         finally:
             self.lock.release()
-        return {self.file.parent / name: row.info for name, row in rows.items()}
+        return [row.info for row in rows.values()]
 
     def clear(self) -> None:
         """Forget every row, so that the next look reads every session."""
@@ -75,13 +80,14 @@ class Index:
 
     def _current(self, known: Mapping[str, _Row]) -> dict[str, _Row]:
         rows = {}
-        for folder in self.folders:
-            for path, signature in _sessions(folder).items():
-                name = path.relative_to(self.file.parent).as_posix()
-                row = known.get(name)
+        for folder in (self.folder, self.trash):
+            for name, signature in _sessions(folder).items():
+                deleted = folder == self.trash
+                key = f"{self.trash.name}/{name}" if deleted else name
+                row = known.get(key)
                 if row is None or row.signature != signature:
-                    row = _Row(signature, _summary(path))
-                rows[name] = row
+                    row = _Row(signature, replace(_summary(folder / name), deleted=deleted))
+                rows[key] = row
         return rows
 
     def _read(self) -> dict[str, _Row]:
@@ -97,7 +103,7 @@ class Index:
             replace_file(self.file, content, durable=False)
 
 
-def _sessions(folder: Path) -> dict[Path, tuple[int, int, int]]:
+def _sessions(folder: Path) -> dict[str, tuple[int, int, int]]:
     """The sessions' files in the folder, each with its signature."""
     found = {}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
@@ -105,7 +111,7 @@ def _sessions(folder: Path) -> dict[Path, tuple[int, int, int]]:
             if entry.name.endswith(".json") and entry.name[0].isdigit():
                 with suppress(FileNotFoundError):  # deleted meanwhile
                     stat = entry.stat()
-                    found[Path(entry.path)] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+                    found[entry.name] = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
     return found
 
 
