@@ -467,7 +467,7 @@ def killed(folder: Path, seed: int, session_id: str) -> list[tuple[str, str, str
     with child(WRITER, folder, seed, session_id) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        until = time.perf_counter() + rng.uniform(0, 0.12)
+        until = time.perf_counter() + rng.uniform(0, 0.2)
         while time.perf_counter() < until:
             pass
         process.kill()
@@ -488,7 +488,7 @@ def check_last_writer(stored: Mapping[str, Message], told: list[tuple[str, str, 
 
 
 def test_killed_writers_lose_nothing_that_they_acknowledged(sessions: Sessions):
-    path = written(sessions, "first")
+    path = written(sessions, "long " * 400_000)  # so that a good part of the time goes into writes
     before = sessions.read(path.stem).messages
     writes = 0
     for seed in range(20):
