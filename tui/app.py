@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
-from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -106,11 +105,11 @@ class ChatApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action with its key: the palette's rows."""
-        keys = {binding.id: self._key_of(binding) for binding in _bindings()}
+        keys = {binding.id: binding.key.replace(",", " or ") for binding in self.chat.key_list()}
         for name, command in COMMANDS.items():
             if command.argument and not command.argument.startswith("["):
                 continue
-            key = keys.get(command.binding)
+            key = keys.get(command.binding or name)
             title = f"{command.help[0].upper()}{command.help[1:]}"
             shown = f"/{name}   {key}" if key else f"/{name}"
             yield SystemCommand(title, shown, self._runner(name))
@@ -121,13 +120,6 @@ class ChatApp(App[None]):
 
     def _runner(self, name: str) -> Callable[[], None]:
         return lambda: self.chat.carry_out(f"/{name}")
-
-    def _key_of(self, binding: Binding) -> str:
-        return self._keymap.get(binding.id or "", binding.key).replace(",", " or ")
-
-
-def _bindings() -> list[Binding]:
-    return [binding for binding in ChatScreen.BINDINGS if isinstance(binding, Binding)]
 
 
 def run_chat(program: Program, *, temporary: bool = False) -> None:

@@ -19,7 +19,7 @@ from tui.screens.routing import RoutingScreen
 from tui.screens.slash import complete, run_command
 from tui.turns import LiveTurn
 from tui.widgets.actions import Actionable
-from tui.widgets.composer import Composer
+from tui.widgets.composer import Composer, Draft
 from tui.widgets.header import Header, Mode
 from tui.widgets.history import History
 from tui.widgets.meter import Meter, Spending
@@ -42,16 +42,16 @@ class ChatScreen(LibraryScreen, RoutingScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         _key("ctrl+b", "history", "History", "Show or hide earlier conversations"),
-        _key("ctrl+w", "why", "Why", "Show or hide why the last turn went where it went"),
+        _key("ctrl+w", "why", "Why", "Show or hide the reasons of the last turn"),
         _key("ctrl+t", "threshold", "Threshold", "Change the share of strong calls"),
         _key("ctrl+n", "new", "New", "Begin a new conversation"),
         _key("ctrl+s", "search", "Search", "Search all conversations"),
         _key("ctrl+r", "retry", "Retry", "Answer the last message again"),
         _key("ctrl+g", "again", "Again with strong", "Answer again with the strong model"),
         _key("f1", "keys", "Keys", "Show every key"),
-        _key("f2", "pin('')", "Auto", "Route every turn"),
-        _key("f3", "pin('weak')", "Weak", "Pin the weak model"),
-        _key("f4", "pin('strong')", "Strong", "Pin the strong model"),
+        _key("f2", "auto", "Auto", "Route every turn"),
+        _key("f3", "weak", "Weak", "Pin the weak model"),
+        _key("f4", "strong", "Strong", "Pin the strong model"),
         _key("f5", "settings", "Settings", "Models, share and keys"),
         _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
         _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
@@ -72,7 +72,6 @@ class ChatScreen(LibraryScreen, RoutingScreen):
         yield Meter()
 
     async def on_mount(self) -> None:
-        self.composer.draft.focus()
         await self.show_opening()
         self._show_state()
         self.call_after_refresh(self._after_first_paint)
@@ -122,12 +121,12 @@ class ChatScreen(LibraryScreen, RoutingScreen):
             return "streaming · esc stops" if turns.live.decision else "routing …"
         if turns.session.read_only:
             return "read only"
-        return "" if self.talk.warm else "warming up …"
+        hints = HINTS if self.size.width >= WIDE_HISTORY else SHORT_HINTS
+        return hints if self.talk.warm else f"warming up … · {hints}"
 
     def on_resize(self, event: Resize) -> None:
-        wide = event.size.width >= WIDE_HISTORY
-        self.composer.border_subtitle = HINTS if wide else SHORT_HINTS
         self._fold(event.size.width)
+        self.composer.border_title = self._state_text()
 
     def _fold(self, width: int) -> None:
         why = width >= WIDE_WHY and self.talk.why.decision is not None
@@ -242,6 +241,16 @@ class ChatScreen(LibraryScreen, RoutingScreen):
             f"saved about {usd(ledger.saved_usd)} ({percent(ledger.saved_share)}).{unpriced}"
         )
 
+    def key_list(self) -> list[Binding]:
+        """Every key of the chat as it is in force, moved ones included."""
+        own = [*Draft.BINDINGS, *self.BINDINGS]
+        moved = self.program.settings.keys
+        return [
+            binding.with_key(moved.get(binding.id or "", binding.key))
+            for binding in own
+            if isinstance(binding, Binding)
+        ]
+
     def set_theme(self, name: str) -> None:
         """Change the colours; without a name, choose from a list.
 
@@ -273,8 +282,14 @@ class ChatScreen(LibraryScreen, RoutingScreen):
         self._folds["why"] = not self.talk.why.has_class("-open")
         self._fold(self.size.width)
 
-    def action_pin(self, tier: str) -> None:
-        self.pin("weak" if tier == "weak" else "strong" if tier else None)
+    def action_auto(self) -> None:
+        self.pin(None)
+
+    def action_weak(self) -> None:
+        self.pin("weak")
+
+    def action_strong(self) -> None:
+        self.pin("strong")
 
     async def action_retry(self) -> None:
         last = self.talk.turns.last
@@ -284,10 +299,9 @@ class ChatScreen(LibraryScreen, RoutingScreen):
         await self._answer_again("strong")
 
     def action_keys(self) -> None:
-        if self.query("HelpPanel"):
-            self.app.action_hide_help_panel()
-        else:
-            self.app.action_show_help_panel()
+        from tui.screens.bindings import BindingsScreen
+
+        self.app.push_screen(BindingsScreen(self.key_list()))
 
     def action_palette(self) -> None:
         self.app.action_command_palette()

@@ -30,6 +30,8 @@ class KeyScreen(ModalScreen[NewKey | None]):
     KeyScreen { align: center middle; }
     KeyScreen > Vertical { width: 64; max-width: 95%; height: auto; padding: 1 2;
         border: round $primary; background: $surface; }
+    KeyScreen Input { border: none; height: 1; padding: 0 1; margin: 1 0 0 0; background: $boost; }
+    KeyScreen Input:focus { border: none; background: $primary 30%; }
     KeyScreen .error { color: $text-error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="key.leave")]

@@ -72,7 +72,6 @@ class RoutingScreen(BaseScreen):
         """Take the built-in pair, for this run."""
         self._use(DEMO, keep=False)
         await self.show_opening()
-        self.composer.draft.focus()
 
     async def show_opening(self) -> None:
         """An empty conversation shows its pair; without a pair it says what is at hand."""
@@ -80,9 +79,12 @@ class RoutingScreen(BaseScreen):
             return
         if self.talk.turns.routing.pair is not None:
             await self.talk.show_opening(self.talk.empty())
+            self.composer.draft.focus()
             return
         names = [name for name in PROVIDER_KEYS if self.program.environment.get(name)]
-        await self.talk.show_opening(Welcome(names))
+        welcome = Welcome(names)
+        await self.talk.show_opening(welcome)
+        welcome.focus()
 
     def find_servers(self) -> None:
         """Look for model servers on this machine."""

@@ -14,11 +14,11 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
-from tui.money import percent
-from tui.settings import Loaded, parse_share
+from tui.money import parse_share, percent
+from tui.settings import Loaded
 from tui.widgets.actions import Action, Actionable
+from tui.widgets.tones import MUTED
 
-SAVE = Action("save", "enter", "save (in a box)")
 KEY = Action("key", "k", "add a key")
 DEMO = Action("demo", "d", "use the demo pair")
 LEAVE = Action("leave", "escape", "leave")
@@ -65,6 +65,7 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
             yield Static("", classes="error", markup=False)
             with VerticalScroll(can_focus=False):
                 yield Static(Content(self._effective()))
+            yield Static(Content.styled("enter in a box saves · tab goes on", MUTED))
             yield Choices()
 
     def on_mount(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.errors import UsageError
-from tui.settings import parse_share
+from tui.money import parse_share
 
 if TYPE_CHECKING:
     from tui.screens.chat import ChatScreen
@@ -22,7 +22,7 @@ class Command:
 
     Attributes:
         argument: how what follows the name is written in the help, "" where nothing does.
-        binding: the id of the key that does the same.
+        binding: the id of the key that does the same, where it is not the command's name.
     """
 
     help: str
@@ -64,26 +64,26 @@ COMMANDS: Mapping[str, Command] = {
     "auto": Command("route every turn", lambda s, _: s.pin(None)),
     "weak": Command("pin the weak model", lambda s, _: s.pin("weak")),
     "strong": Command("pin the strong model", lambda s, _: s.pin("strong")),
-    "threshold": Command("share of strong calls", _threshold, "[30%]", "threshold"),
+    "threshold": Command("share of strong calls", _threshold, "[30%]"),
     "model": Command("change the pair", _model, "[strong|weak NAME]", "settings"),
-    "why": Command("why the last turn went where it went", lambda s, _: s.action_why(), "", "why"),
+    "why": Command("why the last turn went where it went", lambda s, _: s.action_why()),
     "cost": Command("what this session cost and saved", lambda s, _: s.show_cost()),
     "good": Command("the last reply was good: learn it", lambda s, _: s.judge(good=True)),
     "bad": Command("the last reply was bad: learn it", lambda s, _: s.judge(good=False)),
     "forget": Command("take back what was learnt", _forget, "NUMBER"),
-    "retry": Command("answer the last message again", lambda s, _: s.action_retry(), "", "retry"),
+    "retry": Command("answer the last message again", lambda s, _: s.action_retry()),
     "again": Command(
-        "answer the last message with the strong model", lambda s, _: s.action_again(), "", "again"
+        "answer the last message with the strong model", lambda s, _: s.action_again()
     ),
-    "new": Command("new conversation", lambda s, _: s.action_new(), "", "new"),
+    "new": Command("new conversation", lambda s, _: s.action_new()),
     "sessions": Command("earlier conversations", lambda s, _: s.action_history(), "", "history"),
-    "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS", "search"),
+    "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS"),
     "rename": Command("rename this conversation", lambda s, a: s.rename(a), "TITLE"),
     "export": Command("write this conversation to a file", _export, "[md|json]"),
     "theme": Command("change the colours", lambda s, a: s.set_theme(a), "[NAME]"),
-    "settings": Command("models, share and keys", lambda s, _: s.action_settings(), "", "settings"),
-    "keys": Command("every key", lambda s, _: s.action_keys(), "", "keys"),
-    "quit": Command("leave", lambda s, _: s.app.exit(), "", "quit"),
+    "settings": Command("models, share and keys", lambda s, _: s.action_settings()),
+    "keys": Command("every key", lambda s, _: s.action_keys()),
+    "quit": Command("leave", lambda s, _: s.app.exit()),
 }
 
 

@@ -72,4 +72,4 @@ class Actionable(VerticalGroup, can_focus=True):
             self.post_message(self.Chosen(chosen.name))
         elif event.key == "escape" or (event.is_printable and event.character):
             event.stop()
-            self.post_message(self.Left(event.character if event.is_printable else ""))
+            self.post_message(self.Left((event.is_printable and event.character) or ""))

@@ -44,7 +44,7 @@ def badge_text(decision: Decision, cost: str, width: int) -> Content:
 def odds_text(decision: Decision) -> str:
     """Win probability against threshold, as "0.18 < 0.42"; more digits where two would lie."""
     pinned = " (pinned)" if decision.pinned else ""
-    if decision.win_probability is None:
+    if decision.win_probability is None or decision.threshold is None:
         return pinned.strip() or "no router decided"
     chance, threshold = decision.win_probability, decision.threshold
     sign = "≥" if chance >= threshold else "<"

@@ -8,10 +8,10 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalGroup
+from textual.containers import HorizontalGroup, VerticalGroup
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import OptionList, TextArea
+from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from tui.widgets.tones import MUTED
@@ -118,11 +118,12 @@ class Composer(VerticalGroup):
     """The draft, and completions above it while it begins with a slash."""
 
     DEFAULT_CSS = """
-    Composer { height: auto; border-top: solid $panel-lighten-2; padding: 0 1;
-        border-title-color: $text-muted; border-subtitle-color: $text-muted; }
-    Composer > Draft { height: auto; min-height: 1; max-height: 8; padding: 0;
+    Composer { height: auto; border-top: solid $foreground 20%; padding: 0 1;
+        border-title-color: $text-muted; }
+    Composer Static { width: 2; color: $text-accent; }
+    Composer Draft { height: auto; min-height: 1; max-height: 8; padding: 0;
         background: $background; }
-    Composer > Draft:focus { border: none; }
+    Composer Draft:focus { border: none; }
     Composer > OptionList { height: auto; max-height: 8; border: none; padding: 0; display: none;
         background: $surface; }
     Composer.-completing > OptionList { display: block; }
@@ -147,7 +148,9 @@ class Composer(VerticalGroup):
 
     def compose(self) -> ComposeResult:
         yield self.options
-        yield self.draft
+        with HorizontalGroup():
+            yield Static("❯ ", markup=False)
+            yield self.draft
 
     @property
     def text(self) -> str:

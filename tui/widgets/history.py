@@ -31,7 +31,7 @@ class History(Vertical):
     """The conversations that can be opened."""
 
     DEFAULT_CSS = """
-    History { width: 26; border-right: solid $panel-lighten-2; display: none; }
+    History { width: 26; border-right: solid $foreground 20%; display: none; }
     History.-open { display: block; }
     History > Static { height: 1; padding: 0 1; color: $text-muted; }
     History > Input { border: none; height: 1; padding: 0 1; background: $surface; }
@@ -58,7 +58,7 @@ class History(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(Content("HISTORY"))
-        yield Input(placeholder="search …", id="search", compact=True)
+        yield Input(placeholder="search …", id="search")
         yield OptionList(id="sessions")
 
     @property

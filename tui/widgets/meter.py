@@ -12,6 +12,8 @@ from routing.cost import Bill, Ledger
 from tui.money import percent, usd
 from tui.widgets.tones import FAINT
 
+GIVING_WAY = ("all strong", "context", "turns", "saved", "month")
+
 
 @dataclass(frozen=True, slots=True)
 class Spending:
@@ -39,30 +41,35 @@ class Meter(Widget):
     """
 
     spending: reactive[Spending] = reactive(Spending())
-    notice: reactive[str] = reactive("")
 
     def render(self) -> Content:
-        return meter_text(self.spending, self.content_size.width, self.notice)
+        return meter_text(self.spending, self.content_size.width)
 
 
-def meter_text(spending: Spending, width: int, notice: str = "") -> Content:
-    """The line at that width, in cells: what has no room goes from the right."""
-    parts = [part for part in _parts(spending) if part]
-    if notice:
-        parts.insert(1, notice)
-    while len(parts) > 1 and sum(map(len, parts)) + 3 * (len(parts) - 1) > width:
-        parts.pop()
+def meter_text(spending: Spending, width: int) -> Content:
+    """The line at that width, in cells; what matters least gives way."""
+    named = {name: part for name, part in _parts(spending).items() if part}
+    for name in GIVING_WAY:
+        if sum(map(len, named.values())) + 3 * (len(named) - 1) > width:
+            named.pop(name, None)
+    parts = list(named.values())
     over = spending.budget_usd is not None and (spending.month_usd or 0) >= spending.budget_usd
     first = Content.styled(parts[0], "bold $text-error" if over else "bold")
     return Content.styled(" │ ", FAINT).join([first, *map(Content, parts[1:])])
 
 
-def _parts(spending: Spending) -> list[str]:
-    ledger, running = spending.ledger, spending.running
-    strong = ledger.strong_turns
-    turns = f"{ledger.weak_turns}W {strong}S"
-    context = "" if spending.context_share is None else f"ctx {percent(spending.context_share)}"
-    return [_spent(spending), *_saved(ledger, running), turns, context, _month(spending)]
+def _parts(spending: Spending) -> dict[str, str]:
+    """The parts by name, in their order from the left; "" for what is not known."""
+    ledger, share = spending.ledger, spending.context_share
+    all_strong, saved = _all_strong(ledger, spending.running)
+    return {
+        "spent": _spent(spending),
+        "all strong": all_strong,
+        "saved": saved,
+        "turns": f"{ledger.weak_turns}W {ledger.strong_turns}S",
+        "context": "" if share is None else f"ctx {percent(share)}",
+        "month": _month(spending),
+    }
 
 
 def _spent(spending: Spending) -> str:
@@ -76,18 +83,17 @@ def _spent(spending: Spending) -> str:
     return f"{known}$? spent (set a price: llmroute models price)"
 
 
-def _saved(ledger: Ledger, running: Bill | None) -> list[str]:
+def _all_strong(ledger: Ledger, running: Bill | None) -> tuple[str, str]:
+    """What all-strong would have cost, and what was saved against it."""
     all_strong, compared = ledger.all_strong_usd, ledger.compared_usd
     if running and running.cost_usd is not None and running.all_strong_usd is not None:
         all_strong += running.all_strong_usd
         compared += running.cost_usd
     if all_strong <= 0:
-        return []
+        return "", ""
     saved = all_strong - compared
-    return [
-        f"~{usd(all_strong)} all strong",
-        f"saved ~{usd(saved)} ({percent(saved / all_strong)})",
-    ]
+    share = percent(saved / all_strong)
+    return f"~{usd(all_strong)} all strong", f"saved ~{usd(saved)} ({share})"
 
 
 def _month(spending: Spending) -> str:

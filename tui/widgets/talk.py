@@ -14,8 +14,9 @@ from textual.message import Message as Notice
 from textual.widget import Widget
 from textual.worker import Worker
 
+from routing.chat import Delta
 from routing.errors import RoutingError
-from routing.events import Decided, Delta, Finished, Metered
+from routing.events import Decided, Finished, Metered
 from routing.models import Tier
 from tui.errors import AppError
 from tui.messages import (
@@ -99,7 +100,7 @@ class Talk(Vertical):
 
     def start_engine(self) -> None:
         """Warm up, then ask for the threshold."""
-        self.turns.engine.on_gone = lambda: self.post_message(EngineDied())
+        self.turns.engine.on_gone = self._say_engine_died
         self.run_worker(self._warm_up(), group="engine", exclusive=True, exit_on_error=False)
 
     def ask_threshold(self) -> None:
@@ -135,6 +136,9 @@ class Talk(Vertical):
         self.warm = False
         self.engine_state = f"{message.error} A turn can be pinned meanwhile: /weak or /strong."
         self._engine_changed()
+
+    def _say_engine_died(self) -> None:
+        self.post_message(EngineDied())
 
     @on(EngineDied)
     def _engine_died(self) -> None:

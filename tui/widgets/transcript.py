@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.widget import Widget
 
 from tui.widgets.card import Card
@@ -26,13 +27,17 @@ class Transcript(VerticalScroll, can_focus=True):
         Binding("k", "scroll_up", "Scroll up", show=False, id="transcript.up"),
     ]
 
-    def on_mount(self) -> None:
-        self.anchor()
+    def watch_virtual_size(self, size: Size) -> None:
+        """Follow the end once there is more than fits: less than that hangs at the bottom."""
+        overflows = 0 < self.container_size.height < size.height
+        if overflows != self.is_anchored:
+            self.anchor(overflows)
 
     async def add(self, *turns: Widget) -> None:
-        """Show more at the end."""
+        """Show more at the end, and go there."""
         await self.mount(*turns)
-        self.anchor()
+        if self.is_anchored:
+            self.anchor()
 
     async def drop(self, key: str, *, said: bool = False) -> None:
         """Take a reply away, and what was said before it."""
@@ -50,7 +55,9 @@ class Transcript(VerticalScroll, can_focus=True):
 
     async def show(self, turns: Sequence[Widget]) -> None:
         """Show these turns in place of what was there."""
+        self.anchor(False)  # Textual's
         await self.remove_children()
+        self.scroll_home(animate=False)
         await self.add(*turns)
 
     def reply(self, key: str) -> Reply | None:

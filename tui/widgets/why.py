@@ -20,7 +20,7 @@ class Why(Widget):
     DEFAULT_CSS = """
     Why {
         height: auto; max-height: 10; padding: 0 1;
-        border-top: solid $panel-lighten-2; border-title-color: $text-muted;
+        border-top: solid $foreground 20%; border-title-color: $text-muted;
         display: none;
     }
     Why.-open { display: block; }
