@@ -100,7 +100,7 @@ def _answers(variant: Variant, shown: Shown) -> tuple[str, ...]:
 
 
 def _description(variant: Variant) -> str:
-    subject = variant.shown.subject.replace("_", " ")
+    subject = variant.shown.subject.replace("_", " ").replace("-", " ")
     about = f" about {subject}" if subject else ""
     return TEMPLATES[variant.template].description.format(about=about)
 
