@@ -142,9 +142,9 @@ def _to_keyring(name: str, value: str) -> bool:
 
     try:
         keyring.set_password(SERVICE, name, value)
+        return keyring.get_password(SERVICE, name) == value  # the null keyring forgets at once
     except KeyringError:
         return False
-    return True
 
 
 def _delete_from_keyring(name: str) -> bool:
