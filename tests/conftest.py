@@ -22,10 +22,28 @@ class OutsideError(OSError):
     """A test tried to leave this machine."""
 
 
+LITELLMS_OWN_FILTERS = (
+    ".*conflict with protected namespace",
+    "Accessing the .* attribute on the instance is deprecated",
+    "Item .* is using the `ReadOnly` qualifier",
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pass the one warning that litellm silences when it is imported, which pytest undoes."""
-    warning = "ignore:Accessing the .* attribute on the instance:DeprecationWarning"
-    config.addinivalue_line("filterwarnings", warning)
+    """Let pass what litellm silences when it is imported: pytest takes its filters back."""
+    for warning in LITELLMS_OWN_FILTERS:
+        config.addinivalue_line("filterwarnings", f"ignore:{warning}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none, and the network where it is not asked for."""
+    if item.get_closest_marker("network") and "network" not in item.config.option.markexpr:
+        pytest.skip("needs the network: pytest -m network")
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
 
 
 @pytest.fixture(autouse=True)
