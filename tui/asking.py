@@ -96,9 +96,7 @@ class Asking:
             case Decided(decision):
                 if not self.as_json:
                     typer.echo(badge_line(decision), err=True)
-                self._reply = session.add(
-                    "assistant", "", state="streaming", model=decision.model, decision=decision
-                )
+                self._reply = session.add("assistant", "", state="streaming", decision=decision)
                 self._stored = time.monotonic()
             case Delta(text):
                 self._text.append(text)

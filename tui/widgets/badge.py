@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from routing.decide import Decision
 from tui.money import usd
-from tui.visible import one_line
+from tui.visible import one_line, visible
 from tui.widgets.tones import MUTED
 
 
@@ -39,6 +39,12 @@ def badge_text(decision: Decision, cost: str, width: int) -> Content:
     left = Content.assemble((letter, style), " ", (word, "bold"), f" · {model}   ", (odds, MUTED))
     gap = max(width - left.cell_length - len(cost) - 1, 2)
     return left + Content(" " * gap) + Content.styled(cost, MUTED)
+
+
+def badge_line(decision: Decision) -> str:
+    """The badge as plain text, for a terminal without a screen."""
+    letter, word, _ = _tier(decision)
+    return f"{letter} {word} · {visible(decision.model)}   {odds_text(decision)}"
 
 
 def odds_text(decision: Decision) -> str:
