@@ -1,0 +1,214 @@
+"""`llmroute ask` against a server on loopback: what it prints, stores, bills and returns."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.servers import CACHED_TOKENS, PROMPT_TOKENS, REPLY, ScriptedServer
+from tui import cli
+from tui.paths import paths
+from tui.sessions import Sessions
+
+Serve = Callable[..., ScriptedServer]
+SECRET = "sk-never-show-this-4f9a2b7c"
+
+
+class Terminal(io.StringIO):
+    """Standard input that nobody pipes into."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]):
+    """Runs a command line; its exit code, standard output and standard error."""
+    monkeypatch.setenv("LLMROUTE_HOME", str(home))
+    monkeypatch.setattr(sys, "stdin", Terminal())
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["llmroute", *words])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def at(server: ScriptedServer) -> list[str]:
+    return ["--strong", "openai/big", "--weak", "openai/small", "--api-base", server.url]
+
+
+def stored(home: Path) -> list:
+    sessions = Sessions(paths({"LLMROUTE_HOME": str(home)}).sessions)
+    return [sessions.read(row.id).branch() for row in sessions.list()]
+
+
+def test_answer_is_on_stdout_and_the_route_on_stderr(serve: Serve, run):
+    code, out, err = run("ask", *at(serve()), "--pin", "weak", "six times seven?")
+    assert (code, out) == (0, f"{REPLY}\n")
+    assert "[W] weak" in err
+    assert "openai/small" in err
+    assert "(pinned)" in err
+
+
+def test_json_holds_the_decision_the_usage_and_the_bill(serve: Serve, run, home: Path):
+    (home / "settings.toml").write_text(
+        '[models."openai/big"]\nprompt_price = 10\ncompletion_price = 30\ncached_price = 1\n'
+        '[models."openai/small"]\nprompt_price = 1\ncompletion_price = 2\ncached_price = 0.5\n'
+    )
+    code, out, _ = run("ask", *at(serve()), "--pin", "weak", "--json", "six times seven?")
+    answer = json.loads(out)
+    usage = answer["usage"]
+    fresh = PROMPT_TOKENS - CACHED_TOKENS
+    weak = (fresh * 1 + CACHED_TOKENS * 0.5 + usage["completion_tokens"] * 2) / 1e6
+    strong = (fresh * 10 + CACHED_TOKENS * 1 + usage["completion_tokens"] * 30) / 1e6
+    assert code == 0
+    assert (answer["answer"], answer["model"], answer["tier"]) == (REPLY, "openai/small", "weak")
+    assert usage["prompt_tokens"] == PROMPT_TOKENS
+    assert answer["cost_usd"] == pytest.approx(weak)
+    assert answer["all_strong_usd"] == pytest.approx(strong)
+    assert answer["saved_usd"] == pytest.approx(strong - weak)
+    assert {"win_probability", "threshold", "reason", "decision_ms"} <= answer.keys()
+
+
+def test_unknown_price_is_null_and_never_zero(serve: Serve, run):
+    _, out, _ = run("ask", *at(serve()), "--pin", "strong", "--json", "hello")
+    answer = json.loads(out)
+    assert (answer["cost_usd"], answer["saved_usd"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "code", "word"),
+    [
+        ("401", 4, "key"),
+        ("404", 8, "openai/small"),
+        ("429", 5, "7"),
+        ("500", 8, "openai/small"),
+        ("overflow", 7, "token"),
+        ("hang", 6, "openai"),
+        ("cut", 8, "cut"),
+        ("garbage", 8, "openai/small"),
+    ],
+)
+def test_each_failure_has_its_message_and_exit_code(
+    serve: Serve, run, monkeypatch: pytest.MonkeyPatch, mode: str, code: int, word: str
+):
+    monkeypatch.setenv("MY_KEY", SECRET)
+    options = [*at(serve(mode)), "--key-name", "MY_KEY", "--pin", "weak", "--timeout", "0.5"]
+    got, out, err = run("ask", *options, "hello")
+    assert got == code
+    assert word in err
+    assert "Traceback" not in err
+    assert SECRET not in out + err
+
+
+def test_dead_port_is_the_network(run):
+    options = ["--strong", "openai/a", "--weak", "openai/b", "--api-base", "http://127.0.0.1:9/v1"]
+    code, _, err = run("ask", *options, "--pin", "weak", "hello")
+    assert code == 6
+    assert "127.0.0.1:9" in err
+
+
+def test_key_is_sent_and_stands_in_no_file(
+    serve: Serve, run, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MY_KEY", SECRET)
+    server = serve()
+    run("ask", *at(server), "--key-name", "MY_KEY", "--pin", "weak", "hello")
+    assert server.requests[0].key == SECRET
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+def test_missing_key_is_exit_code_3(run):
+    code, _, err = run(
+        "ask", "--strong", "openai/gpt-4o", "--weak", "openai/gpt-4o-mini", "--pin", "weak", "hello"
+    )
+    assert code == 3
+    assert "OPENAI_API_KEY" in err
+
+
+def test_no_pair_is_a_usage_error_that_names_the_demo(run):
+    code, _, err = run("ask", "hello")
+    assert code == 2
+    assert "--demo" in err
+
+
+def test_no_question_is_a_usage_error(run):
+    assert run("ask", "--demo")[0] == 2
+
+
+def test_binary_on_stdin_is_refused_in_words(run, monkeypatch: pytest.MonkeyPatch):
+    class Pipe:
+        buffer = io.BytesIO(b"\x89PNG\r\n\x1a\n\x00\xff")
+
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr(sys, "stdin", Pipe())
+    code, _, err = run("ask", "--demo", "what is this?")
+    assert code == 2
+    assert "standard input is not text" in err
+
+
+def test_file_stands_under_the_question_with_its_name(serve: Serve, run, tmp_path: Path):
+    file = tmp_path / "notes.txt"
+    file.write_text("buy milk")
+    server = serve()
+    run("ask", *at(server), "--pin", "weak", "-f", str(file), "what to buy?")
+    sent = server.requests[0].body["messages"][-1]["content"]
+    assert sent == "what to buy?\n\nnotes.txt:\n```\nbuy milk\n```"
+
+
+def test_turn_is_kept_with_its_route_and_bill(serve: Serve, run, home: Path):
+    run("ask", *at(serve()), "--pin", "weak", "six times seven?")
+    ((said, reply),) = stored(home)
+    assert (said.role, said.text) == ("user", "six times seven?")
+    assert (reply.text, reply.state, reply.model) == (REPLY, "done", "openai/small")
+    assert reply.decision.pinned
+    assert reply.usage.prompt_tokens == PROMPT_TOKENS
+
+
+def test_cut_reply_is_kept_as_far_as_it_came(serve: Serve, run, home: Path):
+    run("ask", *at(serve("cut")), "--pin", "weak", "hello")
+    ((_, reply),) = stored(home)
+    assert reply.state == "cut"
+    assert reply.text
+    assert REPLY.startswith(reply.text)
+    assert reply.usage.completion_tokens > 0
+
+
+def test_continue_sends_what_was_said_before(serve: Serve, run, home: Path):
+    server = serve()
+    run("ask", *at(server), "--pin", "weak", "--system", "be brief", "first")
+    run("ask", *at(server), "--pin", "weak", "-c", "second")
+    said = [(m["role"], m["content"]) for m in server.requests[1].body["messages"]]
+    assert said == [
+        ("system", "be brief"),
+        ("user", "first"),
+        ("assistant", REPLY),
+        ("user", "second"),
+    ]
+    assert len(stored(home)) == 1
+
+
+def test_temporary_leaves_nothing(serve: Serve, run, home: Path):
+    run("ask", *at(serve()), "--pin", "weak", "--temporary", "secret plans")
+    assert stored(home) == []
+
+
+def test_malformed_settings_are_a_usage_error_with_the_line(run, home: Path):
+    (home / "settings.toml").write_text("theme = 'x'\nshare = 7\n")
+    code, _, err = run("ask", "--demo", "hello")
+    assert code == 2
+    assert "settings.toml, line 2" in err
