@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from routing.battles import Battle
-from routing.chat import Delta, Usage, stream
+from routing.chat import Delta, Usage, import_litellm, stream
 from routing.cost import bill
 from routing.decide import Decision, decide, pinned
 from routing.errors import EngineError, ReplyError, RoutingError
@@ -205,10 +205,11 @@ class Server:
 
     async def _warm(self) -> None:
         """Load the router, then litellm: a first turn needs them in this order."""
-        from routing.chat import import_litellm
-
-        await self.engine.ready()
-        await asyncio.to_thread(import_litellm)
+        try:
+            await self.engine.ready()
+            await asyncio.to_thread(import_litellm)
+        except Exception:  # noqa: BLE001  # the call that needs it will raise it again
+            logging.exception("warming up failed")
 
     async def _answer(self, call: Call) -> None:
         try:

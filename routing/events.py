@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from routing.chat import Delta, Reply, Turn, Usage
 from routing.cost import Bill
@@ -29,7 +28,7 @@ class EngineOptions:
         retries: how often a failed connection is tried again before the first token.
     """
 
-    folder: Path
+    folder: str
     router: str = "similarity"
     embedder: str = "minilm"
     pair: Pair | None = None

@@ -36,6 +36,11 @@ class EngineClient:
         self._ids = itertools.count(1)
         self._answers: dict[int, asyncio.Queue[Any]] = {}
 
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None where none runs."""
+        return self._process.pid if self._process else None
+
     async def start(self) -> Readiness:
         """Start the child where none runs; returns when its router is warm.
 

@@ -112,7 +112,7 @@ class Program:
         from routing.events import EngineOptions
 
         return EngineOptions(
-            folder=self.paths.router,
+            folder=str(self.paths.router),
             router=self.settings.router,
             embedder=self.settings.embedder,
             pair=self.pair,

@@ -1,0 +1,89 @@
+"""The engine's child process, the real one: pinned turns of the demo pair, and its death."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+import pytest_asyncio
+
+from routing.chat import Delta, Turn
+from routing.errors import EngineGoneError, NoKeyError
+from routing.events import Decided, EngineOptions, Finished, TurnRequest
+from routing.models import Model, Pair
+from tui.engine_client import EngineClient
+
+DEMO = Pair(Model("demo/strong"), Model("demo/weak"))
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EngineClient]:
+    folder = tmp_path_factory.mktemp("engine")
+    client = EngineClient(EngineOptions(str(folder / "router")), folder / "log" / "engine.log")
+    yield client
+    await client.close()
+
+
+def asking(text: str, pair: Pair = DEMO) -> TurnRequest:
+    return TurnRequest((Turn("user", text),), pair, pin="weak")
+
+
+async def test_pinned_turn_needs_no_router(client: EngineClient):
+    events = [event async for event in client.turn(asking("hello"))]
+    assert isinstance(events[0], Decided)
+    assert isinstance(events[-1], Finished)
+    text = "".join(event.text for event in events if isinstance(event, Delta))
+    assert text == events[-1].reply.text
+    assert events[-1].bill.cost_usd > 0
+
+
+async def test_turns_run_side_by_side_without_mixing(client: EngineClient):
+    async def reply(text: str) -> str:
+        return "".join([e.text async for e in client.turn(asking(text)) if isinstance(e, Delta)])
+
+    first, second = await asyncio.gather(reply("about apples"), reply("about pears"))
+    assert "apples" in first
+    assert "pears" not in first
+    assert "pears" in second
+
+
+async def test_errors_cross_the_pipe_as_themselves(client: EngineClient):
+    pair = Pair(Model("openai/gpt-4o"), Model("openai/gpt-4o-mini"))
+    with pytest.raises(NoKeyError, match="OPENAI_API_KEY"):
+        async for _ in client.turn(asking("hello", pair)):
+            pass
+
+
+async def test_closing_a_turn_leaves_the_engine_for_the_next(client: EngineClient):
+    async with aclosing(client.turn(asking("hello"))) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                break
+    assert [e async for e in client.turn(asking("again")) if isinstance(e, Finished)]
+
+
+async def test_killed_engine_is_told_and_started_again(client: EngineClient):
+    gone = asyncio.Event()
+    client.on_gone = gone.set
+
+    async def until_killed() -> None:
+        async with aclosing(client.turn(asking("hello"))) as events:
+            async for event in events:
+                if isinstance(event, Delta):
+                    os.kill(client.pid, signal.SIGKILL)
+
+    with pytest.raises(EngineGoneError):
+        await until_killed()
+    await asyncio.wait_for(gone.wait(), timeout=5)
+    assert [e async for e in client.turn(asking("again")) if isinstance(e, Finished)]
+
+
+async def test_log_belongs_to_its_owner_alone(client: EngineClient):
+    [event async for event in client.turn(asking("hello"))]
+    assert client.log.parent.stat().st_mode & 0o777 == 0o700
+    assert "hello" not in client.log.read_text()
