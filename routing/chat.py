@@ -27,6 +27,7 @@ OTHER_KEYS = {  # that litellm takes in the place of a provider's usual one
     "GEMINI_API_KEY": ("GOOGLE_API_KEY",),
     "TOGETHERAI_API_KEY": ("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"),
 }
+SHORTEST_SECRET = 8  # characters; a shorter value in the environment is a switch
 NO_KEY = "none"  # sent to a server of one's own, so that litellm looks for no provider's key
 
 
@@ -101,7 +102,8 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
             if piece := text.add(chunk):
                 yield Delta(piece)
     except ReplyError as error:
-        if not opened.is_finished:  # what goes wrong behind the reply's end takes nothing from it
+        # What goes wrong behind the reply's end, such as a usage of nonsense, takes nothing away.
+        if opened.response.received_finish_reason is None:
             raise await _cut(error, text, request) from None
     finally:
         await opened.response.aclose()
@@ -166,9 +168,9 @@ class _Request:
     @property
     def asked(self) -> Asked:
         """What a failure's message may and may not name."""
-        names = [name for name in os.environ if name.endswith(("_API_KEY", "_TOKEN"))]
-        secrets = {self.key or "", *(os.environ[name].strip() for name in names)} - {""}
-        return Asked(self.model, self.key, tuple(secrets))
+        named = (value for name, value in os.environ.items() if name.endswith(("_KEY", "_TOKEN")))
+        secrets = {value.strip() for value in named if len(value) >= SHORTEST_SECRET}
+        return Asked(self.model, self.key, tuple(secrets | ({self.key} if self.key else set())))
 
     @property
     def first_timeout(self) -> float | None:
@@ -197,7 +199,11 @@ class _Opened:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the provider itself said that the reply is at its end; litellm always says so."""
+        """Whether the provider itself said that the reply is at its end; litellm always says so.
+
+        For Gemini it says so of every chunk, in `intermittent_finish_reason`: there a broken
+        connection is a cut, and a stream that ends in good order counts as whole.
+        """
         response = self.response
         return bool(response.received_finish_reason or response.intermittent_finish_reason)
 
