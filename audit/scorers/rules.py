@@ -10,8 +10,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from audit.perturbations import COMMON, RARE
 from audit.scorers import Identity, Score, Spent
-from audit.variants import Variant, seeded
+from audit.variants import LETTERS, Variant, seeded
 
 TAKEN, LEFT = math.log(0.9), math.log(0.1)
 
@@ -78,19 +79,12 @@ def uniform(seed: int) -> Pick:
     return pick
 
 
-def symbol(wanted: str) -> Pick:
-    """The position of that symbol, wherever it stands; the last position where it is not shown."""
+def symbol(index: int) -> Pick:
+    """The symbol with that index in its alphabet, wherever it stands, whichever alphabet it is.
 
-    def pick(variant: Variant) -> int:
-        symbols = variant.shown.symbols
-        return symbols.index(wanted) if wanted in symbols else len(symbols) - 1
-
-    return pick
-
-
-def symbol_at(index: int, alphabets: Sequence[Sequence[str]]) -> Pick:
-    """The position of the symbol with that index in its alphabet, whichever alphabet is shown."""
-    wanted = {alphabet[index] for alphabet in alphabets}
+    The last position where it is not shown.
+    """
+    wanted = {alphabet[index] for alphabet in (LETTERS, COMMON, RARE)}
 
     def pick(variant: Variant) -> int:
         symbols = variant.shown.symbols
