@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App, SystemCommand
@@ -16,7 +18,7 @@ from tui.screens.slash import COMMANDS
 from tui.turns import Engine
 
 if TYPE_CHECKING:
-    from tui.sessions import Session, Sessions
+    from tui.sessions import Sessions
 
 THEMES = (
     Theme(
@@ -70,7 +72,7 @@ THEMES = (
 class ChatApp(App[None]):
     """One program, its sessions and its engine, in a terminal."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "llmroute"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = ""  # ctrl+k and ctrl+p are the screen's own
@@ -78,10 +80,10 @@ class ChatApp(App[None]):
     def __init__(
         self,
         program: Program,
-        sessions: Sessions,
         engine: Engine,
+        open_sessions: Callable[[], Sessions],
         *,
-        session: Session | None = None,
+        temporary: bool = False,
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         super().__init__()
@@ -91,9 +93,8 @@ class ChatApp(App[None]):
         theme_name = program.settings.theme
         self.theme = theme_name if theme_name in self.available_themes else THEMES[0].name
         self.set_keymap(program.settings.keys)
-        self.chat = ChatScreen(
-            program, sessions, engine, session=session or sessions.create(), clock=clock
-        )
+        self.chat = ChatScreen(program, engine, open_sessions=open_sessions, clock=clock)
+        self.chat.temporary = temporary
 
     def get_default_screen(self) -> Screen[None]:
         """The chat; there is nothing behind it."""
@@ -114,6 +115,9 @@ class ChatApp(App[None]):
             shown = f"/{name}   {key}" if key else f"/{name}"
             yield SystemCommand(title, shown, self._runner(name))
 
+    def on_mount(self) -> None:
+        self.call_after_refresh(_collect_again)
+
     async def on_unmount(self) -> None:
         """The engine ends with the chat, and the session's lock is given back."""
         await self.engine.close()
@@ -125,8 +129,19 @@ class ChatApp(App[None]):
 def run_chat(program: Program, *, temporary: bool = False) -> None:
     """Open the chat and return when the person leaves it; with `temporary` nothing is kept."""
     from tui.engine_client import EngineClient
-    from tui.sessions import Sessions
 
-    sessions = Sessions(program.paths.sessions)
+    def open_sessions() -> Sessions:
+        from tui.sessions import Sessions
+
+        return Sessions(program.paths.sessions)
+
+    gc.disable()  # nothing is garbage yet: the first paint comes a tenth sooner
     engine = EngineClient(program.engine_options(), program.paths.log)
-    ChatApp(program, sessions, engine, session=sessions.create(temporary=temporary)).run()
+    ChatApp(program, engine, open_sessions, temporary=temporary).run()
+
+
+def _collect_again() -> None:
+    """What is loaded by now stays: it need not be looked at again."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 SECONDS = 0.3
 MAX_BYTES = 1 << 20
@@ -19,8 +19,7 @@ PORTS: Mapping[int, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LocalServer:
+class LocalServer(NamedTuple):
     """A server that answered; `models` as litellm writes them, "provider/model"."""
 
     name: str

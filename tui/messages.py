@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -19,114 +18,129 @@ if TYPE_CHECKING:
     from tui.widgets.history import Item
 
 
-@dataclass
 class EngineReady(Message):
     """The engine is warm and decides."""
 
-    readiness: Readiness
+    def __init__(self, readiness: Readiness) -> None:
+        self.readiness = readiness
+        super().__init__()
 
 
-@dataclass
 class EngineFailed(Message):
     """The engine could not start."""
 
-    error: RoutingError
+    def __init__(self, error: RoutingError) -> None:
+        self.error = error
+        super().__init__()
 
 
-@dataclass
 class EngineDied(Message):
     """The engine's process ended without being asked to."""
 
 
-@dataclass
 class ThresholdKnown(Message):
     """The threshold that gives a share of strong calls."""
 
-    share: float
-    threshold: float
+    def __init__(self, share: float, threshold: float) -> None:
+        self.share = share
+        self.threshold = threshold
+        super().__init__()
 
 
-@dataclass
 class Arrived(Message):
     """An event of a turn."""
 
-    key: str
-    event: Event
+    def __init__(self, key: str, event: Event) -> None:
+        self.key = key
+        self.event = event
+        super().__init__()
 
 
-@dataclass
 class Failed(Message):
     """A turn went wrong. `fall_back`: the other model is to answer without being asked for."""
 
-    key: str
-    error: RoutingError | AppError
-    fall_back: bool = False
+    def __init__(
+        self, key: str, error: RoutingError | AppError, *, fall_back: bool = False
+    ) -> None:
+        self.key = key
+        self.error = error
+        self.fall_back = fall_back
+        super().__init__()
 
 
-@dataclass
 class Ended(Message):
     """Nothing more comes of a turn: its reply is whole, or the person stopped it."""
 
-    key: str
-    stopped: bool
+    def __init__(self, key: str, *, stopped: bool) -> None:
+        self.key = key
+        self.stopped = stopped
+        super().__init__()
 
 
-@dataclass
 class Listed(Message):
     """The conversations on disk, or those that hold the words; US dollars spent this month."""
 
-    words: str
-    items: Sequence[Item]
-    month_usd: float | None = None
+    def __init__(self, words: str, items: Sequence[Item], month_usd: float | None = None) -> None:
+        self.words = words
+        self.items = items
+        self.month_usd = month_usd
+        super().__init__()
 
 
-@dataclass
 class ServersFound(Message):
     """The model servers that answer on this machine."""
 
-    servers: Sequence[LocalServer]
+    def __init__(self, servers: Sequence[LocalServer]) -> None:
+        self.servers = servers
+        super().__init__()
 
 
-@dataclass
 class Trouble(Message):
     """Something beside the turns went wrong; the person is told in a line."""
 
-    error: RoutingError | AppError
+    def __init__(self, error: RoutingError | AppError) -> None:
+        self.error = error
+        super().__init__()
 
 
-@dataclass
 class Opened(Message):
     """Messages of a session, ready to be shown; `earlier` ones stand before what is in sight."""
 
-    session: Session
-    views: Sequence[View]
-    earlier: bool = False
+    def __init__(self, session: Session, views: Sequence[View], *, earlier: bool = False) -> None:
+        self.session = session
+        self.views = views
+        self.earlier = earlier
+        super().__init__()
 
 
-@dataclass
 class SessionReady(Message):
     """A session was opened and can be shown."""
 
-    session: Session
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        super().__init__()
 
 
-@dataclass
 class SettingsReady(Message):
     """What the settings screen shows beside the settings."""
 
-    key_lines: Sequence[str]
-    models: Sequence[str]
+    def __init__(self, key_lines: Sequence[str], models: Sequence[str]) -> None:
+        self.key_lines = key_lines
+        self.models = models
+        super().__init__()
 
 
-@dataclass
 class ThresholdsKnown(Message):
     """The threshold of every share that the slider stops at."""
 
-    thresholds: Mapping[float, float]
+    def __init__(self, thresholds: Mapping[float, float]) -> None:
+        self.thresholds = thresholds
+        super().__init__()
 
 
-@dataclass
 class Told(Message):
     """Something beside the turns was done; the person is told in a line."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__()

@@ -42,8 +42,8 @@ class Engine(Protocol):
     def turn(self, request: TurnRequest) -> AsyncIterator[Event]:
         """The events of one turn."""
 
-    async def threshold(self, share: float) -> float:
-        """The threshold that sends that share of prompts to the strong model."""
+    async def threshold(self, pair: Pair, share: float) -> float:
+        """The threshold that sends that share of prompts to the pair's strong model."""
 
     async def learn(self, battle: Battle) -> None:
         """Add one of the person's own battles."""
@@ -106,13 +106,11 @@ class Turns:
         self,
         program: Program,
         engine: Engine,
-        session: Session,
         post: Callable[[Notice], object],
     ) -> None:
         settings = program.settings
         self.program = program
         self.engine = engine
-        self.session = session
         self.routing = Routing(program.pair, settings.share, settings.threshold)
         self.ledger = Ledger()
         self.live: LiveTurn | None = None
@@ -120,10 +118,22 @@ class Turns:
         self._post = post
         self._keys = count(1)
         self._disk = asyncio.Lock()
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session that is open; one is from the first paint on."""
+        assert self._session is not None
+        return self._session
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a session is open yet."""
+        return self._session is not None
 
     def open(self, session: Session) -> None:
         """Go on in this session."""
-        self.session = session
+        self._session = session
         self.ledger = session.info.ledger
         self.live = self.last = None
 

@@ -6,7 +6,6 @@ import re
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from time import time
 
 from routing.errors import (
@@ -313,6 +312,8 @@ def _seconds(value: str) -> float | None:
     except ValueError:
         pass
     try:
+        from email.utils import parsedate_to_datetime
+
         return max(0.0, parsedate_to_datetime(value).timestamp() - time())
     except ValueError:
         return None

@@ -12,7 +12,7 @@ from routing.cost import Bill
 from routing.decide import Decision, Neighbour
 from routing.errors import RoutingError
 from routing.events import Decided, Event, Finished, Metered, Readiness, TurnRequest
-from routing.models import Tier
+from routing.models import Pair, Tier
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -92,7 +92,7 @@ class FakeEngine:
             self.stopped += 1
             raise
 
-    async def threshold(self, share: float) -> float:
+    async def threshold(self, pair: Pair, share: float) -> float:
         return round(1 - share, 4) if share != 0.3 else 0.4213
 
     async def learn(self, battle: Battle) -> None:

@@ -20,7 +20,7 @@ from tui.widgets.composer import Composer
 from tui.widgets.talk import Talk
 
 if TYPE_CHECKING:
-    from tui.sessions import Session, Sessions
+    from tui.sessions import Sessions
 
 T = TypeVar("T")
 
@@ -33,17 +33,17 @@ class BaseScreen(Screen[None]):
     def __init__(
         self,
         program: Program,
-        sessions: Sessions,
         engine: Engine,
         *,
-        session: Session,
+        open_sessions: Callable[[], Sessions],
         clock: Callable[[], datetime],
     ) -> None:
         super().__init__()
         self.program = program
-        self.sessions = sessions
+        self.sessions: Sessions
         self.clock = clock
-        self.talk = Talk(Turns(program, engine, session, self._post_to_talk), clock)
+        self.talk = Talk(Turns(program, engine, self._post_to_talk), clock)
+        self._open_sessions = open_sessions
 
     @property
     def composer(self) -> Composer:

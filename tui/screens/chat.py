@@ -12,10 +12,8 @@ from textual.events import Resize
 
 from routing.models import Tier
 from tui.errors import UsageError
-from tui.messages import SessionReady
 from tui.money import percent, usd
 from tui.screens.library import LibraryScreen
-from tui.screens.routing import RoutingScreen
 from tui.screens.slash import complete, run_command
 from tui.turns import LiveTurn
 from tui.widgets.actions import Actionable
@@ -37,7 +35,7 @@ def _key(key: str, action: str, label: str, tooltip: str) -> Binding:
     return Binding(key, action, label, id=action, tooltip=tooltip, priority=True)
 
 
-class ChatScreen(LibraryScreen, RoutingScreen):
+class ChatScreen(LibraryScreen):
     """One conversation in sight, the others at hand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,25 +62,22 @@ class ChatScreen(LibraryScreen, RoutingScreen):
         self._leaving = False
 
     def compose(self) -> ComposeResult:
+        self.talk.opening = self.opening()
         yield Header()
         with Horizontal(id="body"):
-            yield History()
+            yield History().set_class(self.app.size.width >= WIDE_HISTORY, "-open")
             yield self.talk
         yield Composer(complete)
         yield Meter()
 
-    async def on_mount(self) -> None:
-        await self.show_opening()
+    def on_mount(self) -> None:
+        self.focus_opening()
         self._show_state()
         self.call_after_refresh(self._after_first_paint)
 
-    def _after_first_paint(self) -> None:
+    async def _after_first_paint(self) -> None:
         self.talk.start_engine()
-        session = self.talk.turns.session
-        if session.conversation.head:
-            self.post_message(SessionReady(session))
-        else:
-            self.list_sessions()
+        await self.open_library()
         if self.talk.turns.routing.pair is None:
             self.find_servers()
 
@@ -93,9 +88,10 @@ class ChatScreen(LibraryScreen, RoutingScreen):
         turns, routing = self.talk.turns, self.talk.turns.routing
         own = routing.threshold is not None
         header = self.query_one(Header)
-        header.title = turns.session.conversation.title
         header.mode = Mode(routing.share, self.talk.threshold, routing.pin, custom=own)
-        header.turns = sum(said.role == "user" for said in turns.session.branch())
+        if turns.is_open:
+            header.title = turns.session.conversation.title
+            header.turns = sum(said.role == "user" for said in turns.session.branch())
         self.query_one(Meter).spending = self._spending()
         self.composer.border_title = self._state_text()
         self._fold(self.size.width)
@@ -119,7 +115,7 @@ class ChatScreen(LibraryScreen, RoutingScreen):
         turns = self.talk.turns
         if turns.live:
             return "streaming · esc stops" if turns.live.decision else "routing …"
-        if turns.session.read_only:
+        if turns.is_open and turns.session.read_only:
             return "read only"
         hints = HINTS if self.size.width >= WIDE_HISTORY else SHORT_HINTS
         return hints if self.talk.warm else f"warming up … · {hints}"
@@ -138,7 +134,9 @@ class ChatScreen(LibraryScreen, RoutingScreen):
     @on(Composer.Sent)
     async def _sent(self, message: Composer.Sent) -> None:
         text = message.text
-        if text.startswith("/") and not text.startswith("//"):
+        if not self.talk.turns.is_open:  # typed faster than the first paint
+            self.call_later(self._sent, message)
+        elif text.startswith("/") and not text.startswith("//"):
             await self._command(text)
         elif self.talk.turns.live:
             self.composer.restore(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from textual import on
 
 from tui.errors import StoreError, UsageError
 from tui.messages import Listed, SessionReady, Told
-from tui.screens.base import BaseScreen
+from tui.screens.routing import RoutingScreen
 from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
 
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
 HITS = 50
 
 
-class LibraryScreen(BaseScreen):
+class LibraryScreen(RoutingScreen):
     """What the history sidebar and its commands do."""
 
     month_usd: float | None = None
+    temporary = False  # nothing of the first session is kept
+
+    async def open_library(self) -> None:
+        """Load what keeps the sessions, and begin one; done after the first paint."""
+        self.sessions = await asyncio.to_thread(self._open_sessions)
+        await self.history.fill()
+        await self._ready(SessionReady(self.sessions.create(temporary=self.temporary)))
 
     @property
     def history(self) -> History:
@@ -79,10 +87,11 @@ class LibraryScreen(BaseScreen):
 
     @on(SessionReady)
     async def _ready(self, message: SessionReady) -> None:
-        former = self.talk.turns.session
-        if former is not message.session:
-            self.in_thread(former.close)
+        turns = self.talk.turns
+        if turns.is_open:
+            self.in_thread(turns.session.close)
         await self.talk.open(message.session)
+        await self.show_opening()
         self.composer.forget()
         self.composer.remember(
             *(said.text for said in message.session.branch() if said.role == "user")
@@ -91,7 +100,7 @@ class LibraryScreen(BaseScreen):
             self.tell(message.session.trouble)
         self.history.current = message.session.id
         self.list_sessions()
-        self.composer.draft.focus()
+        self.focus_opening()
         self.talk.post_message(Talk.Changed())
 
     @on(Listed)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from textual import on
+from textual.widget import Widget
 
-from routing.models import Tier, key_name_of, known_models
+from routing.models import DEMO_PAIR, Tier, key_name_of, known_models
 from tui.errors import UsageError
 from tui.local_servers import find_servers
 from tui.messages import ServersFound, SettingsReady, ThresholdsKnown, Told
@@ -73,18 +74,27 @@ class RoutingScreen(BaseScreen):
         self._use(DEMO, keep=False)
         await self.show_opening()
 
-    async def show_opening(self) -> None:
+    def opening(self) -> Widget | None:
         """An empty conversation shows its pair; without a pair it says what is at hand."""
-        if self.talk.turns.session.conversation.head or self.talk.turns.live:
-            return
-        if self.talk.turns.routing.pair is not None:
-            await self.talk.show_opening(self.talk.empty())
-            self.composer.draft.focus()
-            return
-        names = [name for name in PROVIDER_KEYS if self.program.environment.get(name)]
-        welcome = Welcome(names)
-        await self.talk.show_opening(welcome)
-        welcome.focus()
+        turns = self.talk.turns
+        if turns.is_open and turns.session.conversation.head:
+            return None
+        if turns.routing.pair is not None:
+            return self.talk.empty()
+        return Welcome([name for name in PROVIDER_KEYS if self.program.environment.get(name)])
+
+    async def show_opening(self) -> None:
+        """Show an empty conversation as it is now."""
+        opening = self.opening()
+        shown = [type(child) for child in self.talk.transcript.children]
+        if opening and shown != [type(opening)]:
+            await self.talk.transcript.show([opening])
+        self.focus_opening()
+
+    def focus_opening(self) -> None:
+        """Let one key answer the welcome; any other is typed into the composer."""
+        welcome = self.query(Welcome)
+        (welcome.first() if welcome else self.composer.draft).focus()
 
     def find_servers(self) -> None:
         """Look for model servers on this machine."""
@@ -135,10 +145,10 @@ class RoutingScreen(BaseScreen):
         """Show the threshold slider."""
         from tui.screens.threshold import shares
 
-        engine = self.talk.turns.engine
+        engine, pair = self.talk.turns.engine, self.talk.turns.routing.pair or DEMO_PAIR
 
         async def ask() -> None:
-            known = {share: await engine.threshold(share) for share in shares()}
+            known = {share: await engine.threshold(pair, share) for share in shares()}
             self.post_message(ThresholdsKnown(known))
 
         self.in_worker(ask())

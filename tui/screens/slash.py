@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui.errors import UsageError
 from tui.money import parse_share
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 Run = Callable[["ChatScreen", str], Awaitable[None] | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A slash command.
 
     Attributes:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.widget import Widget
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 NOTES = {"stopped": "■ stopped; what came is kept", "cut": "✗ cut", "failed": "✗ not answered"}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One stored message and, of a reply, its laid-out text."""
 
     message: Message

@@ -143,11 +143,8 @@ class Composer(VerticalGroup):
         self._recalled = 0
         self._set_aside = ""
         self.draft = Draft()
-        self.options = OptionList(id="completions")
-        self.options.can_focus = False
 
     def compose(self) -> ComposeResult:
-        yield self.options
         with HorizontalGroup():
             yield Static("❯ ", markup=False)
             yield self.draft
@@ -202,21 +199,21 @@ class Composer(VerticalGroup):
         self._recalled = target
         self._write(self._sent[target] if target < len(self._sent) else self._set_aside)
 
-    def on_text_area_changed(self, message: TextArea.Changed) -> None:
+    async def on_text_area_changed(self, message: TextArea.Changed) -> None:
         message.stop()
         text = self.draft.text
-        offered = self._complete(text) if text.startswith("/") and "\n" not in text else ()
-        self._offer(offered)
+        await self._offer(self._complete(text) if text.startswith("/") and "\n" not in text else ())
 
-    def on_draft_completing(self, message: Draft.Completing) -> None:
+    async def on_draft_completing(self, message: Draft.Completing) -> None:
         message.stop()
+        options = self.query_one(OptionList)
         match message.key:
             case "up":
-                self.options.action_cursor_up()
+                options.action_cursor_up()
             case "down":
-                self.options.action_cursor_down()
+                options.action_cursor_down()
             case "escape":
-                self._offer(())
+                await self._offer(())
             case key:
                 self._take(send=key == "enter")
 
@@ -226,7 +223,7 @@ class Composer(VerticalGroup):
 
     def _take(self, *, send: bool) -> None:
         """Write the highlighted completion. Enter also sends what needs nothing more."""
-        option = self.options.highlighted_option
+        option = self.query_one(OptionList).highlighted_option
         assert option is not None
         taken = str(option.id)
         typed = self.draft.text
@@ -236,15 +233,25 @@ class Composer(VerticalGroup):
         else:
             self._write(taken)
 
-    def _offer(self, offered: Sequence[tuple[str, str]]) -> None:
+    async def _offer(self, offered: Sequence[tuple[str, str]]) -> None:
         self.draft.completing = bool(offered)
         self.set_class(bool(offered), "-completing")
-        self.options.clear_options()
+        if not offered:
+            return
+        options = await self._options()
+        options.clear_options()
         for text, help_ in offered[:COMPLETIONS]:
             prompt = Content.assemble((f"{text:<14}", "bold"), (f" {help_}", MUTED))
-            self.options.add_option(Option(prompt, id=text))
-        if offered:
-            self.options.highlighted = 0
+            options.add_option(Option(prompt, id=text))
+        options.highlighted = 0
+
+    async def _options(self) -> OptionList:
+        """The list of completions, made when the first slash is typed."""
+        if not self.query(OptionList):
+            options = OptionList(id="completions")
+            options.can_focus = False
+            await self.mount(options, before=0)
+        return self.query_one(OptionList)
 
     def _write(self, text: str) -> None:
         self.draft.load_text(text)

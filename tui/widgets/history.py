@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -18,8 +18,7 @@ from tui.widgets.tones import MUTED
 TITLE_CHARACTERS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One conversation in the list. `found`: the words that a search found in it."""
 
     session_id: str
@@ -58,8 +57,10 @@ class History(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(Content("HISTORY"))
-        yield Input(placeholder="search …", id="search")
-        yield OptionList(id="sessions")
+
+    async def fill(self) -> None:
+        """Make the box and the list, once the first paint is done."""
+        await self.mount(Input(placeholder="search …", id="search"), OptionList(id="sessions"))
 
     @property
     def words(self) -> str:

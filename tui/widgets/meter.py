@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -15,8 +15,7 @@ from tui.widgets.tones import FAINT
 GIVING_WAY = ("all strong", "context", "turns", "saved", "month")
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(NamedTuple):
     """What the meter shows.
 
     Attributes:
@@ -26,7 +25,7 @@ class Spending:
         month_usd, budget_usd: spent this calendar month, and its limit.
     """
 
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger
     running: Bill | None = None
     context_share: float | None = None
     month_usd: float | None = None
@@ -40,7 +39,7 @@ class Meter(Widget):
     Meter { height: 1; padding: 0 1; background: $panel; color: $foreground; }
     """
 
-    spending: reactive[Spending] = reactive(Spending())
+    spending: reactive[Spending] = reactive(Spending(Ledger()))
 
     def render(self) -> Content:
         return meter_text(self.spending, self.content_size.width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.geometry import Size
 from textual.selection import Selection
@@ -14,7 +14,9 @@ from textual.visual import Visual
 from textual.widget import Widget
 
 from tui.visible import visible
-from tui.widgets.markdown import Document, Line
+
+if TYPE_CHECKING:
+    from tui.widgets.markdown import Document, Line
 
 LONG_CHARACTERS = 8_000  # a longer text is read in a thread
 
@@ -31,7 +33,7 @@ class Prose(Widget):
 
     def __init__(self, document: Document | None = None) -> None:
         super().__init__()
-        self.document = document or Document()
+        self.document = document or read("")
         self.append_seconds = 0.0
 
     @property
@@ -99,6 +101,8 @@ class Prose(Widget):
 
 def read(source: str, width: int = 0) -> Document:
     """The text as a document, laid out at that width where one is known."""
+    from tui.widgets.markdown import Document  # with its parser, after the first paint
+
     document = Document(visible(source))
     document.lines(width)
     return document

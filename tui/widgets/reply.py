@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import VerticalGroup
 from textual.content import Content
@@ -16,8 +18,10 @@ from tui.errors import AppError
 from tui.widgets.actions import Actionable
 from tui.widgets.badge import Badge, cost_text
 from tui.widgets.card import Card
-from tui.widgets.markdown import Document
 from tui.widgets.prose import Prose
+
+if TYPE_CHECKING:
+    from tui.widgets.markdown import Document
 
 PAINT_SECONDS = 0.1  # ten times a second a reader sees no difference
 BUSY_SHARE = 0.2  # of the time is the most that painting may take

@@ -17,7 +17,7 @@ from textual.worker import Worker
 from routing.chat import Delta
 from routing.errors import RoutingError
 from routing.events import Decided, Finished, Metered
-from routing.models import Tier
+from routing.models import DEMO_PAIR, Tier
 from tui.errors import AppError
 from tui.messages import (
     Arrived,
@@ -77,9 +77,10 @@ class Talk(Vertical):
         self.threshold: float | None = turns.routing.threshold
         self.engine_state = "The router is warming up."
         self.worker: Worker[None] | None = None
+        self.opening: Widget | None = None
 
     def compose(self) -> ComposeResult:
-        yield Transcript()
+        yield Transcript(*([self.opening] if self.opening else []))
         yield Why()
 
     def on_mount(self) -> None:
@@ -116,9 +117,9 @@ class Talk(Vertical):
             self.post_message(EngineFailed(error))
 
     async def _ask_threshold(self) -> None:
-        share = self.turns.routing.share
+        share, pair = self.turns.routing.share, self.turns.routing.pair or DEMO_PAIR
         try:
-            self.post_message(ThresholdKnown(share, await self.turns.engine.threshold(share)))
+            self.post_message(ThresholdKnown(share, await self.turns.engine.threshold(pair, share)))
         except RoutingError as error:
             self.post_message(Trouble(error))
 
@@ -269,15 +270,8 @@ class Talk(Vertical):
         """Go on in this session: its end is shown at once, the rest a moment later."""
         self.turns.open(session)
         self.why.show(None, None)
-        branch = session.conversation.branch()
-        if not branch:
-            await self.transcript.show([])
-            return
-        self.run_worker(self._read(session), group="open", exclusive=True, exit_on_error=False)
-
-    async def show_opening(self, *welcome: Widget) -> None:
-        """What an empty conversation shows."""
-        await self.transcript.show(welcome)
+        if session.conversation.head:
+            self.run_worker(self._read(session), group="open", exclusive=True, exit_on_error=False)
 
     def empty(self) -> Empty:
         """The sight of a conversation without a turn."""
