@@ -46,7 +46,8 @@ class Spread:
         interval: bootstrap over the questions of each position; noise adds to every draw, so it
             lies a little high when n is small.
         band_mean, band_high: mean and 95th percentile of the unbiased model's RStd.
-        p: chance that the unbiased model shows at least this RStd.
+        p: chance that the unbiased model shows at least this RStd; `p_holm`: adjusted over the
+            battery.
     """
 
     rstd: float
@@ -54,6 +55,7 @@ class Spread:
     band_mean: float
     band_high: float
     p: float
+    p_holm: float | None = None
 
 
 def wilson(correct: int, n: int, level: float = LEVEL) -> Interval:

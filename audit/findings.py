@@ -1,0 +1,287 @@
+"""What the numbers say about a model, in plain sentences, and how sure that is.
+
+A finding stands on a p value that is adjusted over every test of the run, so the chance that an
+unbiased model is accused of anything at all is at most the stated level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from audit.results import Change, Effect, Results
+from audit.statistics import Spread
+from audit.variants import LETTERS
+
+LEVEL = 0.05
+
+Kind = Literal["position", "symbol", "order", "symbols", "prompt", "scoring", "hint", "examples"]
+
+VARY = "Vary the answer's position in the examples and average over rotations (cyclic averaging)."
+DEBIAS = "Rank by hybrid scoring, or take the bias out: cyclic averaging, PriDe, batch calibration."
+QUOTE = "Quote the accuracy with the form it was asked in, or as a range over the forms."
+CLEAN = "Keep the test questions out of the examples, and out of the training data."
+
+SHUFFLES = ("symbols.rare+shuffle_symbols", "order.shuffle_both")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the model is sensitive to.
+
+    Attributes:
+        sentence: what it is, for the person; no full stop.
+        perturbation: the one that shows it most clearly.
+        p: adjusted over the run.
+        remedy: what to do about it.
+    """
+
+    kind: Kind
+    sentence: str
+    perturbation: str
+    p: float
+    remedy: str
+
+
+def find(results: Results, level: float = LEVEL) -> tuple[Finding, ...]:
+    """The findings of a run, biases first; empty where nothing is beyond the level."""
+    return (
+        *_position_or_symbol(results, level),
+        *_hints(results, level),
+        *_examples(results, level),
+        *_moves(results, level),
+    )
+
+
+def verdict(results: Results, level: float = LEVEL) -> str:
+    """One sentence over all: how many findings, at which level, out of how many tests."""
+    found = len(find(results, level))
+    tests = sum(
+        test is not None and test.p is not None
+        for effect in results.effects
+        for test in (effect.by_position, effect.by_symbol, effect.change)
+    )
+    sure = f"at the {level:.0%} level over {tests} tests"
+    if not found:
+        return f"No bias found {sure}"
+    return f"{found} finding{'s' * (found > 1)} {sure}"
+
+
+def decomposition(results: Results, level: float = LEVEL) -> str:
+    """Whether recall follows the position or the symbol, in one sentence; "" if not measured.
+
+    With symbols shuffled beside the texts a position no longer has a symbol of its own, so a bias
+    towards one of them shows in its own RStd and leaves the other inside its band.
+    """
+    for effect, position, symbol in _shuffled(results):
+        named = _named(position, symbol, level)
+        if named:
+            return f"{named} ({_split(effect, position, symbol)})"
+    for effect, position, symbol in _shuffled(results):
+        return (
+            "With the symbols shuffled recall follows neither position nor symbol "
+            f"({_split(effect, position, symbol)})"
+        )
+    return ""
+
+
+def _position_or_symbol(results: Results, level: float) -> Iterator[Finding]:
+    """At most one finding: the favoured place, named after what the shuffled symbols say."""
+    evidence = [
+        *_fixed(results, level),
+        *_uneven(results, level),
+        *_uneven_shuffled(results, level),
+    ]
+    if not evidence:
+        return
+    best = evidence[0]
+    split = decomposition(results, level)
+    yield Finding(
+        kind="symbol" if split.startswith("It is the symbol") else "position",
+        sentence=f"{best.sentence}. {split}" if split else best.sentence,
+        perturbation=best.perturbation,
+        p=min(finding.p for finding in evidence),
+        remedy=DEBIAS,
+    )
+
+
+def _fixed(results: Results, level: float) -> list[Finding]:
+    """Positions that win points when the right answer stands there, the strongest first."""
+    gains = [
+        (effect, change)
+        for effect, change in _changed(results, "order.fix_", level)
+        if change.points > 0
+    ]
+    gains.sort(key=lambda pair: -pair[1].points)
+    return [
+        Finding(
+            "position",
+            f"Picks {_letter(effect)} when unsure: {_points(change)} when the answer is "
+            f"{_letter(effect)}",
+            effect.perturbation,
+            _adjusted(change),
+            DEBIAS,
+        )
+        for effect, change in gains
+    ]
+
+
+def _uneven(results: Results, level: float) -> list[Finding]:
+    """Runs in which recall differs by position more than an unbiased model's would."""
+    return [
+        Finding(
+            "position",
+            f"Recall depends on where the answer stands, best at {_best(effect)}: RStd "
+            f"{_against(effect.by_position)}",
+            effect.perturbation,
+            _adjusted(effect.by_position),
+            DEBIAS,
+        )
+        for effect in results.effects
+        if effect.by_position and _adjusted(effect.by_position) < level
+    ]
+
+
+def _uneven_shuffled(results: Results, level: float) -> list[Finding]:
+    """The same by symbol, where symbols are shuffled."""
+    return [
+        Finding(
+            "symbol",
+            f"Recall depends on the symbol beside the answer: RStd {_against(effect.by_symbol)}",
+            effect.perturbation,
+            _adjusted(effect.by_symbol),
+            DEBIAS,
+        )
+        for effect in results.effects
+        if effect.by_symbol and _adjusted(effect.by_symbol) < level
+    ]
+
+
+def _hints(results: Results, level: float) -> Iterator[Finding]:
+    for effect, change in _changed(results, "fewshot.incorrect", level):
+        if change.points < 0:
+            yield Finding(
+                "hint",
+                f"Follows a wrong answer that an example gives away: {_points(change)}",
+                effect.perturbation,
+                _adjusted(change),
+                CLEAN,
+            )
+    for effect, change in _changed(results, "fewshot.correct", level):
+        if change.points > 0:
+            yield Finding(
+                "hint",
+                f"Copies the right answer where an example gives it away: {_points(change)}",
+                effect.perturbation,
+                _adjusted(change),
+                CLEAN,
+            )
+
+
+def _examples(results: Results, level: float) -> Iterator[Finding]:
+    """The strongest effect of where the examples' answers stand, and each of other examples."""
+    fixed = _strongest(_changed(results, "fewshot.fix_", level))
+    if fixed:
+        effect, change = fixed
+        yield Finding(
+            "examples",
+            f"Minds where the answers of the examples stand: {_points(change)} with all of them "
+            f"at {_letter(effect)}",
+            effect.perturbation,
+            _adjusted(change),
+            VARY,
+        )
+    for name in ("fewshot.trivial", "fewshot.ood"):
+        for effect, change in _changed(results, name, level):
+            yield Finding(
+                "examples",
+                f"Minds the examples: {_points(change)} with {effect.summary}",
+                effect.perturbation,
+                _adjusted(change),
+                QUOTE,
+            )
+
+
+def _moves(results: Results, level: float) -> Iterator[Finding]:
+    """Accuracy that moves with the form alone; the strongest of each family."""
+    families: tuple[tuple[Kind, tuple[str, ...], str, str], ...] = (
+        ("order", ("order.swap", "order.derange", "order.shuffle_both"), "the order", DEBIAS),
+        ("symbols", ("symbols.",), "the symbols", QUOTE),
+        ("prompt", ("prompt.",), "the wording of the prompt", QUOTE),
+        ("scoring", ("scoring.",), "the way of scoring", QUOTE),
+    )
+    for kind, prefixes, noun, remedy in families:
+        moved = [pair for prefix in prefixes for pair in _changed(results, prefix, level)]
+        strongest = _strongest(moved)
+        if strongest:
+            effect, change = strongest
+            yield Finding(
+                kind,
+                f"Accuracy depends on {noun}: {_points(change)}, {effect.summary}",
+                effect.perturbation,
+                _adjusted(change),
+                remedy,
+            )
+
+
+def _changed(results: Results, prefix: str, level: float) -> list[tuple[Effect, Change]]:
+    """The effects of that family whose accuracy moved beyond the level."""
+    return [
+        (effect, effect.change)
+        for effect in results.effects
+        if effect.perturbation.startswith(prefix)
+        and effect.change
+        and _adjusted(effect.change) < level
+    ]
+
+
+def _strongest(pairs: Sequence[tuple[Effect, Change]]) -> tuple[Effect, Change] | None:
+    return max(pairs, key=lambda pair: abs(pair[1].points), default=None)
+
+
+def _shuffled(results: Results) -> Iterator[tuple[Effect, Spread, Spread]]:
+    """The runs that tell position from symbol: rare symbols first, which have no order of old."""
+    for name in SHUFFLES:
+        effect = results.effect(name)
+        if effect and effect.by_position and effect.by_symbol:
+            yield effect, effect.by_position, effect.by_symbol
+
+
+def _named(position: Spread, symbol: Spread, level: float) -> str:
+    by_position, by_symbol = _adjusted(position) < level, _adjusted(symbol) < level
+    if by_position and by_symbol:
+        more = "position" if position.rstd > symbol.rstd else "symbol"
+        return f"It is the {more} above all: recall follows both"
+    if by_position:
+        return "It is the position, not the symbol"
+    return "It is the symbol, not the position" if by_symbol else ""
+
+
+def _split(effect: Effect, position: Spread, symbol: Spread) -> str:
+    return f"{effect.summary}: RStd by position {_against(position)}, by symbol {_against(symbol)}"
+
+
+def _against(spread: Spread | None) -> str:
+    """The RStd beside its band."""
+    if spread is None:
+        return "n/a"
+    return f"{spread.rstd:.1f}, unbiased up to {spread.band_high:.1f}"
+
+
+def _adjusted(test: Spread | Change | None) -> float:
+    return 1.0 if test is None or test.p_holm is None else test.p_holm
+
+
+def _points(change: Change) -> str:
+    return f"{change.points:+.1f} points"
+
+
+def _letter(effect: Effect) -> str:
+    return effect.perturbation.rpartition("_")[2]
+
+
+def _best(effect: Effect) -> str:
+    """The letter of the position with the best recall."""
+    recall = [-1.0 if r is None else r for r in effect.recall]
+    return LETTERS[recall.index(max(recall))]

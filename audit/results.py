@@ -1,0 +1,417 @@
+"""Variants and Scores of one run become its numbers: one Effect a perturbation, and remedies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from audit.battery import Battery, Plan
+from audit.perturbations import BASELINES, PERTURBATIONS
+from audit.prompts import TEMPLATES
+from audit.questions import Question, floors
+from audit.remedies import Remedy, remedies
+from audit.scorers import Choice, Identity, Reason, Score, choose
+from audit.statistics import (
+    Bools,
+    Floats,
+    Interval,
+    Ints,
+    Spread,
+    cyclic_spread,
+    flip_rate,
+    holm,
+    mcnemar,
+    paired_interval,
+    recalls,
+    shares,
+    spread,
+    wilson,
+)
+from audit.variants import LETTERS, Variant
+
+SPECIAL = frozenset({"names letters", "all of the above"})
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What two runs must share before they are compared.
+
+    Attributes:
+        questions: name of the set; `question_ids` says which of them.
+        prompts: digest of all templates, so that a reworded template is another form.
+    """
+
+    questions: str
+    battery: str
+    seed: int
+    home: str
+    shots: int
+    prompts: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The difference to the baseline on the questions that both answered.
+
+    Attributes:
+        n: how many these are; `before`: the baseline's accuracy on them, in [0, 1].
+        points: accuracy now minus before, in points, with its interval.
+        p: McNemar's exact p, and adjusted over the battery; None for `order.cyclic`, which asks
+            every question several times.
+        flips: share of the questions whose pick is another option than before.
+        plain_points: the same difference without the questions whose options name letters or say
+            "all of the above", of which there are `plain_n`; None where there are none.
+    """
+
+    n: int
+    before: float
+    points: float
+    interval: Interval
+    p: float | None
+    flips: float
+    plain_n: int
+    plain_points: float | None
+    p_holm: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the scorer did under one perturbation or baseline.
+
+    Attributes:
+        n: answered askings; the next three were not answered and are no part of it.
+        tied: askings that the seed decided.
+        accuracy: in [0, 1], with its interval.
+        shares: share of the picks per shown position.
+        recall: share of right answers per shown position of the right one; None for no question.
+        confusion: askings by shown position of the right answer (rows) and of the pick.
+        by_position: RStd and its band; None where the right answer stands still or the options
+            are not shown.
+        by_symbol: the same by the right answer's symbol; None unless symbols are shuffled.
+        change: None for a baseline.
+    """
+
+    perturbation: str
+    summary: str
+    baseline: str
+    n: int
+    unparsed: int
+    refused: int
+    unmeasured: int
+    tied: int
+    accuracy: float
+    interval: Interval
+    shares: tuple[float, ...]
+    recall: tuple[float | None, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    by_position: Spread | None
+    by_symbol: Spread | None
+    change: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The numbers of one model's run.
+
+    Attributes:
+        correct: for each perturbation the share of its askings that were answered right, for each
+            of `question_ids`; None where it was not asked or not answered.
+        floors: accuracy of answering without reading.
+        flags: how many questions carry each flag.
+        left_out: perturbations that the set could not have, with the reason.
+        warnings: what scorers warned of, each with how often.
+    """
+
+    identity: Identity
+    form: Form
+    question_ids: tuple[str, ...]
+    subjects: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    remedies: tuple[Remedy, ...]
+    correct: dict[str, tuple[float | None, ...]]
+    floors: dict[str, float]
+    flags: dict[str, int]
+    left_out: dict[str, str]
+    warnings: dict[str, int]
+
+    def effect(self, perturbation: str) -> Effect | None:
+        """The Effect of that perturbation or baseline; None where the run did not have it."""
+        return next((e for e in self.effects if e.perturbation == perturbation), None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Askings:
+    """The askings of one perturbation as arrays of the same length, in the order asked.
+
+    Attributes:
+        pick, taken: shown position and original index of the pick; -1 for none.
+        subject: index of the subject; `plain`: nothing special about the question's options.
+    """
+
+    perturbation: str
+    baseline: str
+    scoring: str
+    ids: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    gold: Ints
+    pick: Ints
+    taken: Ints
+    gold_symbol: Ints
+    options: Ints
+    subject: Ints
+    plain: Bools
+    tied: int
+
+    @property
+    def answered(self) -> Bools:
+        """Which askings have an answer."""
+        return np.asarray(self.pick >= 0)
+
+    @property
+    def correct(self) -> Bools:
+        """Which askings were answered right."""
+        return np.asarray(self.pick == self.gold)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a question is asked more than once."""
+        return len(set(self.ids)) < len(self.ids)
+
+
+def evaluate(
+    identity: Identity,
+    name: str,
+    plan: Plan,
+    battery: Battery,
+    scores: Sequence[Score],
+) -> Results:
+    """The numbers of a run on the set of that name, or of its first Scores where it was stopped."""
+    rng = np.random.default_rng(plan.seed)
+    variants = battery.variants[: len(scores)]
+    askings = _askings(battery.questions, variants, scores, (LETTERS, plan.common, plan.rare))
+    effects = [_effect(a, askings.get(a.baseline), rng) for a in askings.values() if len(a.ids)]
+    ids = tuple(question.id for question in battery.questions)
+    return Results(
+        identity=identity,
+        form=_form(name, plan),
+        question_ids=ids,
+        subjects=tuple(question.subject for question in battery.questions),
+        effects=tuple(_adjusted(effects)),
+        remedies=remedies(variants, scores),
+        correct={a.perturbation: _per_question(a, ids) for a in askings.values()},
+        floors=floors(battery.questions),
+        flags=_counted(flag for question in battery.questions for flag in question.flags),
+        left_out=battery.left_out,
+        warnings=_counted(warning for score in scores for warning in score.warnings),
+    )
+
+
+def _form(name: str, plan: Plan) -> Form:
+    prompts = hashlib.sha256(repr(sorted(TEMPLATES.items())).encode()).hexdigest()[:12]
+    return Form(name, plan.battery, plan.seed, plan.home, plan.shots, prompts)
+
+
+def _counted(things: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(things).most_common())
+
+
+def _askings(
+    questions: Sequence[Question],
+    variants: Sequence[Variant],
+    scores: Sequence[Score],
+    alphabets: Sequence[Sequence[str]],
+) -> dict[str, _Askings]:
+    """The askings by perturbation, in the order in which perturbations first appear."""
+    by_id = {question.id: question for question in questions}
+    names = sorted({question.subject for question in questions})
+    subjects = {name: i for i, name in enumerate(names)}
+    rows: dict[str, list[tuple[Variant, Choice]]] = defaultdict(list)
+    for variant, score in zip(variants, scores, strict=True):
+        rows[variant.perturbation].append((variant, choose(variant, score)))
+    return {
+        name: _Askings(
+            perturbation=name,
+            baseline=pairs[0][0].baseline,
+            scoring=pairs[0][0].scoring,
+            ids=tuple(v.question_id for v, _ in pairs),
+            reasons=tuple(c.reason for _, c in pairs),
+            gold=np.array([v.shown.answer for v, _ in pairs]),
+            pick=np.array([-1 if c.position is None else c.position for _, c in pairs]),
+            taken=np.array([_taken(v, c) for v, c in pairs]),
+            gold_symbol=np.array([_symbol(v, alphabets) for v, _ in pairs]),
+            options=np.array([len(v.shown.options) for v, _ in pairs]),
+            subject=np.array([subjects[v.shown.subject] for v, _ in pairs]),
+            plain=np.array([not by_id[v.question_id].flags & SPECIAL for v, _ in pairs]),
+            tied=sum(c.tied for _, c in pairs),
+        )
+        for name, pairs in rows.items()
+    }
+
+
+def _taken(variant: Variant, choice: Choice) -> int:
+    """Original index of the option taken; -1 for none."""
+    return -1 if choice.position is None else variant.shown.order[choice.position]
+
+
+def _symbol(variant: Variant, alphabets: Sequence[Sequence[str]]) -> int:
+    """Index, in the alphabet that is shown, of the right answer's symbol."""
+    symbols = variant.shown.symbols
+    alphabet = next(a for a in alphabets if set(symbols) == set(a[: len(symbols)]))
+    return list(alphabet).index(symbols[variant.shown.answer])
+
+
+def _effect(askings: _Askings, base: _Askings | None, rng: np.random.Generator) -> Effect:
+    known = PERTURBATIONS.get(askings.perturbation) or BASELINES[askings.perturbation]
+    answered = askings.answered
+    gold, correct = askings.gold[answered], askings.correct[answered]
+    count = int(askings.options.max())
+    hit = recalls(gold, correct, count)
+    return Effect(
+        perturbation=askings.perturbation,
+        summary=known.summary,
+        baseline=askings.baseline,
+        n=int(answered.sum()),
+        unparsed=askings.reasons.count("unparsed"),
+        refused=askings.reasons.count("refused"),
+        unmeasured=askings.reasons.count("not measurable"),
+        tied=askings.tied,
+        accuracy=float(correct.mean()) if len(correct) else float("nan"),
+        interval=_accuracy_interval(askings, rng),
+        shares=tuple(float(s) for s in shares(askings.pick, count)),
+        recall=tuple(None if np.isnan(r) else float(r) for r in hit),
+        confusion=_confusion(gold, askings.pick[answered], count),
+        by_position=_by_position(askings, rng),
+        by_symbol=_by_symbol(askings, rng),
+        change=None if base is None else _change(askings, base, rng),
+    )
+
+
+def _accuracy_interval(askings: _Askings, rng: np.random.Generator) -> Interval:
+    if not askings.repeated:
+        return wilson(int(askings.correct.sum()), int(askings.answered.sum()))
+    means = _means(askings)
+    subject = dict(zip(askings.ids, askings.subject, strict=True))
+    values = np.array(list(means.values()))
+    return paired_interval(values, np.array([subject[i] for i in means]), rng)
+
+
+def _confusion(gold: Ints, pick: Ints, count: int) -> tuple[tuple[int, ...], ...]:
+    table = np.bincount(gold * count + pick, minlength=count * count).reshape(count, count)
+    return tuple(tuple(int(cell) for cell in row) for row in table)
+
+
+def _by_position(askings: _Askings, rng: np.random.Generator) -> Spread | None:
+    answered = askings.answered
+    if askings.scoring == "cloze" or not answered.any():
+        return None
+    if askings.repeated:
+        tables = _rotations(askings)
+        return cyclic_spread(tables, rng) if tables else None
+    return spread(askings.gold[answered], askings.correct[answered], askings.options[answered], rng)
+
+
+def _by_symbol(askings: _Askings, rng: np.random.Generator) -> Spread | None:
+    answered = askings.answered
+    if (askings.gold_symbol == askings.gold).all() or not answered.any():
+        return None
+    return spread(
+        askings.gold_symbol[answered], askings.correct[answered], askings.options[answered], rng
+    )
+
+
+def _rotations(askings: _Askings) -> list[Bools]:
+    """For each number of options, whether each question was right with its answer at each position.
+
+    Questions that were not answered in every rotation are left out.
+    """
+    places: dict[str, dict[int, bool]] = defaultdict(dict)
+    options = dict(zip(askings.ids, askings.options, strict=True))
+    rows = zip(askings.ids, askings.gold, askings.correct, askings.answered, strict=True)
+    for question_id, gold, correct, answered in rows:
+        if answered:
+            places[question_id][int(gold)] = bool(correct)
+    tables: dict[int, list[list[bool]]] = defaultdict(list)
+    for question_id, right in places.items():
+        count = int(options[question_id])
+        if len(right) == count:
+            tables[count].append([right[i] for i in range(count)])
+    return [np.array(table) for table in tables.values()]
+
+
+def _means(askings: _Askings) -> dict[str, float]:
+    """Share of right answers for each question that has an answer."""
+    right: dict[str, list[bool]] = defaultdict(list)
+    for question_id, correct, answered in zip(
+        askings.ids, askings.correct, askings.answered, strict=True
+    ):
+        if answered:
+            right[question_id].append(bool(correct))
+    return {question_id: float(np.mean(values)) for question_id, values in right.items()}
+
+
+def _change(askings: _Askings, base: _Askings, rng: np.random.Generator) -> Change | None:
+    """The difference on the askings that both answered; None where there are none."""
+    index = {question_id: i for i, question_id in enumerate(base.ids)}
+    partner = np.array([index.get(question_id, -1) for question_id in askings.ids])
+    both = askings.answered & (partner >= 0)
+    both &= base.answered[partner]
+    if not both.any():
+        return None
+    before, after = base.correct[partner[both]], askings.correct[both]
+    differences, clusters, plain = _by_question(askings, both, before)
+    points = differences * 100
+    return Change(
+        n=len(points),
+        before=float(before.mean()),
+        points=float(points.mean()),
+        interval=paired_interval(points, clusters, rng),
+        p=None if askings.repeated else mcnemar(before, after),
+        flips=flip_rate(base.taken[partner[both]], askings.taken[both]),
+        plain_n=int(plain.sum()),
+        plain_points=float(points[plain].mean()) if plain.any() else None,
+    )
+
+
+def _by_question(askings: _Askings, both: Bools, before: Bools) -> tuple[Floats, Ints, Bools]:
+    """For each question: mean difference over its askings, subject, and whether it is plain."""
+    ids = np.array(askings.ids)[both]
+    _, first, member = np.unique(ids, return_index=True, return_inverse=True)
+    gained = askings.correct[both].astype(np.float64) - before
+    means = np.bincount(member, gained) / np.bincount(member)
+    return means, askings.subject[both][first], askings.plain[both][first]
+
+
+def _per_question(askings: _Askings, ids: Sequence[str]) -> tuple[float | None, ...]:
+    means = _means(askings)
+    return tuple(means.get(question_id) for question_id in ids)
+
+
+def _adjusted(effects: Sequence[Effect]) -> list[Effect]:
+    """The effects with every p of the run, McNemar's and RStd's, adjusted as one family."""
+    raw = [p for effect in effects for p in _raw(effect)]
+    adjusted = iter(holm(raw))
+
+    def next_if(p: float | None) -> float | None:
+        return None if p is None else float(next(adjusted))
+
+    return [
+        replace(
+            effect,
+            by_position=effect.by_position
+            and replace(effect.by_position, p_holm=next_if(effect.by_position.p)),
+            by_symbol=effect.by_symbol
+            and replace(effect.by_symbol, p_holm=next_if(effect.by_symbol.p)),
+            change=effect.change and replace(effect.change, p_holm=next_if(effect.change.p)),
+        )
+        for effect in effects
+    ]
+
+
+def _raw(effect: Effect) -> list[float]:
+    """The effect's p values in the order in which `_adjusted` takes them."""
+    tests = (effect.by_position, effect.by_symbol, effect.change)
+    return [test.p for test in tests if test and test.p is not None]
