@@ -13,15 +13,15 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
 from routing.battles import Battle
 from routing.chat import Delta, Usage, import_litellm, stream
 from routing.cost import bill
-from routing.decide import Decision, decide, pinned
-from routing.errors import EngineError, ReplyError, RoutingError
+from routing.decide import Decision, pinned
+from routing.errors import CutError, EngineError, RoutingError
 from routing.events import (
     Decided,
     EngineOptions,
@@ -31,8 +31,16 @@ from routing.events import (
     Readiness,
     TurnRequest,
 )
-from routing.models import Model, context_of
-from routing.wire import MAX_LINE_BYTES, Call, Done, Number, as_failure, encode_answer
+from routing.models import Pair, context_of
+from routing.wire import (
+    MAX_LINE_BYTES,
+    Call,
+    Done,
+    Number,
+    WantedShare,
+    as_failure,
+    encode_answer,
+)
 
 if TYPE_CHECKING:
     from routing.library import Library
@@ -61,7 +69,7 @@ class Engine:
         return Readiness(
             router=self.options.router,
             embedder=self.options.embedder,
-            battles=len(library.battles),
+            battles=library.battles,
             mine=len(library.mine),
             warm_seconds=time.perf_counter() - start,
         )
@@ -75,16 +83,9 @@ class Engine:
         if request.pin is not None:
             return pinned(request.pair, request.pin)
         library = await self._library()
-        threshold = request.threshold
-        if threshold is None:
-            threshold = library.calibration.threshold(request.share)
+        prompt = request.turns[-1].text
         return await asyncio.to_thread(
-            decide,
-            request.turns[-1].text,
-            request.pair,
-            library.router,
-            library.calibration,
-            threshold,
+            library.decide, prompt, request.pair, request.share, request.threshold
         )
 
     async def turn(self, request: TurnRequest) -> AsyncIterator[Event]:
@@ -114,14 +115,19 @@ class Engine:
                             yield estimate
                     else:
                         yield Finished(piece, bill(piece.usage, request.pair, decision.tier))
-            except ReplyError:
-                if meter.characters:  # a reply that was cut is paid for all the same
-                    yield meter.estimate()
+            except CutError as error:  # what came of the reply is paid for all the same
+                usage = error.usage or meter.usage()
+                yield Metered(usage, bill(usage, request.pair, decision.tier))
                 raise
 
-    async def threshold(self, share: float) -> float:
-        """The threshold that sends that share of prompts to the strong model."""
-        return (await self._library()).calibration.threshold(share)
+    async def threshold(self, pair: Pair, share: float) -> float:
+        """The threshold that sends that share of prompts to the pair's strong model.
+
+        Raises:
+            RoutingError: no router could be loaded.
+        """
+        library = await self._library()
+        return await asyncio.to_thread(library.threshold, pair, share)
 
     async def learn(self, battle: Battle) -> None:
         """Add one of the person's own battles to the live index and to their file.
@@ -165,13 +171,17 @@ class Meter:
 
     def estimate(self) -> Metered:
         """Usage and bill as far as the reply has come."""
+        usage = self.usage()
+        return Metered(usage, bill(usage, self.request.pair, self.decision.tier))
+
+    def usage(self) -> Usage:
+        """Tokens by the number of characters."""
         asked = sum(len(turn.text) for turn in self.request.turns)
-        usage = Usage(
+        return Usage(
             prompt_tokens=-(-asked // CHARACTERS_PER_TOKEN),
             completion_tokens=-(-self.characters // CHARACTERS_PER_TOKEN),
             estimated=True,
         )
-        return Metered(usage, bill(usage, self.request.pair, self.decision.tier))
 
 
 def _open_library(options: EngineOptions) -> Library:
@@ -235,8 +245,8 @@ class Server:
             case "decide":
                 yield await self.engine.decide(msgspec.json.decode(call.body, type=TurnRequest))
             case "threshold":
-                share = msgspec.json.decode(call.body, type=float)
-                yield Number(await self.engine.threshold(share))
+                wanted = msgspec.json.decode(call.body, type=WantedShare)
+                yield Number(await self.engine.threshold(wanted.pair, wanted.share))
             case "learn":
                 await self.engine.learn(msgspec.json.decode(call.body, type=Battle))
                 yield Done()

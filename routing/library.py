@@ -1,20 +1,152 @@
-"""The battles that one person's router knows, on disk: starter, imported and their own.
+"""The battles that one person's router knows, and that router: open it, ask it, teach it.
 
-    FOLDER/battles/NAME.jsonl   imported sets
-    FOLDER/mine.jsonl           the person's own, each with an id so that it can be forgotten
-    FOLDER/...                  what the router keeps of them: see `routing.index`
+On disk, below one folder: `battles/NAME.jsonl` for imported sets, `mine.jsonl` for the person's
+own battles, `calibration-*.json` for thresholds measured on other prompts than the battles', and
+what the router itself keeps (see `routing.index`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from threading import Lock
+from typing import NamedTuple, Self
 
 from routing.battles import Battle, BattleFile, read_battles, starter_battles, write_battles
-from routing.errors import DataError
+from routing.calibrate import Calibration
+from routing.decide import Decision, decide
+from routing.embeddings import SentenceEmbedder
+from routing.errors import DataError, RouterError
+from routing.events import EngineOptions
+from routing.models import Pair
+from routing.routers import Router, router_class
 
 STARTER, MINE = "starter", "mine"
+
+
+class Seated(NamedTuple):
+    """A router for one pair, and the calibration that gives its thresholds."""
+
+    router: Router
+    calibration: Calibration
+
+
+class Library:
+    """A fitted router and the person's own battles in it. Safe to call from any thread."""
+
+    def __init__(self, folder: Path, name: str, router: Router, battles: int) -> None:
+        self.folder = folder
+        self.name = name
+        self.battles = battles
+        self._router = router
+        self._mine = read_mine(folder)
+        self._seated: dict[tuple[str, str], Seated] = {}
+        self._lock = Lock()
+
+    @classmethod
+    def open(cls, options: EngineOptions) -> Self:
+        """The library of that folder, its router fitted or loaded.
+
+        Raises:
+            RoutingError: a file is malformed, or the embedder or the router cannot be loaded.
+        """
+        try:
+            kind = router_class(options.router)
+        except ValueError as error:
+            raise RouterError(str(error)) from error
+        folder = Path(options.folder)
+        battles = [battle for battles in read_sets(folder).values() for battle in battles]
+        embedder = SentenceEmbedder(options.embedder)
+        embedder.embed(["hello"])  # loads the model and warms it, so that no decision waits for it
+        router = kind.open(embedder, battles, folder)
+        return cls(folder, options.router, router, len(battles))
+
+    @property
+    def mine(self) -> tuple[Battle, ...]:
+        """The person's own battles."""
+        return self._mine
+
+    def decide(self, prompt: str, pair: Pair, share: float, threshold: float | None) -> Decision:
+        """Where the prompt goes at that threshold, or at the one that gives that share.
+
+        Raises:
+            RoutingError: the embedder refused the prompt.
+        """
+        with self._lock:
+            router, calibration = self._seat(pair)
+            if threshold is None:
+                threshold = calibration.threshold(share)
+            return decide(prompt, pair, router, calibration, threshold)
+
+    def threshold(self, pair: Pair, share: float) -> float:
+        """The threshold that sends that share of prompts to the pair's strong model."""
+        with self._lock:
+            return self._seat(pair).calibration.threshold(share)
+
+    def calibrate(self, pair: Pair, prompts: Sequence[str], *, keep: bool) -> Calibration:
+        """A calibration on those prompts, or on the battles' own where there are none.
+
+        `keep` uses it for this pair from now on.
+
+        Raises:
+            RoutingError: the embedder refused a prompt.
+            DataError: the calibration cannot be written.
+        """
+        router = self._router.for_pair(pair.strong.name, pair.weak.name)
+        path = self._calibration_path(pair)
+        if not prompts:
+            if keep:
+                path.unlink(missing_ok=True)
+            return router.calibration()
+        calibration = Calibration.from_probabilities(router.win_probability(prompts))
+        if keep:
+            try:
+                calibration.save(path)
+            except OSError as error:
+                raise DataError(f"{path} cannot be written: {error.strerror}") from error
+        return calibration
+
+    def learn(self, battle: Battle) -> None:
+        """Take one of the person's own battles in, on disk and in the live router.
+
+        Raises:
+            RoutingError: the embedder refused its prompt, or the file cannot be written.
+        """
+        with self._lock:
+            write_mine(self.folder, (*self._mine, battle))
+            self._mine = (*self._mine, battle)
+            self._router.add([battle])
+            self._seated.clear()
+
+    def forget(self, battle_id: str) -> None:
+        """Take one of the person's own battles back.
+
+        Raises:
+            DataError: there is none of that id, or the file cannot be written.
+        """
+        with self._lock:
+            kept = tuple(battle for battle in self._mine if battle.battle_id != battle_id)
+            if len(kept) == len(self._mine):
+                raise DataError(f"none of your battles has the id {battle_id!r}")
+            write_mine(self.folder, kept)
+            self._mine = kept
+            self._router.forget(battle_id)
+            self._seated.clear()
+
+    def _seat(self, pair: Pair) -> Seated:
+        names = (pair.strong.name, pair.weak.name)
+        if names not in self._seated:
+            router = self._router.for_pair(*names)
+            path = self._calibration_path(pair)
+            kept = Calibration.load(path) if path.exists() else router.calibration()
+            self._seated[names] = Seated(router, kept)
+        return self._seated[names]
+
+    def _calibration_path(self, pair: Pair) -> Path:
+        names = "\n".join((self.name, pair.strong.name, pair.weak.name))
+        return self.folder / f"calibration-{hashlib.sha256(names.encode()).hexdigest()[:12]}.json"
 
 
 def read_sets(folder: Path) -> dict[str, tuple[Battle, ...]]:
@@ -69,7 +201,9 @@ def read_mine(folder: Path) -> tuple[Battle, ...]:
         DataError: the file is malformed.
     """
     path = folder / "mine.jsonl"
-    return read_battles(path, MINE).battles if path.exists() and path.stat().st_size else ()
+    if not path.exists() or not path.stat().st_size:
+        return ()
+    return tuple(read_battles(path, MINE).battles)
 
 
 def write_mine(folder: Path, battles: Iterable[Battle]) -> None:

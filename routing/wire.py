@@ -16,6 +16,7 @@ from routing.chat import Delta
 from routing.decide import Decision
 from routing.errors import RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Readiness
+from routing.models import Pair
 
 MAX_LINE_BYTES = 64 * 2**20
 
@@ -34,6 +35,13 @@ class Answer(msgspec.Struct, frozen=True):
     id: int
     kind: str
     body: msgspec.Raw
+
+
+class WantedShare(msgspec.Struct, frozen=True):
+    """Which threshold is asked for."""
+
+    pair: Pair
+    share: float
 
 
 class Done(msgspec.Struct, frozen=True):

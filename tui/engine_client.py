@@ -15,7 +15,16 @@ from routing.battles import Battle
 from routing.decide import Decision
 from routing.errors import EngineGoneError
 from routing.events import EngineOptions, Event, Readiness, TurnRequest
-from routing.wire import MAX_LINE_BYTES, Done, Failure, as_error, decode_answer, encode_call
+from routing.models import Pair
+from routing.wire import (
+    MAX_LINE_BYTES,
+    Done,
+    Failure,
+    WantedShare,
+    as_error,
+    decode_answer,
+    encode_call,
+)
 
 
 class EngineClient:
@@ -77,9 +86,9 @@ class EngineClient:
         decision: Decision = await self._ask("decide", request)
         return decision
 
-    async def threshold(self, share: float) -> float:
-        """The threshold that sends that share of prompts to the strong model."""
-        answer = await self._ask("threshold", share)
+    async def threshold(self, pair: Pair, share: float) -> float:
+        """The threshold that sends that share of prompts to the pair's strong model."""
+        answer = await self._ask("threshold", WantedShare(pair, share))
         return float(answer.value)
 
     async def learn(self, battle: Battle) -> None:

@@ -54,21 +54,22 @@ def calibrate(
 ) -> None:
     """Find the threshold that sends that share of prompts to the strong model, and keep it."""
     from routing.library import Library
+    from routing.models import DEMO_PAIR
 
     program = Program.open()
+    pair = program.pair or DEMO_PAIR
     library = Library.open(program.engine_options())
-    prompts = _prompts(program, on)
-    calibration = library.calibration_on(prompts) if prompts else library.calibration
+    calibration = library.calibrate(pair, _prompts(program, on), keep=not dry_run)
     threshold = calibration.threshold(strong)
+    size = len(calibration.probabilities)
     if not dry_run:
-        library.keep_calibration(calibration)
         program.change({"share": strong, "threshold": None})
     if as_json:
-        fields = {"share": strong, "threshold": threshold, "prompts": calibration.size, "on": on}
+        fields = {"share": strong, "threshold": threshold, "prompts": size, "on": on}
         typer.echo(json.dumps(fields))
         return
     typer.echo(
-        f"{percent(strong)} strong: threshold {threshold:.4f}, from {calibration.size:,} prompts ({on})."
+        f"{percent(strong)} strong: threshold {threshold:.4f}, from {size:,} prompts ({on})."
     )
     if not dry_run:
         typer.echo(f"Kept in {program.paths.settings}.")
