@@ -11,8 +11,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 import msgspec
@@ -88,7 +89,7 @@ class Engine:
             library.decide, prompt, request.pair, request.share, request.threshold
         )
 
-    async def turn(self, request: TurnRequest) -> AsyncIterator[Event]:
+    async def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:
         """The events of one turn: where it goes, the reply as it comes, and the bill.
 
         Raises:
@@ -209,9 +210,12 @@ class Server:
                 continue
             task = asyncio.create_task(self._answer(call))
             self._calls[call.id] = task
-            task.add_done_callback(lambda _, call_id=call.id: self._calls.pop(call_id, None))
+            task.add_done_callback(partial(self._forget, call.id))
         for task in (warming, *self._calls.values()):
             task.cancel()
+
+    def _forget(self, call_id: int, _: asyncio.Task[None]) -> None:
+        self._calls.pop(call_id, None)
 
     async def _warm(self) -> None:
         """Load the router, then litellm: a first turn needs them in this order."""

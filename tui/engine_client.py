@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class EngineClient:
         readiness: Readiness = await self._ask("ready", None)
         return readiness
 
-    async def turn(self, request: TurnRequest) -> AsyncIterator[Event]:
+    async def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:
         """The events of one turn. Closing the iterator stops the reply at the provider.
 
         Raises:

@@ -43,12 +43,12 @@ class KeyRing:
         """
         if value := self.environment.get(name, "").strip():
             return Key(name, "environment", value)
-        if self.command and (value := self._ask_command(name)):
-            return Key(name, "key command", value)
-        if value := _from_keyring(name):
-            return Key(name, "keyring", value)
-        if value := _read(self.file).get(name):
-            return Key(name, str(self.file), value)
+        if self.command and (told := self._ask_command(name)):
+            return Key(name, "key command", told)
+        if kept := _from_keyring(name):
+            return Key(name, "keyring", kept)
+        if written := _read(self.file).get(name):
+            return Key(name, str(self.file), written)
         return None
 
     def for_models(self, *models: Model) -> dict[str, str]:
