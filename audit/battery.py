@@ -81,11 +81,14 @@ class Battery:
     """All Variants of a run.
 
     Attributes:
+        name: of the question set.
         questions: those asked, in the order asked.
         variants: question by question, a question's baselines first.
         left_out: perturbations that this set cannot have, with the reason.
     """
 
+    name: str
+    plan: Plan
     questions: tuple[Question, ...]
     variants: tuple[Variant, ...]
     left_out: dict[str, str]
@@ -113,7 +116,7 @@ def build(questions: QuestionSet, plan: Plan) -> Battery:
         for question in asked
         for variant in _variants(question, names, pools.materials(question), plan)
     )
-    return Battery(asked, variants, left_out)
+    return Battery(questions.name, plan, asked, variants, left_out)
 
 
 def _check(plan: Plan) -> None:

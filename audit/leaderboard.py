@@ -9,7 +9,9 @@ import numpy as np
 
 from audit.errors import MismatchError
 from audit.results import Results
-from audit.statistics import Floats, Interval, Kendall, kendall, kendall_interval, ranks
+from audit.statistics import Draws, Floats, Interval, Kendall, kendall, kendall_interval, ranks
+
+RANK_DRAWS = 1_000  # each ranks every model anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,13 @@ def compare(runs: Sequence[Results], seed: int = 0) -> Leaderboard:
         raise ValueError(f"{len(runs)} run given; a leaderboard needs at least 2")
     for run in runs[1:]:
         require_comparable(runs[0], run)
-    rng = np.random.default_rng(seed)
+    draws = Draws(np.random.default_rng(seed), RANK_DRAWS)
     rankings = [
         ranking
         for effect in runs[0].effects
         if effect.baseline
         and all(run.effect(effect.perturbation) for run in runs)
-        and (ranking := _ranking(runs, effect.perturbation, effect.baseline, rng))
+        and (ranking := _ranking(runs, effect.perturbation, effect.baseline, draws))
     ]
     return Leaderboard(tuple(run.identity.model for run in runs), tuple(rankings))
 
@@ -114,7 +116,7 @@ def require_comparable(first: Results, second: Results) -> None:
 
 
 def _ranking(
-    runs: Sequence[Results], perturbation: str, baseline: str, rng: np.random.Generator
+    runs: Sequence[Results], perturbation: str, baseline: str, draws: Draws
 ) -> Ranking | None:
     """The models on the questions that all of them answered; None where there are none."""
     after, before = _table(runs, perturbation), _table(runs, baseline)
@@ -135,7 +137,7 @@ def _ranking(
         ranks=tuple(rank.tolist()),
         moves=tuple((old - rank).tolist()),
         kendall=kendall(then.tolist(), now.tolist()),
-        interval=kendall_interval(before, after, clusters, rng),
+        interval=kendall_interval(before, after, clusters, draws),
     )
 
 

@@ -88,10 +88,13 @@ def render(variant: Variant) -> Prompt:
 
 def message(variant: Variant) -> str:
     """The same question as one message to a chat model, which is to answer with a symbol alone."""
+    return f"{render(variant).context}\n\n{instruction(variant)}"
+
+
+def instruction(variant: Variant) -> str:
+    """What a chat model is told to reply with."""
     *others, last = variant.shown.symbols
-    return (
-        f"{render(variant).context}\n\nReply with one symbol only: {', '.join(others)} or {last}."
-    )
+    return f"Reply with one symbol only: {', '.join(others)} or {last}."
 
 
 def _answers(variant: Variant, shown: Shown) -> tuple[str, ...]:

@@ -16,7 +16,9 @@ from audit.questions import Question, floors
 from audit.remedies import Remedy, remedies
 from audit.scorers import Choice, Identity, Reason, Score, choose
 from audit.statistics import (
+    DRAWS,
     Bools,
+    Draws,
     Floats,
     Interval,
     Ints,
@@ -183,21 +185,21 @@ class _Askings:
 
 
 def evaluate(
-    identity: Identity,
-    name: str,
-    plan: Plan,
-    battery: Battery,
-    scores: Sequence[Score],
+    identity: Identity, battery: Battery, scores: Sequence[Score], draw_count: int = DRAWS
 ) -> Results:
-    """The numbers of a run on the set of that name, or of its first Scores where it was stopped."""
-    rng = np.random.default_rng(plan.seed)
+    """The numbers of a run, or of its first Scores where it was stopped.
+
+    `draw_count` is how many times each band and interval is drawn; fewer is faster.
+    """
+    plan = battery.plan
+    draws = Draws(np.random.default_rng(plan.seed), draw_count)
     variants = battery.variants[: len(scores)]
     askings = _askings(battery.questions, variants, scores, (LETTERS, plan.common, plan.rare))
-    effects = [_effect(a, askings.get(a.baseline), rng) for a in askings.values() if len(a.ids)]
+    effects = [_effect(a, askings.get(a.baseline), draws) for a in askings.values()]
     ids = tuple(question.id for question in battery.questions)
     return Results(
         identity=identity,
-        form=_form(name, plan),
+        form=_form(battery.name, plan),
         question_ids=ids,
         subjects=tuple(question.subject for question in battery.questions),
         effects=tuple(_adjusted(effects)),
@@ -225,7 +227,7 @@ def _askings(
     scores: Sequence[Score],
     alphabets: Sequence[Sequence[str]],
 ) -> dict[str, _Askings]:
-    """The askings by perturbation, in the order in which perturbations first appear."""
+    """The askings by perturbation, baselines first, in the order of their tables."""
     by_id = {question.id: question for question in questions}
     names = sorted({question.subject for question in questions})
     subjects = {name: i for i, name in enumerate(names)}
@@ -248,7 +250,8 @@ def _askings(
             plain=np.array([not by_id[v.question_id].flags & SPECIAL for v, _ in pairs]),
             tied=sum(c.tied for _, c in pairs),
         )
-        for name, pairs in rows.items()
+        for name in (*BASELINES, *PERTURBATIONS)
+        if (pairs := rows.get(name))
     }
 
 
@@ -264,7 +267,7 @@ def _symbol(variant: Variant, alphabets: Sequence[Sequence[str]]) -> int:
     return list(alphabet).index(symbols[variant.shown.answer])
 
 
-def _effect(askings: _Askings, base: _Askings | None, rng: np.random.Generator) -> Effect:
+def _effect(askings: _Askings, base: _Askings | None, draws: Draws) -> Effect:
     known = PERTURBATIONS.get(askings.perturbation) or BASELINES[askings.perturbation]
     answered = askings.answered
     gold, correct = askings.gold[answered], askings.correct[answered]
@@ -280,23 +283,23 @@ def _effect(askings: _Askings, base: _Askings | None, rng: np.random.Generator) 
         unmeasured=askings.reasons.count("not measurable"),
         tied=askings.tied,
         accuracy=float(correct.mean()) if len(correct) else float("nan"),
-        interval=_accuracy_interval(askings, rng),
+        interval=_accuracy_interval(askings, draws),
         shares=tuple(float(s) for s in shares(askings.pick, count)),
         recall=tuple(None if np.isnan(r) else float(r) for r in hit),
         confusion=_confusion(gold, askings.pick[answered], count),
-        by_position=_by_position(askings, rng),
-        by_symbol=_by_symbol(askings, rng),
-        change=None if base is None else _change(askings, base, rng),
+        by_position=_by_position(askings, draws),
+        by_symbol=_by_symbol(askings, draws),
+        change=None if base is None else _change(askings, base, draws),
     )
 
 
-def _accuracy_interval(askings: _Askings, rng: np.random.Generator) -> Interval:
+def _accuracy_interval(askings: _Askings, draws: Draws) -> Interval:
     if not askings.repeated:
         return wilson(int(askings.correct.sum()), int(askings.answered.sum()))
     means = _means(askings)
     subject = dict(zip(askings.ids, askings.subject, strict=True))
     values = np.array(list(means.values()))
-    return paired_interval(values, np.array([subject[i] for i in means]), rng)
+    return paired_interval(values, np.array([subject[i] for i in means]), draws)
 
 
 def _confusion(gold: Ints, pick: Ints, count: int) -> tuple[tuple[int, ...], ...]:
@@ -304,22 +307,24 @@ def _confusion(gold: Ints, pick: Ints, count: int) -> tuple[tuple[int, ...], ...
     return tuple(tuple(int(cell) for cell in row) for row in table)
 
 
-def _by_position(askings: _Askings, rng: np.random.Generator) -> Spread | None:
+def _by_position(askings: _Askings, draws: Draws) -> Spread | None:
     answered = askings.answered
     if askings.scoring == "cloze" or not answered.any():
         return None
     if askings.repeated:
         tables = _rotations(askings)
-        return cyclic_spread(tables, rng) if tables else None
-    return spread(askings.gold[answered], askings.correct[answered], askings.options[answered], rng)
+        return cyclic_spread(tables, draws) if tables else None
+    return spread(
+        askings.gold[answered], askings.correct[answered], askings.options[answered], draws
+    )
 
 
-def _by_symbol(askings: _Askings, rng: np.random.Generator) -> Spread | None:
+def _by_symbol(askings: _Askings, draws: Draws) -> Spread | None:
     answered = askings.answered
     if (askings.gold_symbol == askings.gold).all() or not answered.any():
         return None
     return spread(
-        askings.gold_symbol[answered], askings.correct[answered], askings.options[answered], rng
+        askings.gold_symbol[answered], askings.correct[answered], askings.options[answered], draws
     )
 
 
@@ -353,7 +358,7 @@ def _means(askings: _Askings) -> dict[str, float]:
     return {question_id: float(np.mean(values)) for question_id, values in right.items()}
 
 
-def _change(askings: _Askings, base: _Askings, rng: np.random.Generator) -> Change | None:
+def _change(askings: _Askings, base: _Askings, draws: Draws) -> Change | None:
     """The difference on the askings that both answered; None where there are none."""
     index = {question_id: i for i, question_id in enumerate(base.ids)}
     partner = np.array([index.get(question_id, -1) for question_id in askings.ids])
@@ -368,7 +373,7 @@ def _change(askings: _Askings, base: _Askings, rng: np.random.Generator) -> Chan
         n=len(points),
         before=float(before.mean()),
         points=float(points.mean()),
-        interval=paired_interval(points, clusters, rng),
+        interval=paired_interval(points, clusters, draws),
         p=None if askings.repeated else mcnemar(before, after),
         flips=flip_rate(base.taken[partner[both]], askings.taken[both]),
         plain_n=int(plain.sum()),

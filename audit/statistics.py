@@ -31,6 +31,14 @@ class Interval(NamedTuple):
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Where random draws come from, and how many are made."""
+
+    rng: np.random.Generator
+    count: int = DRAWS
+
+
 class Kendall(NamedTuple):
     """Tau-b with its two-sided p, exact where there are no ties."""
 
@@ -71,9 +79,7 @@ def wilson(correct: int, n: int, level: float = LEVEL) -> Interval:
     return Interval(float(ends.low), float(ends.high))
 
 
-def paired_interval(
-    differences: Floats, clusters: Ints, rng: np.random.Generator, draws: int = DRAWS
-) -> Interval:
+def paired_interval(differences: Floats, clusters: Ints, draws: Draws) -> Interval:
     """Bootstrap interval of the mean of paired differences, drawing whole clusters.
 
     Questions of one subject stand and fall together, so subjects are drawn; with fewer than
@@ -85,7 +91,8 @@ def paired_interval(
     sums = np.bincount(members, differences)
     sizes = np.bincount(members)
     count = len(sums)
-    weights = rng.multinomial(count, np.full(count, 1 / count), size=_bounded(draws, count))
+    times = _bounded(draws.count, count)
+    weights = draws.rng.multinomial(count, np.full(count, 1 / count), size=times)
     means = (weights @ sums) / (weights @ sizes)
     return _percentiles(means)
 
@@ -148,9 +155,7 @@ def rstd(gold: Ints, correct: Bools) -> float | None:
     return float(np.std(recalls(gold, correct, len(golds))[kept]) * 100)
 
 
-def spread(
-    gold: Ints, correct: Bools, options: Ints, rng: np.random.Generator, draws: int = DRAWS
-) -> Spread | None:
+def spread(gold: Ints, correct: Bools, options: Ints, draws: Draws) -> Spread | None:
     """RStd with its band; None where it is undefined.
 
     The unbiased model answers as many questions right, but which ones has nothing to do with
@@ -161,44 +166,43 @@ def spread(
     if observed is None:
         return None
     golds = np.bincount(gold)
-    hits = np.zeros((draws, len(golds)), dtype=np.int64)
+    hits = np.zeros((draws.count, len(golds)), dtype=np.int64)
     for number in np.unique(options):
         among = options == number
-        hits += rng.multivariate_hypergeometric(
-            np.bincount(gold[among], minlength=len(golds)), int(correct[among].sum()), size=draws
-        )
-    return _spread(observed, hits, gold, correct, rng)
+        places = np.bincount(gold[among], minlength=len(golds))
+        right = int(correct[among].sum())
+        hits += draws.rng.multivariate_hypergeometric(places, right, size=draws.count)
+    return _spread(observed, hits, gold, correct, draws.rng)
 
 
-def cyclic_spread(
-    correct: Sequence[Bools], rng: np.random.Generator, draws: int = DRAWS
-) -> Spread | None:
+def cyclic_spread(correct: Sequence[Bools], draws: Draws) -> Spread | None:
     """RStd over all rotations with its band; the rows are questions, the columns gold positions.
 
     One array for each number of options. Each question is asked at every position, so the
     unbiased model is right in as many rotations of each question, but in any of them.
     """
     most = max(table.shape[1] for table in correct)
-    hits = np.zeros((draws, most), dtype=np.int64)
+    hits = np.zeros((draws.count, most), dtype=np.int64)
     for table in correct:
-        hits[:, : table.shape[1]] += _rotated_hits(table, rng, draws)
+        hits[:, : table.shape[1]] += _rotated_hits(table, draws)
     gold = np.concatenate([np.tile(np.arange(t.shape[1]), len(t)) for t in correct])
     flat = np.concatenate([table.ravel() for table in correct])
     observed = rstd(gold, flat)
-    return None if observed is None else _spread(observed, hits, gold, flat, rng)
+    return None if observed is None else _spread(observed, hits, gold, flat, draws.rng)
 
 
-def _rotated_hits(table: Bools, rng: np.random.Generator, draws: int) -> Ints:
+def _rotated_hits(table: Bools, draws: Draws) -> Ints:
     """Hits per position, (draws, positions): each row's right answers at random positions."""
     positions = table.shape[1]
-    hits = np.zeros((draws, positions), dtype=np.int64)
+    hits = np.zeros((draws.count, positions), dtype=np.int64)
     right, times = np.unique(table.sum(axis=1), return_counts=True)
     for r, n in zip(right, times, strict=True):
         subsets = list(combinations(range(positions), int(r)))
         member = np.zeros((len(subsets), positions), dtype=np.int64)
         for i, subset in enumerate(subsets):
             member[i, list(subset)] = 1
-        drawn = rng.multinomial(n, np.full(len(subsets), 1 / len(subsets)), size=draws)
+        evenly = np.full(len(subsets), 1 / len(subsets))
+        drawn = draws.rng.multinomial(n, evenly, size=draws.count)
         hits += drawn @ member
     return hits
 
@@ -278,9 +282,7 @@ def kendall(before: Sequence[float], after: Sequence[float]) -> Kendall:
     return Kendall(float(result.statistic), float(result.pvalue))
 
 
-def kendall_interval(
-    before: Floats, after: Floats, clusters: Ints, rng: np.random.Generator, draws: int = 1_000
-) -> Interval:
+def kendall_interval(before: Floats, after: Floats, clusters: Ints, draws: Draws) -> Interval:
     """Bootstrap interval of tau-b; `before` and `after` hold (models, questions) of 0 to 1.
 
     Subjects are drawn, or questions where there are fewer than five subjects, and every model is
@@ -291,7 +293,7 @@ def kendall_interval(
         members = np.arange(before.shape[1])
     belongs = np.eye(int(members.max()) + 1)[members]  # (questions, clusters)
     count = belongs.shape[1]
-    weights = rng.multinomial(count, np.full(count, 1 / count), size=draws)
+    weights = draws.rng.multinomial(count, np.full(count, 1 / count), size=draws.count)
     totals = weights @ belongs.sum(axis=0)
     first, second = (weights @ (table @ belongs).T / totals[:, None] for table in (before, after))
     taus = np.array([kendall(a, b).tau for a, b in zip(first, second, strict=True)])

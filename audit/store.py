@@ -20,7 +20,7 @@ from typing import Any, Protocol, Self
 from filelock import FileLock, Timeout
 
 from audit.errors import StoreError
-from audit.prompts import message, render
+from audit.prompts import instruction, render
 from audit.scorers import Identity, Score, Scorer
 from audit.variants import Variant
 
@@ -138,7 +138,8 @@ class ScoreStore:
 def digest(variant: Variant) -> str:
     """What tells one question to a model from another: the texts that it is shown."""
     prompt = render(variant)
-    texts = [prompt.context, *prompt.continuations, prompt.bare, variant.scoring, message(variant)]
+    asked = (prompt.bare, variant.scoring, instruction(variant))
+    texts = [prompt.context, *prompt.continuations, *asked]
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:32]
 
 
