@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, Self
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from routing.battles import Battle
+    from routing.calibrate import Calibration
+    from routing.decide import Neighbour
+    from routing.embeddings import Embedder
 
 ROUTERS = {
     "chance": "routing.routers.chance:ChanceRouter",
@@ -14,8 +23,38 @@ ROUTERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a router makes of one prompt: its win probability and the battles nearest to it."""
+
+    win_probability: float
+    neighbours: tuple[Neighbour, ...] = ()
+
+
 class Router(Protocol):
-    """A fitted estimator of which reply will be preferred."""
+    """An estimator of which reply will be preferred. Its methods raise RouterError before `fit`."""
+
+    @classmethod
+    def open(cls, embedder: Embedder, battles: Sequence[Battle], folder: Path) -> Self:
+        """A fitted router. What the folder keeps of an earlier one is used where it still fits.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+        """
+
+    def fit(self, battles: Sequence[Battle]) -> Self:
+        """Learn from the battles; returns the router.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+        """
+
+    def for_pair(self, strong: str, weak: str) -> Self:
+        """The same router for another pair of models. Nothing is fitted anew."""
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Models of the pair that no battle names, so that others stand in for them."""
 
     def win_probability(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Chance that the strong model's reply is preferred, for each prompt.
@@ -24,5 +63,37 @@ class Router(Protocol):
 
         Raises:
             EmbeddingError: the embedder refused.
-            RouterError: the router is not fitted.
         """
+
+    def judge(self, prompt: str, nearest: int) -> Judgement:
+        """The win probability of one prompt and up to so many battles near it.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+        """
+
+    def calibration(self) -> Calibration:
+        """Win probabilities of a sample of prompts, for this pair."""
+
+    def add(self, battles: Sequence[Battle]) -> None:
+        """Take new battles in at once, without fitting the rest anew.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+        """
+
+    def forget(self, battle_id: str) -> None:
+        """Take the battles of that id out again; an unknown id changes nothing."""
+
+
+def router_class(name: str) -> type[Router]:
+    """The router of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in ROUTERS:
+        raise ValueError(f"unknown router {name!r}; known: {', '.join(ROUTERS)}")
+    module, _, attribute = ROUTERS[name].partition(":")
+    router: type[Router] = getattr(importlib.import_module(module), attribute)
+    return router

@@ -1,0 +1,155 @@
+"""How much the battles weigh for a prompt, summed over cells.
+
+A battle weighs gamma ** (similarity / best), where `best` is the similarity of the query's
+nearest prompt, or of the battle's own nearest neighbour. A kernel adds these weights up by cell,
+the pair of tiers and the outcome, because a rating needs no more than that.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.index import BattleIndex, Floats, Ints
+
+Sums = NDArray[np.float64]
+Normalize = Literal["query", "row"]
+
+# The similarities of a block of queries take no more than this many float32 numbers.
+BLOCK_NUMBERS = 8_000_000
+# Below it the query resembles nothing, and similarities are noise: all battles weigh the same.
+LEAST_BEST = 1e-3
+# A battle that resembles no other would outweigh all of them for a query like its own.
+LEAST_ROW_BEST = 0.2
+
+
+class Weighting(NamedTuple):
+    """gamma: weight of the nearest prompt over one at right angles; see `kernels` for the rest."""
+
+    gamma: float
+    normalize: Normalize = "query"
+
+
+class Kernel(Protocol):
+    """Sums weights over battles."""
+
+    def sums(self, queries: Floats, exclude: Ints | None = None) -> Sums:
+        """Weight of each cell for each query, shape (m, cells), up to a factor for each query.
+
+        `exclude` names for each query a row that does not count, so that a prompt of the battles
+        can be judged by the others.
+        """
+
+    def add(self, cells: Ints) -> None:
+        """Take the battles in that now stand at the end of the index; their cells."""
+
+    def remove(self, places: Ints) -> None:
+        """Take the battles out that stood at these places of the index."""
+
+
+class ScanKernel:
+    """Compares with every row and adds up in float64.
+
+    Args:
+        index: its battles are summed.
+        cells: the cell of each battle of the index.
+        count: how many cells there are.
+        rows: the vectors of the index, in the form in which they are compared.
+    """
+
+    def __init__(
+        self, index: BattleIndex, cells: Ints, count: int, weighting: Weighting, rows: Rows
+    ) -> None:
+        self.index = index
+        self.cells = cells
+        self.count = count
+        self.weighting = weighting
+        self.rows = rows
+        self._row_best = row_best(index.vectors()) if weighting.normalize == "row" else None
+
+    def sums(self, queries: Floats, exclude: Ints | None = None) -> Sums:
+        """Weight of each cell for each query, shape (m, cells), up to a factor for each query."""
+        out = np.empty((len(queries), self.count))
+        step = max(1, BLOCK_NUMBERS // max(1, self.index.size))
+        for start in range(0, len(queries), step):
+            block = slice(start, start + step)
+            cosines = self.rows.cosines(queries[block])
+            if exclude is not None:
+                cosines[np.arange(len(cosines)), exclude[block]] = -np.inf
+            for place, weights in enumerate(self._weights(cosines), start):
+                out[place] = np.bincount(self.cells, weights[self.index.row_of], self.count)
+        return out
+
+    def add(self, cells: Ints) -> None:
+        """Take the battles in that now stand at the end of the index; their cells."""
+        self.cells = np.append(self.cells, cells)
+        known = self.rows.size
+        self.rows.grow(self.index)
+        if self._row_best is not None:
+            vectors = self.index.vectors()
+            self._row_best = np.append(self._row_best, row_best(vectors, known))
+
+    def remove(self, places: Ints) -> None:
+        """Take the battles out that stood at these places of the index."""
+        self.cells = np.delete(self.cells, places)
+
+    def _weights(self, cosines: Floats) -> Floats:
+        gain = np.float32(np.log(self.weighting.gamma))
+        if self._row_best is not None:
+            cosines *= gain / self._row_best
+        else:
+            cosines *= exponent(cosines.max(axis=1, initial=-1.0), gain)[:, None]
+        return np.exp(cosines, out=cosines)
+
+
+class Rows(Protocol):
+    """Unit vectors that queries are compared with."""
+
+    size: int
+
+    def cosines(self, queries: Floats) -> Floats:
+        """Cosine of each query with each row, (m, size), a new array."""
+
+    def grow(self, index: BattleIndex) -> None:
+        """Take in the rows that the index has got since."""
+
+
+class Float32Rows:
+    """The rows of a flat index, read in place."""
+
+    def __init__(self, index: BattleIndex) -> None:
+        self._rows = index.vectors()
+        self.size = len(self._rows)
+
+    def cosines(self, queries: Floats) -> Floats:
+        """Cosine of each query with each row, (m, size)."""
+        if len(queries) == 1:  # a matrix-vector product; the other shape is slower
+            cosines: Floats = (self._rows @ queries[0])[None]
+        else:
+            cosines = queries @ self._rows.T
+        return cosines
+
+    def grow(self, index: BattleIndex) -> None:
+        """Read the index anew: FAISS may have moved its rows."""
+        self._rows = index.vectors()
+        self.size = len(self._rows)
+
+
+def exponent(best: Floats, gain: np.float32) -> Floats:
+    """What a cosine is multiplied by, from the best one; 0 where the query resembles nothing."""
+    found = best > LEAST_BEST
+    return np.divide(gain, best, out=np.zeros_like(best), where=found)
+
+
+def row_best(vectors: Floats, start: int = 0) -> Floats:
+    """For each row from `start` on, its largest cosine with any other row."""
+    best = np.empty(len(vectors) - start, dtype=np.float32)
+    step = max(1, BLOCK_NUMBERS // max(1, len(vectors)))
+    for first in range(start, len(vectors), step):
+        cosines = vectors[first : first + step] @ vectors.T
+        own = np.arange(len(cosines))
+        cosines[own, first + own] = LEAST_ROW_BEST
+        best[first - start : first - start + step] = cosines.max(axis=1)
+    return np.maximum(best, LEAST_ROW_BEST)

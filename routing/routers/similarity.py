@@ -1,0 +1,384 @@
+"""Similarity-weighted ranking: battles over prompts like this one count for more. No training.
+
+Source: Ong et al., RouteLLM (arXiv 2406.18665), section 4.2.1, and routellm 0.2.0.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.battles import Battle
+from routing.calibrate import Calibration
+from routing.decide import Neighbour
+from routing.embeddings import Embedder
+from routing.errors import DataError, RouterError
+from routing.index import BattleIndex, Floats, Ints, unique_prompts
+from routing.kernels import Float32Rows, Kernel, Normalize, ScanKernel, Weighting
+from routing.ratings import (
+    bradley_terry,
+    tiers,
+    win_probability,
+    wins_matrix,
+)
+from routing.routers import Judgement
+
+STRONG, WEAK = "strong", "weak"
+MINE = "mine"
+INDEX_FILE = "battles.index"
+GAMMA, REFERENCE_GAMMA = 500.0, 10.0
+TIERS = 10
+# As the paper: shorter prompts say too little. By default they stay: "hey" is a prompt too.
+REFERENCE_CHARACTERS = 16
+SAMPLE_SIZE = 1000
+SAMPLE_SEED = 0
+OUTCOMES = {"a": 0, "b": 1, "tie": 2}
+A_WINS = np.array([1.0, 0.0, 0.5])
+
+
+class Seats(NamedTuple):
+    """The tiers in which the pair's models sit, and which of them only stand in."""
+
+    strong: int
+    weak: int
+    stand_ins: tuple[str, ...]
+
+
+class SimilarityRouter:
+    """Rates tiers of models by the battles, weighted by how much their prompts resemble the query.
+
+    Args:
+        embedder: turns prompts into unit vectors.
+        strong: the pair's strong model; `for_pair` names another pair.
+        weak: the pair's weak model.
+        gamma: how much more a battle over the nearest prompt weighs than one at right angles;
+            500 by default, measured out of sample (`bench/quality.py`), 10 in the reference.
+        normalize: whether similarities count relative to the query's best ("query") or to the
+            battle's own ("row", as the paper prints it).
+        tier_count: models are grouped into so many tiers at most.
+        reference: as routellm 0.2.0 does it: gamma 10, no prompts under 16 characters, ratings
+            without a prior, and battles inside a tier count against a phantom model of rating 0.
+
+    Attributes:
+        index_: the battles.
+        ladder_: the tier of each rated model.
+    """
+
+    def __init__(  # noqa: PLR0913 the settings of an estimator, as in scikit-learn
+        self,
+        embedder: Embedder,
+        strong: str = STRONG,
+        weak: str = WEAK,
+        *,
+        gamma: float | None = None,
+        normalize: Normalize = "query",
+        tier_count: int = TIERS,
+        reference: bool = False,
+    ) -> None:
+        self.embedder = embedder
+        self.strong = strong
+        self.weak = weak
+        self.gamma = gamma
+        self.normalize: Normalize = normalize
+        self.tier_count = tier_count
+        self.reference = reference
+        self._lock = RLock()
+
+    @classmethod
+    def open(cls, embedder: Embedder, battles: Sequence[Battle], folder: Path) -> Self:
+        """A fitted router, its index kept in the folder.
+
+        Only prompts that the kept index does not know are embedded. An index that cannot be read,
+        or is of another embedder, is built anew.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            DataError: the index cannot be written.
+        """
+        path = folder / INDEX_FILE
+        try:
+            kept = BattleIndex.load(path, embedder.name)
+        except (DataError, RouterError):
+            kept = None
+        router = cls(embedder)
+        if kept is not None and kept.battles == list(battles):
+            return router._fit(kept)
+        known = kept.known_vectors() if kept is not None else {}
+        router.fit(battles, _embed_unknown(embedder, battles, known))
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        router.index_.save(path)
+        return router
+
+    def fit(self, battles: Sequence[Battle], vectors: Floats | None = None) -> Self:
+        """Learn from the battles; returns the router.
+
+        `vectors` are the unit rows of `unique_prompts(battles)`; embedded when None.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+        """
+        prompts = unique_prompts(battles)
+        if vectors is None:
+            vectors = self.embedder.embed(prompts)
+        if self.reference:
+            long = np.array([len(prompt) >= REFERENCE_CHARACTERS for prompt in prompts], dtype=bool)
+            battles = [battle for battle in battles if len(battle.prompt) >= REFERENCE_CHARACTERS]
+            vectors = vectors[long]
+        if not battles:
+            raise RouterError("no battles to learn from", hint="Import some, or use the starters.")
+        return self._fit(BattleIndex.build(battles, vectors, self.embedder.name))
+
+    def for_pair(self, strong: str, weak: str) -> Self:
+        """The same router for another pair of models. Nothing is fitted anew.
+
+        A model that no battle names sits where "strong" and "weak" of the starter battles sit.
+        Without these: in the strongest tier, and in the tier that met it most often.
+        """
+        self._check_fitted()
+        router = copy.copy(self)
+        router.strong, router.weak = strong, weak
+        return router
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Models of the pair that no battle names, so that others stand in for them."""
+        self._check_fitted()
+        return self._seats().stand_ins
+
+    def win_probability(self, prompts: Sequence[str]) -> NDArray[np.float64]:
+        """Chance that the strong model's reply is preferred, for each prompt, shape (n,).
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: the router is not fitted.
+        """
+        self._check_fitted()
+        return self.win_probability_from(self.embedder.embed(prompts))
+
+    def win_probability_from(self, queries: Floats) -> NDArray[np.float64]:
+        """The same from unit rows, (n, d) -> (n,)."""
+        self._check_fitted()
+        with self._lock:
+            return self._chance(self._strengths(self.kernel_.sums(queries)))
+
+    def judge(self, prompt: str, nearest: int) -> Judgement:
+        """The win probability of one prompt and up to so many battles near it.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: the router is not fitted.
+        """
+        self._check_fitted()
+        query = self.embedder.embed([prompt])
+        return Judgement(
+            float(self.win_probability_from(query)[0]), self.nearest(query[0], nearest)
+        )
+
+    def nearest(self, query: Floats, count: int) -> tuple[Neighbour, ...]:
+        """One battle for each of the prompts nearest to the unit vector, the nearest first.
+
+        The person's own battle comes before any other over the same prompt, then one between the
+        tiers of the pair.
+        """
+        self._check_fitted()
+        with self._lock:
+            found = self.index_.search(query[None], count)
+            return tuple(
+                self._neighbour(int(row), float(cosine))
+                for row, cosine in zip(found.rows[0], found.cosines[0], strict=True)
+                if row >= 0
+            )
+
+    def calibration(self) -> Calibration:
+        """Win probabilities of the battles' own prompts for this pair, a sample of 1,000 at most.
+
+        Each is judged by the other prompts' battles alone.
+        """
+        self._check_fitted()
+        with self._lock:
+            return Calibration.from_probabilities(self._chance(self.sample_.strengths))
+
+    def add(self, battles: Sequence[Battle]) -> None:
+        """Take new battles in at once. Tiers stay as they are.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: the router is not fitted.
+        """
+        self._check_fitted()
+        with self._lock:
+            vectors = self.embedder.embed(self.index_.new_prompts(battles))
+            self.index_.add(battles, vectors)
+            self.kernel_.add(self.ladder_.cells(battles))
+
+    def forget(self, battle_id: str) -> None:
+        """Take the battles of that id out again; an unknown id changes nothing."""
+        self._check_fitted()
+        with self._lock:
+            self.kernel_.remove(self.index_.remove(battle_id))
+
+    def _fit(self, index: BattleIndex) -> Self:
+        self.index_ = index
+        self.ladder_ = _ladder(index.battles, self.tier_count, prior=not self.reference)
+        self.effect_ = _effects(self.ladder_.size, reference=self.reference)
+        gamma = self.gamma or (REFERENCE_GAMMA if self.reference else GAMMA)
+        self.kernel_: Kernel = ScanKernel(
+            index,
+            self.ladder_.cells(index.battles),
+            len(self.effect_),
+            Weighting(gamma, self.normalize),
+            Float32Rows(index),
+        )
+        self.sample_ = _Sample(self)
+        return self
+
+    def _chance(self, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+        seats = self._seats()
+        return win_probability(strengths[:, seats.strong] - strengths[:, seats.weak])
+
+    def _strengths(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Strength of each tier for each query, from the weight of each cell."""
+        players = self.ladder_.size + self.reference
+        wins = (sums @ self.effect_).reshape(-1, players, players)
+        total = np.maximum(wins.sum(axis=(1, 2), keepdims=True), np.finfo(float).tiny)
+        return bradley_terry(wins / total)
+
+    def _seats(self) -> Seats:
+        ladder = self.ladder_
+        strong = ladder.tier_of.get(self.strong, ladder.strong)
+        weak = ladder.tier_of.get(self.weak, ladder.weak)
+        pair = (self.strong, self.weak)
+        if strong == weak:  # the battles tell these two not apart
+            return Seats(ladder.strong, ladder.weak, pair)
+        unknown = tuple(name for name in pair if name not in ladder.tier_of)
+        return Seats(strong, weak, unknown)
+
+    def _neighbour(self, row: int, cosine: float) -> Neighbour:
+        seats = self._seats()
+        pair = {seats.strong, seats.weak}
+
+        def rank(battle: Battle) -> tuple[bool, bool]:
+            met = {self.ladder_.tier_of.get(name) for name in (battle.model_a, battle.model_b)}
+            return battle.source != MINE, met != pair
+
+        battle = min((self.index_.battles[at] for at in self.index_.battles_at(row)), key=rank)
+        return Neighbour(
+            prompt=battle.prompt,
+            model_a=battle.model_a,
+            model_b=battle.model_b,
+            winner=battle.winner,
+            similarity=cosine,
+            source=battle.source,
+            battle_id=battle.battle_id,
+        )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "index_"):
+            raise RouterError("the similarity router is not fitted", hint="Call fit first.")
+
+
+class _Sample:
+    """Strengths for a sample of the battles' own prompts, each judged without its own battles."""
+
+    def __init__(self, router: SimilarityRouter) -> None:
+        self._router = router
+
+    @cached_property
+    def strengths(self) -> NDArray[np.float64]:
+        router = self._router
+        rows = np.unique(router.index_.row_of)
+        if len(rows) > SAMPLE_SIZE:
+            rows = np.random.default_rng(SAMPLE_SEED).choice(rows, SAMPLE_SIZE, replace=False)
+        vectors = router.index_.vectors()[rows]
+        return router._strengths(router.kernel_.sums(vectors, exclude=rows))
+
+
+class _Ladder(NamedTuple):
+    """The tier of each rated model, and where the others sit.
+
+    Attributes:
+        size: how many tiers there are.
+        strong: the tier of a strong model that was not rated; `weak` likewise.
+    """
+
+    tier_of: Mapping[str, int]
+    size: int
+    strong: int
+    weak: int
+
+    def cells(self, battles: Sequence[Battle]) -> Ints:
+        """The cell of each battle: tier of a, tier of b, outcome.
+
+        In the person's own battles a model that was not rated sits where the battle puts it: the
+        strong one is model_a, the weak one model_b.
+        """
+        tier_of, strong, weak, size = self.tier_of, self.strong, self.weak, self.size
+        return np.array(
+            [
+                (tier_of.get(battle.model_a, strong) * size + tier_of.get(battle.model_b, weak))
+                * len(OUTCOMES)
+                + OUTCOMES[battle.winner]
+                for battle in battles
+            ],
+            dtype=np.int64,
+        )
+
+
+def _ladder(battles: Sequence[Battle], tier_count: int, *, prior: bool) -> _Ladder:
+    """Tiers from all battles alike. The person's own are too few to rate their models by."""
+    rated = [battle for battle in battles if battle.source != MINE] or list(battles)
+    names = dict.fromkeys(name for battle in rated for name in (battle.model_a, battle.model_b))
+    number = {name: at for at, name in enumerate(names)}
+    a = np.array([number[battle.model_a] for battle in rated])
+    b = np.array([number[battle.model_b] for battle in rated])
+    winner_a = A_WINS[[OUTCOMES[battle.winner] for battle in rated]]
+    wins = wins_matrix(winner_a, a, b, len(number))
+    if prior:  # half a win more for each of two that met: who never lost stays finite
+        wins = wins + 0.5 * ((wins + wins.T) > 0)
+    tier = tiers(bradley_terry(wins), tier_count)
+    tier_of = {name: int(tier[at]) for name, at in number.items()}
+    count = int(tier.max()) + 1
+    met = wins_matrix(np.ones(len(rated)), tier[a], tier[b], count)
+    strong = tier_of.get(STRONG, 0)
+    opponents = (met + met.T)[strong]
+    opponents[strong] = -1
+    return _Ladder(tier_of, count, strong, tier_of.get(WEAK, int(opponents.argmax())))
+
+
+def _effects(tier_count: int, *, reference: bool) -> NDArray[np.float64]:
+    """What a unit of weight in each cell adds to each entry of the wins matrix.
+
+    Battles inside a tier say nothing of tiers. The reference lets the second of two assignments
+    overwrite the first, so that their design row is that of a lost battle against rating 0: there
+    a phantom player after the last tier beats the tier when a wins, and loses to it when b does.
+
+    Shape (cells, players ** 2).
+    """
+    players = tier_count + reference
+    effect = np.zeros((tier_count, tier_count, len(OUTCOMES), players, players))
+    for a in range(tier_count):
+        for b in range(tier_count):
+            if a == b and not reference:
+                continue
+            first, second = (players - 1, b) if a == b else (a, b)
+            for outcome, share in enumerate(A_WINS):
+                effect[a, b, outcome, first, second] = share
+                effect[a, b, outcome, second, first] = 1 - share
+    return effect.reshape(-1, players * players)
+
+
+def _embed_unknown(
+    embedder: Embedder, battles: Sequence[Battle], known: Mapping[str, Floats]
+) -> Floats:
+    """Unit rows of the battles' prompts; only those not known are embedded."""
+    prompts = unique_prompts(battles)
+    unknown = [prompt for prompt in prompts if prompt not in known]
+    fresh = dict(zip(unknown, embedder.embed(unknown), strict=True))
+    return np.array([known[prompt] if prompt in known else fresh[prompt] for prompt in prompts])
