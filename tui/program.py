@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.keys import KeyRing
     from tui.settings import Loaded, Settings
 
-DEMO = {"strong": "demo/strong", "weak": "demo/weak"}
+DEMO = {"strong": "demo/strong", "weak": "demo/weak"}  # as the settings name them
 
 
 @dataclass(frozen=True)

@@ -212,3 +212,11 @@ def test_malformed_settings_are_a_usage_error_with_the_line(run, home: Path):
     code, _, err = run("ask", "--demo", "hello")
     assert code == 2
     assert "settings.toml, line 2" in err
+
+
+def test_json_of_a_failure_is_one_object_too(serve: Serve, run):
+    code, out, err = run("ask", *at(serve("429")), "--pin", "weak", "--json", "hello")
+    error = json.loads(out)["error"]
+    assert code == 5
+    assert error["kind"] == "RateLimitError"
+    assert error["message"] in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from routing.errors import RoutingError
 from tui.commands.options import ApiBase, AsJson, Demo, KeyName, Share, Strong, Threshold, Weak
-from tui.errors import UsageError
+from tui.errors import AppError, UsageError
 from tui.program import Program
 
 MAX_FILE_BYTES = 16 * 2**20
@@ -64,10 +66,16 @@ def ask(
     from tui.asking import Asking
 
     asking = Asking(program, _question(words or [], file or []), pin, as_json=as_json)
-    if dry_run:
-        asking.decide()
-    else:
-        asking.answer(system=system, go_on=go_on, temporary=temporary)
+    try:
+        if dry_run:
+            asking.decide()
+        else:
+            asking.answer(system=system, go_on=go_on, temporary=temporary)
+    except (RoutingError, AppError) as error:
+        if as_json:  # a script reads one object, whatever happens; people read stderr
+            fields = {"kind": type(error).__name__, "message": str(error), "hint": error.hint}
+            typer.echo(json.dumps({"error": fields}, ensure_ascii=False))
+        raise
 
 
 def _question(words: Sequence[str], files: Sequence[Path]) -> str:

@@ -55,7 +55,7 @@ def stats(*, as_json: AsJson = False) -> None:
     from routing.library import read_sets
 
     sets = read_sets(Program.open().paths.router)
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for name, battles in sets.items():
         won = Counter(battle.winner for battle in battles)
         rows.append(
@@ -72,10 +72,6 @@ def stats(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from tui.tables import print_table
 
-    table = Table(*rows[0])
-    for row in rows:
-        table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row.values()))
-    Console().print(table)
+    print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])

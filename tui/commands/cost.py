@@ -34,16 +34,11 @@ def cost(
     if not rows:
         typer.echo("Nothing was spent yet.")
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from tui.tables import print_table
 
-    table = Table(
-        by, "spent", "all strong", "saved", "weak", "strong", "tokens in", "cached", "out"
-    )
-    for name, ledger in [*ledgers.items(), ("total", _total(ledgers))]:
-        table.add_row(Text(name), *_cells(ledger))
-    Console().print(table)
+    columns = (by, "spent", "all strong", "saved", "", "weak", "strong", "tokens in", "out")
+    ledgers["total"] = _total(ledgers)
+    print_table(columns, [(name, *_cells(ledger)) for name, ledger in ledgers.items()])
 
 
 def _ledgers(program: Program, by: str, month: str | None) -> dict[str, Ledger]:
@@ -68,15 +63,15 @@ def _fields(ledger: Ledger) -> dict[str, float]:
     return asdict(ledger) | {"saved_usd": ledger.saved_usd}
 
 
-def _cells(ledger: Ledger) -> list[str]:
+def _cells(ledger: Ledger) -> tuple[str | int, ...]:
     unknown = f" + {ledger.unpriced_turns} x $?" if ledger.unpriced_turns else ""
-    return [
+    return (
         usd(ledger.spent_usd) + unknown,
         f"~{usd(ledger.all_strong_usd)}",
-        f"~{usd(ledger.saved_usd)} ({percent(ledger.saved_share)})",
-        str(ledger.weak_turns),
-        str(ledger.strong_turns),
-        f"{ledger.prompt_tokens:,}",
-        f"{ledger.cached_tokens:,}",
-        f"{ledger.completion_tokens:,}",
-    ]
+        f"~{usd(ledger.saved_usd)}",
+        percent(ledger.saved_share),
+        ledger.weak_turns,
+        ledger.strong_turns,
+        ledger.prompt_tokens,
+        ledger.completion_tokens,
+    )

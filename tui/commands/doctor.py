@@ -12,9 +12,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from routing.events import EngineOptions, Readiness, TurnRequest
 from tui.commands.options import AsJson
-from tui.program import DEMO, Program
+from tui.program import Program
 
 
 def doctor(
@@ -24,7 +23,7 @@ def doctor(
 ) -> None:
     """Check paths, settings, keys, models and the engine. Keys are never shown."""
     program = Program.open()
-    found: dict[str, Any] = {
+    found: dict[str, dict[str, Any]] = {
         "version": _versions(),
         "paths": _paths(program),
         "settings": _settings(program),
@@ -78,15 +77,15 @@ async def _engine(program: Program) -> dict[str, Any]:
     """What the real child process says: its readiness and where one prompt would go."""
     from routing.chat import Turn
     from routing.errors import RoutingError
-    from routing.models import Pair
+    from routing.events import TurnRequest
+    from routing.models import DEMO_PAIR
     from tui.engine_client import EngineClient
 
-    options: EngineOptions = program.engine_options()
-    client = EngineClient(options, program.paths.log)
-    pair = program.pair or Pair(program.model(DEMO["strong"]), program.model(DEMO["weak"]))
+    client = EngineClient(program.engine_options(), program.paths.log)
+    pair = program.pair or DEMO_PAIR
     request = TurnRequest((Turn("user", "hi, thanks!"),), pair, share=program.settings.share)
     try:
-        readiness: Readiness = await client.start()
+        readiness = await client.start()
         answer: dict[str, Any] = msgspec.to_builtins(readiness)
         if not readiness.trouble:
             decision = await client.decide(request)
@@ -98,15 +97,8 @@ async def _engine(program: Program) -> dict[str, Any]:
     return answer
 
 
-def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print(found: dict[str, dict[str, Any]]) -> None:
+    from tui.tables import print_facts
 
-    console = Console()
     for section, values in found.items():
-        table = Table(title=section, title_justify="left", show_header=False, box=None)
-        for name, value in values.items():
-            table.add_row(Text(name), Text(str(value)))
-        console.print(table)
-        console.print()
+        print_facts(section, {name: str(value) or "none" for name, value in values.items()})

@@ -32,16 +32,10 @@ def list_models(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
+    from tui.tables import print_table
 
-    table = Table("seat", "model", "prompt", "completion", "context", "key", "endpoint")
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
-    typer.echo(
-        "Prices are US dollars per million tokens; $? is unknown: llmroute models price MODEL."
-    )
+    print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    typer.echo("US dollars per million tokens. $? is unknown: llmroute models price MODEL.")
 
 
 @app.command("use")
@@ -91,8 +85,8 @@ def price_model(
         raise typer.Exit(1)
     cached_price = price.prompt if price.cached is None else price.cached
     typer.echo(
-        f"{name}: {_per_million(price.prompt)} prompt, {_per_million(price.completion)} completion, "
-        f"{_per_million(cached_price)} cached prompt, per million tokens"
+        f"{name}: {_per_million(price.prompt)} prompt, {_per_million(cached_price)} cached prompt, "
+        f"{_per_million(price.completion)} completion, per million tokens"
     )
 
 
@@ -121,7 +115,7 @@ def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None)
     )
 
 
-def _row(program: Program, model: Model, seat: str) -> dict[str, str | int | None]:
+def _row(program: Program, model: Model, seat: str) -> dict[str, str | int]:
     price = price_of(model)
     key_name = key_name_of(model)
     key = program.keyring.find(key_name) if key_name else None
@@ -132,7 +126,7 @@ def _row(program: Program, model: Model, seat: str) -> dict[str, str | int | Non
         "completion": _per_million(price.completion if price else None),
         "context": context_of(model) or "?",
         "key": f"{key_name}: {key.origin if key else 'not set'}" if key_name else "none needed",
-        "endpoint": model.api_base or "the provider's",
+        "endpoint": model.api_base or "its usual",
     }
 
 

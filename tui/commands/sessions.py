@@ -33,15 +33,12 @@ def list_sessions(*, as_json: AsJson = False) -> None:
         fields = [asdict(row) | {"spent_usd": row.ledger.spent_usd} for row in rows]
         typer.echo(json.dumps(fields, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from tui.tables import print_table
 
-    table = Table("id", "title", "updated", "messages", "spent")
-    for row in rows:
-        spent = usd(row.ledger.spent_usd)
-        table.add_row(row.id, Text(row.title), row.updated[:16], str(row.messages), spent)
-    Console().print(table)
+    print_table(
+        ("id", "title", "messages", "spent"),
+        [(row.id, row.title, row.messages, usd(row.ledger.spent_usd)) for row in rows],
+    )
 
 
 @app.command("show")
