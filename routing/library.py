@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from importlib import resources
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Self
@@ -20,10 +21,13 @@ from routing.decide import Decision, decide
 from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, RouterError
 from routing.events import EngineOptions
+from routing.files import replace_file
 from routing.models import Pair
 from routing.routers import Router, router_class
 
 STARTER, MINE = "starter", "mine"
+INDEX_FILE = "battles.index"  # as the similarity router names it
+STARTER_INDEX = "starter_battles.index"
 
 
 class Seated(NamedTuple):
@@ -60,6 +64,7 @@ class Library:
         battles = [battle for battles in read_sets(folder).values() for battle in battles]
         embedder = SentenceEmbedder(options.embedder)
         embedder.embed(["hello"])  # loads the model and warms it, so that no decision waits for it
+        _lay_out_starter_index(folder)
         router = kind.open(embedder, battles, folder)
         return cls(folder, options.router, router, len(battles))
 
@@ -214,6 +219,21 @@ def write_mine(folder: Path, battles: Iterable[Battle]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_battles(folder / "mine.jsonl", battles)
+
+
+def _lay_out_starter_index(folder: Path) -> None:
+    """Put the shipped index where a new person's router looks, so that it embeds nothing.
+
+    A router of another embedder finds that it does not fit, and builds its own.
+    """
+    path = folder / INDEX_FILE
+    if path.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        replace_file(path, resources.files("assets").joinpath(STARTER_INDEX).read_bytes())
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _sets(folder: Path) -> Path:

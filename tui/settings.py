@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     strong: str | None = None
     weak: str | None = None
-    share: Share = 0.3
+    share: Share = 0.5
     threshold: Share | None = None
     router: str = "similarity"
     embedder: str = "minilm"

@@ -14,6 +14,7 @@ from tui.paths import paths
 from tui.sessions import Sessions
 
 Serve = Callable[..., ScriptedServer]
+Run = Callable[..., tuple[int, str, str]]
 SECRET = "sk-never-show-this-4f9a2b7c"
 
 
@@ -25,7 +26,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]):
+def run(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command line; its exit code, standard output and standard error."""
     monkeypatch.setenv("LLMROUTE_HOME", str(home))
     monkeypatch.setattr(sys, "stdin", Terminal())
@@ -52,7 +53,7 @@ def stored(home: Path) -> list:
     return [sessions.read(row.id).branch() for row in sessions.list()]
 
 
-def test_answer_is_on_stdout_and_the_route_on_stderr(serve: Serve, run):
+def test_answer_is_on_stdout_and_the_route_on_stderr(serve: Serve, run: Run):
     code, out, err = run("ask", *at(serve()), "--pin", "weak", "six times seven?")
     assert (code, out) == (0, f"{REPLY}\n")
     assert "[W] weak" in err
@@ -60,7 +61,7 @@ def test_answer_is_on_stdout_and_the_route_on_stderr(serve: Serve, run):
     assert "(pinned)" in err
 
 
-def test_json_holds_the_decision_the_usage_and_the_bill(serve: Serve, run, home: Path):
+def test_json_holds_the_decision_the_usage_and_the_bill(serve: Serve, run: Run, home: Path):
     (home / "settings.toml").write_text(
         '[models."openai/big"]\nprompt_price = 10\ncompletion_price = 30\ncached_price = 1\n'
         '[models."openai/small"]\nprompt_price = 1\ncompletion_price = 2\ncached_price = 0.5\n'
@@ -80,7 +81,7 @@ def test_json_holds_the_decision_the_usage_and_the_bill(serve: Serve, run, home:
     assert {"win_probability", "threshold", "reason", "decision_ms"} <= answer.keys()
 
 
-def test_unknown_price_is_null_and_never_zero(serve: Serve, run):
+def test_unknown_price_is_null_and_never_zero(serve: Serve, run: Run):
     _, out, _ = run("ask", *at(serve()), "--pin", "strong", "--json", "hello")
     answer = json.loads(out)
     assert (answer["cost_usd"], answer["saved_usd"]) == (None, None)
@@ -100,7 +101,7 @@ def test_unknown_price_is_null_and_never_zero(serve: Serve, run):
     ],
 )
 def test_each_failure_has_its_message_and_exit_code(
-    serve: Serve, run, monkeypatch: pytest.MonkeyPatch, mode: str, code: int, word: str
+    serve: Serve, run: Run, monkeypatch: pytest.MonkeyPatch, mode: str, code: int, word: str
 ):
     monkeypatch.setenv("MY_KEY", SECRET)
     options = [*at(serve(mode)), "--key-name", "MY_KEY", "--pin", "weak", "--timeout", "0.5"]
@@ -111,7 +112,7 @@ def test_each_failure_has_its_message_and_exit_code(
     assert SECRET not in out + err
 
 
-def test_dead_port_is_the_network(run):
+def test_dead_port_is_the_network(run: Run):
     options = ["--strong", "openai/a", "--weak", "openai/b", "--api-base", "http://127.0.0.1:9/v1"]
     code, _, err = run("ask", *options, "--pin", "weak", "hello")
     assert code == 6
@@ -119,7 +120,7 @@ def test_dead_port_is_the_network(run):
 
 
 def test_key_is_sent_and_stands_in_no_file(
-    serve: Serve, run, home: Path, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("MY_KEY", SECRET)
     server = serve()
@@ -130,7 +131,7 @@ def test_key_is_sent_and_stands_in_no_file(
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
 
 
-def test_missing_key_is_exit_code_3(run):
+def test_missing_key_is_exit_code_3(run: Run):
     code, _, err = run(
         "ask", "--strong", "openai/gpt-4o", "--weak", "openai/gpt-4o-mini", "--pin", "weak", "hello"
     )
@@ -138,17 +139,17 @@ def test_missing_key_is_exit_code_3(run):
     assert "OPENAI_API_KEY" in err
 
 
-def test_no_pair_is_a_usage_error_that_names_the_demo(run):
+def test_no_pair_is_a_usage_error_that_names_the_demo(run: Run):
     code, _, err = run("ask", "hello")
     assert code == 2
     assert "--demo" in err
 
 
-def test_no_question_is_a_usage_error(run):
+def test_no_question_is_a_usage_error(run: Run):
     assert run("ask", "--demo")[0] == 2
 
 
-def test_binary_on_stdin_is_refused_in_words(run, monkeypatch: pytest.MonkeyPatch):
+def test_binary_on_stdin_is_refused_in_words(run: Run, monkeypatch: pytest.MonkeyPatch):
     class Pipe:
         buffer = io.BytesIO(b"\x89PNG\r\n\x1a\n\x00\xff")
 
@@ -161,7 +162,7 @@ def test_binary_on_stdin_is_refused_in_words(run, monkeypatch: pytest.MonkeyPatc
     assert "standard input is not text" in err
 
 
-def test_file_stands_under_the_question_with_its_name(serve: Serve, run, tmp_path: Path):
+def test_file_stands_under_the_question_with_its_name(serve: Serve, run: Run, tmp_path: Path):
     file = tmp_path / "notes.txt"
     file.write_text("buy milk")
     server = serve()
@@ -170,7 +171,7 @@ def test_file_stands_under_the_question_with_its_name(serve: Serve, run, tmp_pat
     assert sent == "what to buy?\n\nnotes.txt:\n```\nbuy milk\n```"
 
 
-def test_turn_is_kept_with_its_route_and_bill(serve: Serve, run, home: Path):
+def test_turn_is_kept_with_its_route_and_bill(serve: Serve, run: Run, home: Path):
     run("ask", *at(serve()), "--pin", "weak", "six times seven?")
     ((said, reply),) = stored(home)
     assert (said.role, said.text) == ("user", "six times seven?")
@@ -179,7 +180,7 @@ def test_turn_is_kept_with_its_route_and_bill(serve: Serve, run, home: Path):
     assert reply.usage.prompt_tokens == PROMPT_TOKENS
 
 
-def test_cut_reply_is_kept_as_far_as_it_came(serve: Serve, run, home: Path):
+def test_cut_reply_is_kept_as_far_as_it_came(serve: Serve, run: Run, home: Path):
     run("ask", *at(serve("cut")), "--pin", "weak", "hello")
     ((_, reply),) = stored(home)
     assert reply.state == "cut"
@@ -188,7 +189,7 @@ def test_cut_reply_is_kept_as_far_as_it_came(serve: Serve, run, home: Path):
     assert reply.usage.completion_tokens > 0
 
 
-def test_continue_sends_what_was_said_before(serve: Serve, run, home: Path):
+def test_continue_sends_what_was_said_before(serve: Serve, run: Run, home: Path):
     server = serve()
     run("ask", *at(server), "--pin", "weak", "--system", "be brief", "first")
     run("ask", *at(server), "--pin", "weak", "-c", "second")
@@ -202,19 +203,19 @@ def test_continue_sends_what_was_said_before(serve: Serve, run, home: Path):
     assert len(stored(home)) == 1
 
 
-def test_temporary_leaves_nothing(serve: Serve, run, home: Path):
+def test_temporary_leaves_nothing(serve: Serve, run: Run, home: Path):
     run("ask", *at(serve()), "--pin", "weak", "--temporary", "secret plans")
     assert stored(home) == []
 
 
-def test_malformed_settings_are_a_usage_error_with_the_line(run, home: Path):
+def test_malformed_settings_are_a_usage_error_with_the_line(run: Run, home: Path):
     (home / "settings.toml").write_text("theme = 'x'\nshare = 7\n")
     code, _, err = run("ask", "--demo", "hello")
     assert code == 2
     assert "settings.toml, line 2" in err
 
 
-def test_json_of_a_failure_is_one_object_too(serve: Serve, run):
+def test_json_of_a_failure_is_one_object_too(serve: Serve, run: Run):
     code, out, err = run("ask", *at(serve("429")), "--pin", "weak", "--json", "hello")
     error = json.loads(out)["error"]
     assert code == 5

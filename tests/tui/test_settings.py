@@ -13,7 +13,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_defaults_need_no_file(file: Path):
     loaded = load(file, {}, {})
-    assert loaded.settings.share == 0.3
+    assert loaded.settings.share == 0.5
     assert loaded.settings.strong is None
     assert loaded.origins == {}
 

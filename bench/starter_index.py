@@ -1,0 +1,25 @@
+"""Embed the starter battles and write the index that ships in assets: `make starter-index`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from routing.battles import starter_battles
+from routing.embeddings import SentenceEmbedder
+from routing.index import BattleIndex, unique_prompts
+from routing.library import STARTER_INDEX
+
+
+def main() -> None:
+    """Write assets/starter_battles.index."""
+    battles = starter_battles()
+    embedder = SentenceEmbedder()
+    vectors = embedder.embed(unique_prompts(battles))
+    path = Path(__file__).parent.parent / "assets" / STARTER_INDEX
+    BattleIndex.build(battles, vectors, embedder.name).save(path)
+    path.chmod(0o644)
+    print(f"{path.name}: {len(battles)} battles, {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

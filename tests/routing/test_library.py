@@ -1,0 +1,134 @@
+"""A person's battles and router on disk, with the packaged embedder."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from routing.battles import Battle, starter_battles
+from routing.embeddings import SentenceEmbedder
+from routing.errors import DataError, RouterError
+from routing.events import EngineOptions
+from routing.index import BattleIndex
+from routing.library import STARTER_INDEX, Library, import_set, read_sets, remove_set
+from routing.models import DEMO_PAIR
+from tui.settings import Settings
+
+EASY, HARD = "hi, thanks!", "Prove that there are infinitely many primes congruent to 3 mod 4."
+DESIGN = "Design a rate limiter for 100 million users across three regions."
+ASSETS = Path(__file__).parent.parent.parent / "assets"
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return Library.open(EngineOptions(str(tmp_path_factory.mktemp("router"))))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Callable[..., Library]:
+    def open_library(**options: str) -> Library:
+        return Library.open(EngineOptions(str(tmp_path), **options))
+
+    return open_library
+
+
+def test_shipped_index_is_of_the_shipped_battles_and_embedder():
+    embedder = SentenceEmbedder()
+    index = BattleIndex.load(ASSETS / STARTER_INDEX, embedder.name)
+    assert index.battles == list(starter_battles())
+    some = list(index.known_vectors().items())[::100]
+    again = embedder.embed([prompt for prompt, _ in some])
+    np.testing.assert_allclose(again, np.array([row for _, row in some]), atol=1e-5)
+
+
+def test_easy_and_hard_prompts_part_at_the_default_share(opened: Library):
+    share = Settings().share
+    tiers = [opened.decide(text, DEMO_PAIR, share, None).tier for text in (EASY, HARD, DESIGN)]
+    assert tiers == ["weak", "strong", "strong"]
+
+
+def test_decision_names_its_nearest_battles_and_where_it_flips(opened: Library):
+    decision = opened.decide(HARD, DEMO_PAIR, 0.5, None)
+    assert decision.neighbours
+    assert decision.neighbours[0].prompt in decision.reason.replace("…", "") or "…" in decision.reason
+    assert decision.flip_share is not None
+    just_over = opened.decide(HARD, DEMO_PAIR, decision.flip_share + 0.01, None)
+    just_under = opened.decide(HARD, DEMO_PAIR, decision.flip_share - 0.01, None)
+    assert (just_over.tier, just_under.tier) == ("strong", "weak")
+
+
+def test_threshold_overrules_the_share(opened: Library):
+    assert opened.decide(HARD, DEMO_PAIR, 1.0, 1.0).tier == "weak"
+    assert opened.decide(EASY, DEMO_PAIR, 0.0, 0.0).tier == "strong"
+
+
+def test_own_battles_move_the_router_at_once_and_back(fresh: Callable[..., Library]):
+    library = fresh()
+    before = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+    library.learn(Battle(EASY, "demo/strong", "demo/weak", "a", "mine", "one"))
+    learnt = library.decide(EASY, DEMO_PAIR, 0.5, None)
+    assert learnt.win_probability > before
+    assert learnt.neighbours[0].battle_id == "one"
+    library.forget("one")
+    after = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+    assert after == pytest.approx(before, abs=1e-9)
+
+
+def test_own_battles_are_there_after_a_restart(fresh: Callable[..., Library]):
+    library = fresh()
+    library.learn(Battle(EASY, "demo/strong", "demo/weak", "a", "mine", "one"))
+    taught = library.decide(EASY, DEMO_PAIR, 0.3, 0.5).win_probability
+    again = fresh()
+    assert [battle.battle_id for battle in again.mine] == ["one"]
+    assert again.decide(EASY, DEMO_PAIR, 0.3, 0.5).win_probability == pytest.approx(taught)
+
+
+def test_forgetting_what_is_not_there_is_an_error(fresh: Callable[..., Library]):
+    with pytest.raises(DataError, match="'nothing'"):
+        fresh().forget("nothing")
+
+
+def test_kept_calibration_gives_the_threshold_until_it_is_taken_back(
+    fresh: Callable[..., Library],
+):
+    library = fresh()
+    usual = library.threshold(DEMO_PAIR, 0.3)
+    kept = library.calibrate(DEMO_PAIR, [EASY, HARD, DESIGN, "thanks"], keep=True)
+    assert fresh().threshold(DEMO_PAIR, 0.5) == kept.threshold(0.5)
+    library.calibrate(DEMO_PAIR, [], keep=True)
+    assert fresh().threshold(DEMO_PAIR, 0.3) == pytest.approx(usual)
+
+
+def test_imported_set_counts_and_can_be_removed(tmp_path: Path):
+    file = tmp_path / "arena.jsonl"
+    file.write_text(
+        '{"prompt": "what is a monad", "model_a": "x", "model_b": "y", "winner": "model_a"}\n'
+        '{"prompt": "broken"}\n'
+    )
+    report = import_set(tmp_path, file, "arena")
+    assert (len(report.battles), len(report.rejected)) == (1, 1)
+    assert list(read_sets(tmp_path)) == ["starter", "arena", "mine"]
+    with pytest.raises(DataError, match="there already"):
+        import_set(tmp_path, file, "arena")
+    remove_set(tmp_path, "arena")
+    assert list(read_sets(tmp_path)) == ["starter", "mine"]
+    with pytest.raises(DataError, match="no imported set is named 'arena'; there are: none"):
+        remove_set(tmp_path, "arena")
+
+
+@pytest.mark.parametrize("name", ["mine", "starter", "../up", "a/b", ""])
+def test_set_names_stay_in_their_folder(tmp_path: Path, name: str):
+    with pytest.raises(DataError, match="cannot name a set"):
+        remove_set(tmp_path, name)
+
+
+def test_unknown_router_names_the_known_ones(fresh: Callable[..., Library]):
+    with pytest.raises(RouterError, match="unknown router 'oracle'.*chance.*similarity"):
+        fresh(router="oracle")
+
+
+def test_chance_router_decides_without_neighbours(fresh: Callable[..., Library]):
+    decision = fresh(router="chance").decide(HARD, DEMO_PAIR, 0.5, None)
+    assert decision.neighbours == ()
+    assert 0 <= decision.win_probability <= 1
