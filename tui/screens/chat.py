@@ -172,9 +172,7 @@ class ChatScreen(LibraryScreen):
         self.composer.restore(message.text)
 
     @on(Talk.Finished)
-    def _finished(self, message: Talk.Finished) -> None:
-        if self.month_usd is not None and message.turn.bill:
-            self.month_usd += message.turn.bill.cost_usd or 0.0
+    def _finished(self) -> None:
         self.list_sessions()
 
     # Cards

@@ -34,10 +34,10 @@ def badge_text(decision: Decision, cost: str, width: int) -> Content:
     """The badge at that width, in cells: the model's name gives way first."""
     letter, word, style = _tier(decision)
     odds = odds_text(decision)
-    fixed = len(f"{letter} {word} ·    {odds}  {cost} ")
-    model = one_line(decision.model, max(width - fixed, 8))
+    fixed = len(f"{letter} {word} ·    {odds}   {cost}")
+    model = one_line(decision.model, max(width - fixed, 4))
     left = Content.assemble((letter, style), " ", (word, "bold"), f" · {model}   ", (odds, MUTED))
-    gap = max(width - left.cell_length - len(cost) - 1, 2)
+    gap = max(width - left.cell_length - len(cost) - 1, 1)
     return left + Content(" " * gap) + Content.styled(cost, MUTED)
 
 

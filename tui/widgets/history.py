@@ -54,6 +54,7 @@ class History(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self.current = ""
+        self.shown: Sequence[Item] = ()
 
     def compose(self) -> ComposeResult:
         yield Static(Content("HISTORY"))
@@ -75,11 +76,15 @@ class History(Vertical):
         box.focus()
 
     def focus_list(self) -> None:
-        """Go to the list."""
-        self.query_one(OptionList).focus()
+        """Go to the list, to its first line."""
+        listed = self.query_one(OptionList)
+        listed.focus()
+        if listed.highlighted is None:
+            listed.action_first()
 
     def show(self, items: Sequence[Item], *, empty: str = "nothing yet") -> None:
         """List these conversations."""
+        self.shown = items
         listed = self.query_one(OptionList)
         listed.clear_options()
         listed.add_options(
@@ -94,7 +99,7 @@ class History(Vertical):
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
-        self.query_one(OptionList).focus()
+        self.focus_list()
 
     def on_option_list_option_selected(self, message: OptionList.OptionSelected) -> None:
         message.stop()

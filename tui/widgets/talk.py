@@ -63,7 +63,7 @@ class Talk(Vertical):
             super().__init__()
 
     class Finished(Notice):
-        """A turn is over."""
+        """A turn is over and stored."""
 
         def __init__(self, turn: LiveTurn) -> None:
             self.turn = turn
@@ -208,7 +208,7 @@ class Talk(Vertical):
             case Decided(decision, _):
                 reply.decide(decision)
                 self.why.show(decision, None)
-                self._keep(self.turns.live, "streaming")
+                self._keep(self.turns.live)
             case Delta(text):
                 reply.add(text)
             case Metered(_, bill):
@@ -227,7 +227,7 @@ class Talk(Vertical):
             return
         if turn.decision is None:
             reply.wait("stopped before it was routed")
-        await reply.finish("■ stopped; what came is kept" if message.stopped else "")
+        await reply.finish(_stopped(turn) if message.stopped else "")
 
     @on(Failed)
     async def _failed(self, message: Failed) -> None:
@@ -252,17 +252,23 @@ class Talk(Vertical):
         if turn is None or turn.key != key:
             return None
         self.turns.end(turn)
-        self._keep(turn, state, str(error) if error else None)
-        self.post_message(self.Finished(turn))
+        self.run_worker(self._conclude(turn, state, error), group="disk", exit_on_error=False)
         self.post_message(self.Changed())
         return turn
 
-    def _keep(self, turn: LiveTurn | None, state: State, error: str | None = None) -> None:
+    async def _conclude(
+        self, turn: LiveTurn, state: State, error: RoutingError | AppError | None
+    ) -> None:
+        await self.turns.keep(turn, state, str(error) if error else None)
+        self.post_message(self.Finished(turn))
+
+    def _keep(self, turn: LiveTurn | None) -> None:
+        """Store what has come so far."""
         if turn:
-            self.run_worker(self.turns.keep(turn, state, error), group="disk", exit_on_error=False)
+            self.run_worker(self.turns.keep(turn, "streaming"), group="disk", exit_on_error=False)
 
     def _save_partial(self) -> None:
-        self._keep(self.turns.unsaved(), "streaming")
+        self._keep(self.turns.unsaved())
 
     # A conversation
 
@@ -325,3 +331,7 @@ class Talk(Vertical):
             pieces=[stored.text] if stored.text else [],
             done=True,
         )
+
+
+def _stopped(turn: LiveTurn) -> str:
+    return "■ stopped; what came is kept" if turn.pieces else "■ stopped"

@@ -1,0 +1,62 @@
+"""The chat with a played-back engine, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.tui.fakes import NOON, FakeEngine
+from tui.app import ChatApp
+from tui.program import Program
+from tui.sessions import Sessions
+
+Chat = Callable[..., ChatApp]
+
+SECONDS = 10.0
+
+
+async def wait_until(pilot: Pilot[None], happened: Callable[[], object]) -> None:
+    """Let the application work until that is true."""
+    deadline = monotonic() + SECONDS
+    while not happened():
+        assert monotonic() < deadline, "it never happened"
+        await pilot.pause()
+
+
+async def ready(pilot: Pilot[None]) -> None:
+    """Let the application open its session, list the others and hear of the engine."""
+    app = pilot.app
+    assert isinstance(app, ChatApp)
+    await wait_until(pilot, lambda: app.chat.talk.turns.is_open and app.chat.month_usd is not None)
+    app.chat.composer.draft.cursor_blink = False
+
+
+async def say(pilot: Pilot[None], text: str) -> None:
+    """Type a message, send it, and wait for the end of its turn."""
+    app = pilot.app
+    assert isinstance(app, ChatApp)
+    app.chat.composer.clear()
+    app.chat.composer.insert(text)
+    before = app.chat.talk.turns.last
+    await pilot.press("enter")
+    turns = app.chat.talk.turns
+    await wait_until(pilot, lambda: turns.last is not before and turns.last and turns.last.done)
+    await pilot.pause()
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chat:
+    """Makes the application: `chat(engine, demo=False, theme="llmroute-light")`."""
+    monkeypatch.setenv("LLMROUTE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def make(engine: FakeEngine | None = None, *, demo: bool = True, **flags: object) -> ChatApp:
+        program = Program.open(demo=demo, **flags)
+        sessions = Sessions(program.paths.sessions, clock=lambda: NOON)
+        return ChatApp(program, engine or FakeEngine(), lambda: sessions, clock=lambda: NOON)
+
+    return make

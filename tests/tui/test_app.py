@@ -1,0 +1,486 @@
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from textual.events import Paste
+
+from routing import errors
+from routing.chat import Delta
+from routing.events import Event, TurnRequest
+from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.fakes import FakeEngine, reply_events
+from tui.app import ChatApp
+from tui.sessions import Message, Sessions
+from tui.widgets.card import Card
+from tui.widgets.history import History
+from tui.widgets.meter import Meter
+from tui.widgets.reply import Reply
+from tui.widgets.said import Said
+from tui.widgets.welcome import Empty, Welcome
+from tui.widgets.why import Why
+
+SIZE = (110, 34)
+
+
+def stored(app: ChatApp) -> list[Message]:
+    """What another program would find on disk."""
+    sessions = Sessions(app.chat.program.paths.sessions)
+    [info] = sessions.list()
+    return sessions.open(info.id).branch()
+
+
+async def test_a_turn_is_shown_and_stored(chat: Chat):
+    app = chat(FakeEngine(reply_events("Hello **there**.")))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        reply = app.chat.query_one(Reply)
+        assert reply.prose.source == "Hello **there**."
+        assert reply.badge.decision.model == "demo/weak"
+        assert reply.badge.cost == "$0.0004"
+        assert app.chat.query_one(Meter).spending.ledger.weak_turns == 1
+    prompt, answer = stored(app)
+    assert (prompt.text, prompt.state) == ("hi", "sent")
+    assert (answer.text, answer.state) == ("Hello **there**.", "done")
+    assert answer.bill.cost_usd == 0.0004
+
+
+async def test_badge_stands_before_the_first_token(chat: Chat):
+    gate = asyncio.Event()
+    events = reply_events("later")
+    app = chat(FakeEngine([events[0], gate, *events[1:]]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        await wait_until(
+            pilot, lambda: app.chat.query(Reply) and app.chat.query_one(Reply).decision
+        )
+        assert app.chat.query_one(Reply).prose.source == ""
+        gate.set()
+        await wait_until(pilot, lambda: app.chat.query_one(Reply).prose.source == "later")
+
+
+async def test_message_is_on_disk_before_it_is_sent(chat: Chat):
+    seen = []
+
+    class Looking(FakeEngine):
+        async def turn(self, request: TurnRequest) -> AsyncIterator[Event]:
+            seen.extend(message.text for message in stored(app))
+            async for event in super().turn(request):
+                yield event
+
+    app = chat(Looking())
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "keep this")
+    assert seen == ["keep this"]
+
+
+async def test_escape_stops_and_keeps_the_partial_reply(chat: Chat):
+    gate = asyncio.Event()
+    engine = FakeEngine([reply_events("x")[0], Delta("the first half"), gate])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        turns = app.chat.talk.turns
+        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: turns.live is None)
+        assert app.chat.query_one(Reply).prose.source == "the first half"
+        await wait_until(pilot, lambda: turns.last.reply and turns.last.reply.state == "stopped")
+    assert engine.stopped == 1
+    assert stored(app)[-1].text == "the first half"
+
+
+async def test_partial_reply_is_saved_while_it_streams(chat: Chat):
+    gate = asyncio.Event()
+    app = chat(FakeEngine([reply_events("x")[0], Delta("so far"), gate]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        turns = app.chat.talk.turns
+        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+        app.chat.talk._save_partial()
+        await wait_until(pilot, lambda: turns.live.reply and turns.live.reply.text == "so far")
+        assert turns.live.reply.state == "streaming"
+
+
+async def test_message_waits_for_the_router_to_warm_up(chat: Chat):
+    engine = FakeEngine()
+    engine.warm.clear()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.query(Reply))
+        assert "warm up" in app.chat.query_one(Reply).badge.waiting
+        engine.warm.set()
+        await wait_until(pilot, lambda: app.chat.query_one(Reply).prose.source == "Played back.")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.NoKeyError,
+        errors.AuthError,
+        errors.RateLimitError,
+        errors.NetworkError,
+        errors.ContextError,
+        errors.NoModelError,
+        errors.ServiceError,
+        errors.EngineGoneError,
+        errors.RouterError,
+    ],
+)
+async def test_failed_turn_shows_a_card_and_gives_the_draft_back(
+    chat: Chat, error: type[errors.RoutingError]
+):
+    app = chat(FakeEngine([error("It failed [/foo].", hint="Do this.", detail="[red]raw")]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "my words")
+        card = app.chat.query_one(Card)
+        assert card.error.hint == "Do this."
+        assert app.chat.composer.text == "my words"
+        assert card.has_focus
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.reply)
+    assert stored(app)[-1].state == "failed"
+
+
+async def test_retry_answers_the_same_message(chat: Chat):
+    engine = FakeEngine([errors.NetworkError("offline")], reply_events("back"))
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await pilot.press("r")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "back")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+        assert len(app.chat.query(Said)) == len(app.chat.query(Reply)) == 1
+        assert app.chat.composer.text == ""
+    assert [said.text for said in stored(app)] == ["hi", "back"]
+    assert [turn.text for turn in engine.requests[1].turns] == ["hi"]
+
+
+async def test_other_model_answers_when_asked(chat: Chat):
+    engine = FakeEngine([reply_events("x")[0], errors.RateLimitError("slow", retry_after=9.0)])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        card = app.chat.query_one(Card)
+        assert card.seconds_left in {8, 9}
+        await pilot.press("o")
+        await wait_until(pilot, lambda: len(engine.requests) == 2)
+        assert engine.requests[1].pin == "strong"
+
+
+@pytest.mark.parametrize(("fallback", "requests"), [(True, 2), (False, 1)])
+async def test_rate_limit_falls_back_only_where_set(chat: Chat, fallback: bool, requests: int):
+    engine = FakeEngine([reply_events("x")[0], errors.RateLimitError("slow")])
+    app = chat(engine, fallback=fallback)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.talk.turns.live is None)
+        assert len(engine.requests) == requests
+
+
+async def test_cut_reply_can_be_continued(chat: Chat):
+    engine = FakeEngine([*reply_events("half of it")[:2], errors.CutError("cut")])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        assert app.chat.query_one(Reply).prose.source == "half of it"
+        assert app.chat.composer.text == ""
+        await pilot.press("c")
+        await wait_until(pilot, lambda: len(engine.requests) == 2)
+        assert [turn.role for turn in engine.requests[1].turns] == ["user", "assistant", "user"]
+
+
+async def test_typing_on_a_card_goes_to_the_composer(chat: Chat):
+    app = chat(FakeEngine([errors.NetworkError("offline")]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await pilot.press("z")
+        await pilot.pause()
+        assert app.chat.composer.text == "hiz"
+
+
+async def test_edited_message_takes_the_place_of_the_failed_one(chat: Chat):
+    app = chat(FakeEngine([errors.NetworkError("offline")], reply_events("ok")))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "first try")
+        await say(pilot, "second try")
+        assert len(app.chat.query(Said)) == 1
+    assert [said.text for said in stored(app)] == ["second try", "ok"]
+
+
+async def test_gone_engine_lets_a_turn_go_pinned_without_a_router(chat: Chat):
+    engine = FakeEngine([errors.EngineGoneError("gone")], reply_events("still here", pinned=True))
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await pilot.press("w")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "still here")
+        assert engine.requests[1].pin == "weak"
+        reply = app.chat.query_one(Reply)
+        assert not reply.decision.pinned
+        assert "[?]" in reply.badge.render().plain
+
+
+async def test_dead_engine_is_started_again(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await wait_until(pilot, lambda: app.chat.talk.warm)
+        engine.warm.clear()
+        engine.on_gone()
+        await wait_until(pilot, lambda: not app.chat.talk.warm)
+        engine.warm.set()
+        await wait_until(pilot, lambda: app.chat.talk.warm)
+
+
+async def test_first_run_starts_the_demo_with_one_key(chat: Chat):
+    app = chat(demo=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await wait_until(pilot, lambda: app.chat.query_one(Welcome).servers is not None)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: app.chat.query(Empty))
+        await say(pilot, "hi")
+        assert app.chat.query_one(Reply).prose.source == "Played back."
+
+
+async def test_first_run_names_keys_and_shows_none(chat: Chat, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
+    app = chat(demo=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("m")
+        await wait_until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.pause()
+        picture = app.export_screenshot()
+    assert "OPENAI_API_KEY" in picture
+    assert "secret" not in picture
+
+
+async def test_message_without_models_stays_in_the_composer(chat: Chat):
+    app = chat(demo=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("not lost")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.query_one(Welcome).has_focus)
+        assert app.chat.composer.text == "not lost"
+
+
+async def test_pins_and_auto(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "one")
+        await pilot.press("f4")
+        await say(pilot, "two")
+        for character in "/auto":
+            await pilot.press("slash" if character == "/" else character)
+        await pilot.press("enter")
+        await pilot.pause()
+        await say(pilot, "three")
+    assert [request.pin for request in engine.requests] == [None, "strong", None]
+
+
+async def test_unknown_command_names_the_nearest_and_is_not_sent(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("/wek")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app._notifications)
+        [note] = app._notifications
+        assert "/weak" in note.message
+        assert app.chat.composer.text == "/wek"
+    assert not engine.requests
+
+
+async def test_double_slash_sends_a_slash(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "//weak is a word")
+    assert engine.requests[0].turns[0].text == "/weak is a word"
+
+
+async def test_completion_is_taken_with_tab(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("slash", "s", "e")
+        await wait_until(pilot, lambda: app.chat.composer.draft.completing)
+        await pilot.press("down", "tab")
+        await wait_until(pilot, lambda: app.chat.composer.text == "/search ")
+
+
+async def test_up_recalls_and_down_comes_back(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "first")
+        await say(pilot, "second")
+        app.chat.composer.insert("draft")
+        await pilot.press("up", "up")
+        await wait_until(pilot, lambda: app.chat.composer.text == "first")
+        await pilot.press("down", "down")
+        await wait_until(pilot, lambda: app.chat.composer.text == "draft")
+
+
+async def test_newline_key_does_not_send(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("a", "ctrl+j", "b")
+        assert app.chat.composer.text == "a\nb"
+    assert not engine.requests
+
+
+async def test_a_megabyte_is_pasted_aside_and_sent_whole(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    pasted = "line [/foo]\n" * 90_000
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.draft.post_message(Paste(pasted))
+        await wait_until(pilot, lambda: app.chat.composer.draft.text)
+        assert len(app.chat.composer.draft.text) < 60
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: engine.requests)
+    assert engine.requests[0].turns[0].text == pasted
+
+
+async def test_history_opens_an_earlier_conversation(chat: Chat):
+    app = chat(FakeEngine(reply_events("about rust"), reply_events("about cheese")))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "tell me of rust")
+        first = app.chat.talk.turns.session.id
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
+        await wait_until(pilot, lambda: app.chat.query(Empty))
+        await say(pilot, "tell me of cheese")
+        await pilot.press("ctrl+s", *"rust")
+        listed = app.chat.query_one(History)
+        await wait_until(pilot, lambda: [i for i in listed.shown if i.found] == listed.shown)
+        await pilot.press("enter", "enter")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
+        await wait_until(pilot, lambda: app.chat.query(Reply))
+        assert app.chat.query_one(Reply).prose.source == "about rust"
+        assert app.chat.query_one(Meter).spending.ledger.weak_turns == 1
+        await pilot.press("ctrl+g")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+        assert app.chat.talk.turns.last.text == "tell me of rust"
+
+
+async def test_long_conversation_is_shown_from_its_end_and_then_whole(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        session = app.chat.sessions.create()
+        for number in range(20):
+            session.add("user", f"question {number}")
+            session.add("assistant", f"answer {number}", state="done")
+        session.close()
+        app.chat.history.post_message(History.Opened(session.id))
+        await wait_until(pilot, lambda: len(app.chat.query(Reply)) == 20)
+        said = [said.text for said in app.chat.query(Said)]
+        assert said == [f"question {number}" for number in range(20)]
+
+
+async def test_judgements_are_learnt_and_can_be_taken_back(chat: Chat):
+    engine = FakeEngine(reply_events("x", "strong"))
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await app.chat._command("/bad")
+        await wait_until(pilot, lambda: engine.learnt)
+        await app.chat._command("/forget 1")
+        await wait_until(pilot, lambda: engine.forgotten)
+    [battle] = engine.learnt
+    assert (battle.winner, battle.source, battle.model_b) == ("b", "mine", "demo/weak")
+    assert engine.forgotten == ["b-1"]
+
+
+async def test_share_is_changed_and_kept(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await app.chat._command("/threshold 50%")
+        await wait_until(pilot, lambda: app.chat.talk.threshold == 0.5)
+        settings = app.chat.program.paths.settings
+        await wait_until(pilot, settings.exists)
+        assert "share = 0.5" in settings.read_text()
+
+
+async def test_panels_fold_on_a_narrow_screen(chat: Chat):
+    for width, why, history in ((110, True, True), (95, False, True), (60, False, False)):
+        app = chat()
+        async with app.run_test(size=(width, 20)) as pilot:
+            await ready(pilot)
+            await say(pilot, "hi")
+            assert app.chat.query_one(Why).display == why
+            assert app.chat.query_one(History).display == history
+
+
+async def test_keys_can_be_moved(chat: Chat, tmp_path: Path):
+    (tmp_path / "settings.toml").write_text('[keys]\nwhy = "f9"\n')
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("f9")
+        await wait_until(pilot, lambda: app.chat.query_one(Why).display)
+        assert {binding.id: binding.key for binding in app.chat.key_list()}["why"] == "f9"
+
+
+async def test_ctrl_c_clears_then_quits(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("a", "ctrl+c")
+        assert app.chat.composer.text == ""
+        await pilot.press("ctrl+c", "ctrl+c")
+        await wait_until(pilot, lambda: app._exit)
+
+
+async def test_spent_budget_leaves_the_weak_model(chat: Chat, tmp_path: Path):
+    (tmp_path / "settings.toml").write_text('[budget]\nmonthly_usd = 0.0001\npast = "weak"\n')
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "one")
+        await wait_until(pilot, lambda: app.chat.month_usd)
+        await say(pilot, "two")
+    assert [request.pin for request in engine.requests] == [None, "weak"]
+
+
+async def test_engine_is_closed_with_the_chat(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+    assert engine.closed

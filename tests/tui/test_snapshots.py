@@ -1,0 +1,212 @@
+"""One picture of each screen. After a change that is meant: pytest --snapshot-update."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from textual.pilot import Pilot
+
+from routing import errors
+from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.fakes import FakeEngine, reply_events
+from tui.widgets.talk import Talk
+from tui.widgets.welcome import Welcome
+
+SIZE = (110, 34)
+
+REPLY = """Both are **event loops**, but tokio is for `Rust`, see [its site](https://tokio.rs).
+
+- tokio is *multi-threaded*
+- asyncio is not [/foo] \x1b[31mred\x1b[0m
+
+```python
+async def main() -> None:
+    await asyncio.sleep(1)  # yields
+```
+
+| what | tokio | asyncio |
+|---|:-:|--:|
+| threads | many | 1 |
+
+> A quote.
+"""
+PROMPT = "what's the difference between tokio and asyncio? [/foo]"
+PROOF = "prove that this scheduler cannot deadlock"
+
+ERRORS = {
+    "no_key": errors.NoKeyError("OPENAI_API_KEY is not set.", hint="Add it, or use the demo pair."),
+    "bad_key": errors.AuthError("OpenAI refused the key.", hint="Replace it."),
+    "rate_limit": errors.RateLimitError("Too many requests for big.", detail="429 [/foo]"),
+    "network": errors.NetworkError("api.example cannot be reached.", hint="Are you online?"),
+    "context": errors.ContextError("The conversation has 40,123 tokens; small reads 32,000."),
+    "no_model": errors.NoModelError("gpt-9 is not known.", hint="Did you mean gpt-5?"),
+    "service": errors.ServiceError("The provider failed (500).", hint="Try again in a moment."),
+    "engine_gone": errors.EngineGoneError("The engine's process ended (code -9)."),
+}
+
+Snap = Callable[..., bool]
+Before = Callable[[Pilot[None]], Awaitable[None]]
+
+
+def both(pilot_says: str = PROMPT) -> Before:
+    async def run(pilot: Pilot[None]) -> None:
+        await ready(pilot)
+        await say(pilot, pilot_says)
+        await say(pilot, PROOF)
+        await settle(pilot)
+
+    return run
+
+
+def one(*keys: str) -> Before:
+    async def run(pilot: Pilot[None]) -> None:
+        await ready(pilot)
+        await say(pilot, PROOF)
+        await pilot.press(*keys)
+        await settle(pilot)
+
+    return run
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Let the last turn be stored and listed."""
+    chat = pilot.app.chat
+    turns = chat.talk.turns
+    await wait_until(pilot, lambda: turns.live or turns.last is None or turns.last.reply)
+    await wait_until(pilot, lambda: turns.live or turns.last is None or chat.history.shown)
+    await wait_until(pilot, lambda: chat.talk.warm)
+    await pilot.pause()
+
+
+def two_replies() -> FakeEngine:
+    proof = "Suppose two tasks wait for each other.\n\n1. First …\n2. Then …"
+    return FakeEngine(reply_events(REPLY), reply_events(proof, "strong"))
+
+
+async def untouched(pilot: Pilot[None]) -> None:
+    await ready(pilot)
+    await settle(pilot)
+
+
+def test_empty(chat: Chat, snap_compare: Snap):
+    assert snap_compare(chat(), terminal_size=SIZE, run_before=untouched)
+
+
+def test_first_run(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tui.screens.routing.find_servers", no_servers)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+
+    async def found(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        await wait_until(pilot, lambda: pilot.app.query_one(Welcome).servers is not None)
+
+    assert snap_compare(chat(demo=False), terminal_size=SIZE, run_before=found)
+
+
+async def no_servers() -> list[object]:
+    return []
+
+
+def test_weak_and_strong_turn_with_reasons(chat: Chat, snap_compare: Snap):
+    assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=both())
+
+
+def test_streaming(chat: Chat, snap_compare: Snap):
+    engine = FakeEngine([*reply_events("Suppose two tasks", "strong")[:-1], asyncio.Event()])
+
+    async def begun(pilot: Pilot[None]) -> None:
+        await ready(pilot)
+        await wait_until(pilot, lambda: pilot.app.chat.talk.warm)
+        pilot.app.chat.composer.insert(PROOF)
+        await pilot.press("enter")
+        live = pilot.app.chat.talk.turns
+        await wait_until(pilot, lambda: live.live and live.live.bill)
+        pilot.app.chat.talk.transcript.last_reply.paint()
+        await pilot.pause()
+
+    assert snap_compare(chat(engine), terminal_size=SIZE, run_before=begun)
+
+
+def test_warming_up(chat: Chat, snap_compare: Snap):
+    engine = FakeEngine()
+    engine.warm.clear()
+
+    async def waiting(pilot: Pilot[None]) -> None:
+        await ready(pilot)
+        pilot.app.chat.composer.insert(PROOF)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: engine.requests)
+        pilot.app.chat.list_sessions()
+        await wait_until(pilot, lambda: pilot.app.chat.history.shown)
+        pilot.app.chat.talk.post_message(Talk.Changed())
+        await pilot.pause()
+
+    assert snap_compare(chat(engine), terminal_size=SIZE, run_before=waiting)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_card(chat: Chat, snap_compare: Snap, name: str):
+    app = chat(FakeEngine([ERRORS[name]]))
+    assert snap_compare(app, terminal_size=(90, 20), run_before=one("x"))
+
+
+def test_cut_reply(chat: Chat, snap_compare: Snap):
+    engine = FakeEngine([*reply_events("The first part")[:-2], errors.CutError("It was cut.")])
+    assert snap_compare(chat(engine), terminal_size=(90, 20), run_before=one())
+
+
+def test_palette(chat: Chat, snap_compare: Snap):
+    async def opened(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        await pilot.press("ctrl+k")
+        await wait_until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        listed = pilot.app.screen.query("CommandList")
+        await wait_until(pilot, lambda: listed and listed.first().option_count > 10)
+        pilot.app.screen.query_one("CommandInput").cursor_blink = False
+        await pilot.pause()
+
+    assert snap_compare(chat(), terminal_size=SIZE, run_before=opened)
+
+
+def screen_after(*keys: str) -> Before:
+    async def opened(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        await pilot.press(*keys)
+        await wait_until(pilot, lambda: len(pilot.app.screen_stack) == 2)
+        for box in pilot.app.screen.query("Input"):
+            box.cursor_blink = False
+        await pilot.pause()
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("settings", "f5"), ("keys", "f1"), ("slider", "ctrl+t")]
+)
+def test_dialogue(chat: Chat, snap_compare: Snap, name: str, key: str):
+    assert snap_compare(chat(), terminal_size=SIZE, run_before=screen_after(key))
+
+
+def test_completions(chat: Chat, snap_compare: Snap):
+    async def typed(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        await pilot.press("slash", "s")
+        await wait_until(pilot, lambda: pilot.app.chat.composer.draft.completing)
+        await pilot.pause()
+
+    assert snap_compare(chat(), terminal_size=(90, 20), run_before=typed)
+
+
+def test_small_screen(chat: Chat, snap_compare: Snap):
+    assert snap_compare(chat(two_replies()), terminal_size=(60, 20), run_before=both())
+
+
+@pytest.mark.parametrize("theme", ["llmroute-light", "llmroute-contrast"])
+def test_theme(chat: Chat, snap_compare: Snap, theme: str):
+    app = chat(two_replies(), theme=theme)
+    assert snap_compare(app, terminal_size=SIZE, run_before=both())
+
+
+def test_without_colour(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=both())

@@ -1,0 +1,267 @@
+import random
+import string
+
+import pytest
+from textual.app import App
+from textual.geometry import Offset
+from textual.selection import Selection
+
+from routing import errors
+from routing.cost import Bill, Ledger
+from routing.decide import Decision
+from tests.tui.fakes import bill, decision
+from tui.errors import AppError, StoreError
+from tui.screens.slash import COMMANDS, complete
+from tui.screens.threshold import Past, preview
+from tui.visible import one_line, visible
+from tui.widgets.badge import badge_text, cost_text, odds_text
+from tui.widgets.card import KINDS, kind_of
+from tui.widgets.header import Mode, header_text
+from tui.widgets.markdown import Document
+from tui.widgets.meter import Spending, meter_text
+from tui.widgets.prose import Prose
+from tui.widgets.said import folded
+from tui.widgets.why import why_text
+
+MARKDOWN = """# Title with `code`
+
+Words that are **bold**, *slanted* and ~~gone~~, with a [link](https://example.org/x).
+Still the same paragraph.
+
+- one
+- two with more words than fit into a line of forty cells
+  1. nested
+  2. again
+
+     a second paragraph
+
+> quoted
+> twice
+
+```python
+def f(x):
+    return x  # [/foo]
+```
+
+| a | b |
+|---|--:|
+| left | 1 |
+| longer | 22 |
+
+---
+
+~~~
+plain fence
+~~~
+The end.
+"""
+
+
+def plain(document: Document, width: int = 40) -> list[str]:
+    lines = [document.line(y) for y in range(document.lines(width))]
+    return [line.content.plain.rstrip() for line in lines if line]
+
+
+def test_markdown_is_laid_out_by_hand():
+    assert plain(Document("# Head\n\n- one\n- two\n\n| a | b |\n|-|-:|\n| x | 10 |\n")) == [
+        "Head",
+        "",
+        "• one",
+        "• two",
+        "",
+        "a │  b",
+        "──┼───",
+        "x │ 10",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_streamed_text_ends_as_the_whole_text(seed: int):
+    dice = random.Random(seed)
+    document = Document()
+    document.lines(40)
+    at = 0
+    while at < len(MARKDOWN):
+        step = dice.randint(1, 30)
+        document.append(MARKDOWN[at : at + step])
+        document.lines(40)
+        at += step
+    assert plain(document) == plain(Document(MARKDOWN))
+    assert document.source == MARKDOWN
+
+
+@pytest.mark.parametrize("width", [1, 8, 20, 40, 120])
+def test_no_line_is_wider_than_the_screen(width: int):
+    document = Document(MARKDOWN)
+    cells = [document.line(y).content.cell_length for y in range(document.lines(width))]
+    assert max(cells) <= max(width, 20)
+
+
+def test_long_list_and_table_are_settled_while_they_grow():
+    items = "".join(f"{n}. item {n}\n" for n in range(1, 200))
+    rows = "| n | name |\n|---|---|\n" + "".join(f"| {n} | row {n} |\n" for n in range(100, 300))
+    for text in (items, rows):
+        document = Document()
+        document.lines(40)
+        for at in range(0, len(text), 50):
+            document.append(text[at : at + 50])
+        assert plain(document) == plain(Document(text))
+        assert len(document._tail) < 1200
+
+
+def test_anything_can_stream():
+    dice = random.Random(1)
+    letters = string.printable + "`#*_[]|>-~\n" * 6 + "é漢\u202e\x1b"
+    for _ in range(60):
+        document = Document()
+        document.lines(30)
+        for _ in range(30):
+            document.append(visible("".join(dice.choices(letters, k=12))))
+            for y in range(document.lines(30)):
+                assert document.line(y).content is not None
+
+
+def test_link_shows_where_it_leads():
+    assert plain(Document("[my bank](https://evil.example)"))[0] == (
+        "my bank (https://evil.example)"
+    )
+
+
+class OneProse(App[None]):
+    def compose(self):
+        yield Prose(Document(MARKDOWN))
+
+
+async def test_selection_is_copied_as_it_was_written():
+    async with OneProse().run_test(size=(42, 60)) as pilot:
+        prose = pilot.app.query_one(Prose)
+        text, _ = prose.get_selection(Selection(None, None))
+        assert "two with more words than fit into a line of forty cells" in text
+        assert "\ndef f(x):\n    return x  # [/foo]\n" in text
+        text, _ = prose.get_selection(Selection(Offset(0, 0), Offset(5, 0)))
+        assert text == "Title"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07x", "x"),
+        ("a\x00b\x7f", "a␀b␡"),
+        ("abc\u202edef", "abc‹U+202E›def"),
+        ("one\r\ntwo\rthree", "one\ntwo\nthree"),
+        ("tab\tand é漢🙂", "tab\tand é漢🙂"),
+    ],
+)
+def test_terminal_sees_no_control_characters(text: str, shown: str):
+    assert visible(text) == shown
+
+
+def test_one_line_is_cut_with_an_ellipsis():
+    assert one_line("a  b\nc", 10) == "a b c"
+    assert one_line("abcdef", 4) == "abc…"
+    assert one_line("x" * 100, 10) == "x" * 9 + "…"
+
+
+def test_badge_says_letter_word_model_and_odds():
+    text = badge_text(decision("weak"), "$0.0004", 60).plain
+    assert text.startswith("[W] weak · demo/weak   0.18 < 0.42")
+    assert text.rstrip().endswith("$0.0004")
+    assert "[S] STRONG · demo/strong   0.77 ≥ 0.42" in badge_text(decision("strong"), "", 60).plain
+    assert "(pinned)" in badge_text(decision("weak", pinned=True), "", 60).plain
+
+
+def test_badge_asks_where_no_router_decided():
+    unrouted = Decision("m", "weak", None, None, "")
+    assert badge_text(unrouted, "", 60).plain.startswith("[?] weak · m")
+
+
+def test_badge_never_says_that_equal_is_less():
+    close = Decision("m", "strong", 0.42131, 0.4213, "")
+    assert odds_text(close) == "0.4213 ≥ 0.4213"
+
+
+def test_badge_fits():
+    long = Decision("provider/" + "m" * 200, "strong", 0.7, 0.4, "")
+    for width in (40, 60, 100):
+        assert badge_text(long, "$0.0131", width).cell_length <= width
+
+
+def test_unknown_price_is_not_free():
+    assert cost_text(None, estimated=True) == "$?"
+    assert cost_text(0.0, estimated=True) == "$0"
+    assert cost_text(0.01, estimated=True) == "~$0.0100"
+
+
+def test_meter_adds_up_by_hand():
+    ledger = Ledger(
+        spent_usd=0.0135, all_strong_usd=0.0712, compared_usd=0.0135, strong_turns=2, weak_turns=5
+    )
+    assert meter_text(Spending(ledger, context_share=0.12), 100).plain == (
+        "$0.0135 spent │ ~$0.0712 all strong │ saved ~$0.0577 (81 %) │ 5W 2S │ ctx 12 %"
+    )
+
+
+def test_meter_marks_estimates_and_unknown_prices():
+    running = Bill(cost_usd=0.001, all_strong_usd=0.004, other_usd=0.004)
+    assert meter_text(Spending(Ledger(), running), 100).plain.startswith("~$0.0010 spent")
+    unknown = Bill(cost_usd=None, all_strong_usd=None, other_usd=None)
+    assert meter_text(Spending(Ledger(), unknown), 100).plain.startswith("$? spent")
+
+
+def test_meter_shows_the_month_past_its_budget():
+    spending = Spending(Ledger(), month_usd=5.2, budget_usd=5.0)
+    assert "month $5.20 of $5.00 OVER BUDGET" in meter_text(spending, 100).plain
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+def test_lines_fit_the_screen(width: int):
+    ledger = Ledger(spent_usd=1.0, all_strong_usd=2.0, compared_usd=1.0, weak_turns=3)
+    assert meter_text(Spending(ledger, context_share=0.5), width).cell_length <= width
+    assert header_text("t" * 300, Mode(0.3, 0.4213), 7, max(width, 40)).cell_length <= max(
+        width, 40
+    )
+
+
+def test_header_says_how_turns_are_routed():
+    assert str(Mode(0.3)) == "auto · 30 % strong"
+    assert str(Mode(0.3, 0.4213)) == "auto · 30 % strong (0.4213)"
+    assert str(Mode(0.3, 0.4213, "weak")) == "pinned to weak"
+    assert "1 turn" in header_text("", Mode(0.3), 1, 100).plain
+
+
+def test_why_lists_battles_and_numbers_ones_own():
+    text = why_text(decision("strong"), bill("strong"), 90).plain
+    assert "0.91  “prove progress of a lock-free queue”  gpt-4 beat mixtral" in text
+    assert "gpt-4 = mixtral" in text
+    assert "small beat big · yours, /forget 1" in text
+    assert text.endswith("flips at 77 % strong · weak would cost ~$0.0009 · decided in 14 ms")
+
+
+def test_every_error_has_a_card():
+    for kind in (*vars(errors).values(), AppError, StoreError):
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            assert kind_of(kind("x")).actions
+    for kind in KINDS.values():
+        keys = [action.key for action in kind.actions]
+        assert len(set(keys)) == len(keys)
+
+
+def test_slider_previews_what_the_session_would_have_been():
+    past = [Past(0.2, 0.010, 0.001), Past(0.5, 0.010, 0.001), Past(0.9, 0.010, 0.001)]
+    assert preview(past, 0.5) == "this session: 1W 2S, ~$0.0210"
+    assert preview(past, 0.95) == "this session: 3W 0S, ~$0.0030"
+    assert preview([], 0.5) == "no routed turn in this session yet"
+
+
+def test_completion_offers_what_begins_so():
+    assert [text for text, _ in complete("/se")] == ["/sessions", "/search ", "/settings"]
+    assert complete("//") == ()
+    assert len(complete("/")) == len(COMMANDS)
+
+
+def test_long_message_is_folded():
+    assert folded("short") == "short"
+    shown = folded("x\n" * 500_000)
+    assert len(shown) < 200
+    assert "more characters, sent in full" in shown
