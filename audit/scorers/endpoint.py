@@ -197,7 +197,7 @@ async def _climb(model: Model, terms: Terms) -> Found:
             except ReplyError as error:
                 raise _as_ours(error) from error
             if not trouble:
-                return Found(rung, tuple(notes), client.spent)
+                return Found(rung, tuple(dict.fromkeys(notes)), client.spent)
             notes.append(trouble)
     finally:
         await client.close()

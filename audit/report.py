@@ -1,0 +1,365 @@
+"""What a run found, as rows of text, as JSON and as Markdown; `audit.page` makes it a web page."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from audit.errors import DataError, Place
+from audit.findings import Finding, decomposition, find, verdict
+from audit.leaderboard import Leaderboard, Ranking
+from audit.results import Change, Effect, Results
+from audit.statistics import Interval, Spread
+
+FORMAT = 1
+NOT_APPLICABLE = "n/a"
+NOT_MEASURABLE = "not measurable here"
+
+_SIGNS = re.compile(r"[|<>`*\\]")
+
+COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "unbiased", "flips")
+REMEDY_COLUMNS = ("remedy", "what it does", "n", "accuracy", "RStd")
+RANK_COLUMNS = ("perturbation", "n", "tau", "95 %", "p", "ranks, in the order of the models")
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What an endpoint's likeliest tokens showed, as shares in [0, 1].
+
+    Attributes:
+        symbols: of the symbols, how many came back.
+        probability: how much of the next token's probability was on them, on average.
+    """
+
+    symbols: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a run took; the cost in US dollars is None for an unknown price."""
+
+    seconds: float
+    tokens: int
+    cost_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One model's audit.
+
+    Attributes:
+        created: when, in ISO 8601.
+        planned, scored: askings of the battery, and how many of them have a score.
+        notes: how it was measured, a sentence each.
+        symbol_tokens: how many tokens the model's tokenizer makes of each symbol, where known.
+    """
+
+    results: Results
+    created: str
+    planned: int
+    scored: int
+    spending: Spending
+    notes: tuple[str, ...] = ()
+    coverage: Coverage | None = None
+    symbol_tokens: dict[str, int] = field(default_factory=dict)
+    format: int = FORMAT
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self.results.identity.model
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What it says about the model."""
+        return find(self.results)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the run came to its end."""
+        return self.scored == self.planned
+
+
+def to_json(report: Report) -> str:
+    """The report with everything in it, as `from_json` reads it; findings included."""
+    fields = msgspec.to_builtins(report)
+    fields["findings"] = msgspec.to_builtins(report.findings)
+    fields["verdict"] = verdict(report.results)
+    return msgspec.json.encode(fields).decode() + "\n"
+
+
+def from_json(file: Path) -> Report:
+    """The report in that file.
+
+    Raises:
+        DataError: it cannot be read, or is no report of this version.
+    """
+    expected = f"a report of llmroute audit, format {FORMAT}"
+    try:
+        report = msgspec.json.decode(file.read_bytes(), type=Report)
+    except OSError as error:
+        raise DataError(Place(file), error.strerror or "cannot be read", expected) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(Place(file), f"is none: {error}", expected) from error
+    if report.format != FORMAT:
+        raise DataError(Place(file), f"has format {report.format}", expected)
+    return report
+
+
+def sentences(report: Report) -> list[str]:
+    """The findings and what they rest on, the verdict first."""
+    split = decomposition(report.results)
+    found = [finding.sentence for finding in report.findings]
+    said = any(split in sentence for sentence in found)
+    more = [split] if split and not said else []
+    return [f"{sentence}." for sentence in (verdict(report.results), *found, *more)]
+
+
+def remedies(report: Report) -> list[str]:
+    """What to do about the findings, each advice once."""
+    return list(dict.fromkeys(finding.remedy for finding in report.findings))
+
+
+def facts(report: Report) -> list[tuple[str, str]]:
+    """What was measured, how, and what it took, as label and value."""
+    results = report.results
+    identity, form = results.identity, results.form
+    subjects = len(set(results.subjects))
+    rows = [
+        ("model", identity.model),
+        ("measured by", _joined(identity.method, identity.dtype, identity.revision)),
+        ("questions", f"{len(results.question_ids):,} of {form.questions}, {subjects} subjects"),
+        ("battery", f"{form.battery}, seed {form.seed}, {form.shots} examples where few-shot"),
+        ("asked", _asked(report)),
+        ("when", report.created),
+        ("took", _took(report.spending)),
+        ("without reading", _floors(results.floors)),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def remarks(report: Report) -> list[str]:
+    """What the reader must know to trust the numbers, a sentence each."""
+    return list(_remarks(report))
+
+
+def rows(results: Results) -> list[tuple[str, ...]]:
+    """A row of text for each baseline and perturbation, as `COLUMNS` names the cells."""
+    return [_row(effect) for effect in results.effects]
+
+
+def remedy_rows(results: Results) -> list[tuple[str, ...]]:
+    """A row of text for each remedy, as `REMEDY_COLUMNS` names the cells."""
+    return [
+        (
+            remedy.name,
+            remedy.summary,
+            f"{remedy.n:,}",
+            percent(remedy.accuracy),
+            _number(remedy.rstd),
+        )
+        for remedy in results.remedies
+    ]
+
+
+def ranking_rows(board: Leaderboard) -> list[tuple[str, ...]]:
+    """A row of text for each ranking, as `RANK_COLUMNS` names the cells."""
+    return [_ranking_row(ranking) for ranking in board.rankings]
+
+
+def moves(board: Leaderboard, count: int = 5) -> list[str]:
+    """The largest changes of rank, a sentence each."""
+    return [
+        f"{move.model} {'wins' if move.places > 0 else 'loses'} {abs(move.places)} "
+        f"place{'s' * (abs(move.places) > 1)} under {move.perturbation}."
+        for move in board.largest_moves(count)
+    ]
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown."""
+    parts = [
+        f"# Audit of {_plain(report.model)}",
+        _list(sentences(report)),
+        _section("What to do", _list(remedies(report))),
+        _section("What was measured", _table(("", ""), facts(report))),
+        _section("Perturbations", _table(COLUMNS, rows(report.results))),
+        _section("The same scores, debiased", _remedy_table(report.results)),
+        _section("Remarks", _list(remarks(report))),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def leaderboard_markdown(board: Leaderboard) -> str:
+    """The leaderboard as Markdown."""
+    parts = [
+        f"# Audit of {len(board.models)} models",
+        _list([f"{i + 1}. {model}" for i, model in enumerate(board.models)]),
+        _section("Largest moves", _list(moves(board))),
+        _section("Rankings", _table(RANK_COLUMNS, ranking_rows(board))),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def percent(share: float | None) -> str:
+    """A share in [0, 1] with one digit: "74.3 %"."""
+    return NOT_APPLICABLE if share is None else f"{100 * share:.1f} %"
+
+
+def probability(p: float | None) -> str:
+    """A p value: ".023", "<.001"."""
+    if p is None or math.isnan(p):
+        return NOT_APPLICABLE
+    if p < 0.001:
+        return "<.001"
+    return f"{p:.3f}".lstrip("0") if p < 1 else "1"
+
+
+def _row(effect: Effect) -> tuple[str, ...]:
+    if not effect.n:
+        why = NOT_MEASURABLE if effect.unmeasured else "no answer"
+        return (effect.perturbation, "0", why, *[""] * (len(COLUMNS) - 3))
+    change = effect.change
+    return (
+        effect.perturbation,
+        f"{effect.n:,}",
+        f"{percent(effect.accuracy)} {_interval(effect.interval, 100)}",
+        f"{change.points:+.1f} {_interval(change.interval)}" if change else "",
+        _change_p(change),
+        _spreads(effect),
+        _band(effect.by_position),
+        f"{100 * change.flips:.0f} %" if change else "",
+    )
+
+
+def _change_p(change: Change | None) -> str:
+    return "" if change is None else probability(change.p_holm)
+
+
+def _spreads(effect: Effect) -> str:
+    """RStd with its interval, by position, and by symbol where symbols are shuffled."""
+    position = _spread(effect.by_position)
+    return f"{position}; by symbol {_spread(effect.by_symbol)}" if effect.by_symbol else position
+
+
+def _spread(spread: Spread | None) -> str:
+    return NOT_APPLICABLE if spread is None else f"{spread.rstd:.1f} {_interval(spread.interval)}"
+
+
+def _band(spread: Spread | None) -> str:
+    return "" if spread is None else f"{spread.band_mean:.1f}, to {spread.band_high:.1f}"
+
+
+def _ranking_row(ranking: Ranking) -> tuple[str, ...]:
+    agreement = ranking.kendall
+    return (
+        ranking.perturbation,
+        f"{ranking.n:,}",
+        _number(agreement.tau, 3),
+        _interval(ranking.interval, digits=2),
+        probability(agreement.p),
+        " ".join(str(rank) for rank in ranking.ranks),
+    )
+
+
+def _interval(interval: Interval, scale: float = 1.0, digits: int = 1) -> str:
+    if math.isnan(interval.low):
+        return NOT_APPLICABLE
+    return f"[{scale * interval.low:.{digits}f}, {scale * interval.high:.{digits}f}]"
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return NOT_APPLICABLE if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _asked(report: Report) -> str:
+    if report.is_whole:
+        return f"{report.scored:,} times"
+    return f"{report.scored:,} times of {report.planned:,}: the run was stopped"
+
+
+def _took(spending: Spending) -> str:
+    cost = "at an unknown price" if spending.cost_usd is None else f"${spending.cost_usd:.4f}"
+    return f"{spending.seconds:,.0f} s, {spending.tokens:,} tokens, {cost}"
+
+
+def _floors(floors: dict[str, float]) -> str:
+    return ", ".join(f"{name} {percent(share)}" for name, share in floors.items())
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    yield from (f"{note}." for note in report.notes)
+    results = report.results
+    effects = results.effects
+    for words, number in (
+        ("replies named no option and are counted apart", sum(e.unparsed for e in effects)),
+        ("replies declined to answer and are counted apart", sum(e.refused for e in effects)),
+        ("askings are not measurable here", sum(e.unmeasured for e in effects)),
+        ("askings were ties, broken by the seed", sum(e.tied for e in effects)),
+    ):
+        if number:
+            yield f"{number:,} {words}."
+    if report.coverage:
+        yield (
+            f"{percent(report.coverage.symbols)} of the symbols were among the tokens that came "
+            f"back, with {percent(report.coverage.probability)} of the probability; the others "
+            "are bounded."
+        )
+    if len(set(report.symbol_tokens.values())) > 1:
+        counts = ", ".join(f"{symbol} {n}" for symbol, n in report.symbol_tokens.items())
+        yield f"Symbols differ in tokens ({counts}): --symbols auto takes some that do not."
+    yield from (f"{flag}: {number:,} questions." for flag, number in results.flags.items())
+    yield from (f"{name} is left out: {why}." for name, why in results.left_out.items())
+    yield from (f"{warning}: {number:,} times." for warning, number in results.warnings.items())
+    yield from _plain_remarks(effects)
+
+
+def _plain_remarks(effects: Sequence[Effect]) -> Iterator[str]:
+    """Differences that are others without the questions whose options name letters or places."""
+    for effect in effects:
+        change = effect.change
+        if change is None or change.plain_points is None or change.plain_n == change.n:
+            continue
+        if abs(change.plain_points - change.points) >= 0.5:
+            yield (
+                f"{effect.perturbation}: {change.plain_points:+.1f} points on the "
+                f"{change.plain_n:,} questions whose options do not speak of other options."
+            )
+
+
+def _section(title: str, body: str) -> str:
+    return f"## {title}\n\n{body}" if body else ""
+
+
+def _list(items: Sequence[str]) -> str:
+    return "\n".join(f"- {_plain(item)}" for item in items)
+
+
+def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """The text as Markdown that says just that: names and options may hold signs of Markdown."""
+    return _SIGNS.sub(r"\\\g<0>", " ".join(text.split()))
+
+
+def _remedy_table(results: Results) -> str:
+    return _table(REMEDY_COLUMNS, remedy_rows(results)) if results.remedies else ""
+
+
+def as_builtins(board: Leaderboard) -> Any:  # noqa: ANN401  # what json takes
+    """The leaderboard for JSON."""
+    return msgspec.to_builtins(board)
