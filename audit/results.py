@@ -87,7 +87,7 @@ class Effect:
     Attributes:
         n: answered askings; the next three were not answered and are no part of it.
         tied: askings that the seed decided.
-        accuracy: in [0, 1], with its interval.
+        accuracy: in [0, 1], with its interval; NaN where nothing was answered.
         shares: share of the picks per shown position.
         recall: share of right answers per shown position of the right one; None for no question.
         confusion: askings by shown position of the right answer (rows) and of the pick.
@@ -294,7 +294,7 @@ def _effect(askings: _Askings, base: _Askings | None, draws: Draws) -> Effect:
 
 
 def _accuracy_interval(askings: _Askings, draws: Draws) -> Interval:
-    if not askings.repeated:
+    if not askings.repeated or not askings.answered.any():
         return wilson(int(askings.correct.sum()), int(askings.answered.sum()))
     means = _means(askings)
     subject = dict(zip(askings.ids, askings.subject, strict=True))

@@ -86,7 +86,7 @@ def paired_interval(differences: Floats, clusters: Ints, draws: Draws) -> Interv
     five of them, questions.
     """
     _, members = np.unique(clusters, return_inverse=True)
-    if members.size and members.max() + 1 < FEWEST_CLUSTERS:
+    if members.max() + 1 < FEWEST_CLUSTERS:
         members = np.arange(len(differences))
     sums = np.bincount(members, differences)
     sizes = np.bincount(members)

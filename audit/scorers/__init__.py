@@ -147,7 +147,9 @@ def choose(variant: Variant, score: Score, by: Normalisation | None = None) -> C
     shared = [i for value, i in known if value == best]
     if len(shared) == 1:
         return Choice(shared[0])
-    return Choice(seeded(variant.seed, variant.question_id).choice(shared), tied=True)
+    # A stream of its own: the shuffles draw from the question's id alone.
+    rng = seeded(variant.seed, f"tie\0{variant.question_id}")
+    return Choice(rng.choice(shared), tied=True)
 
 
 def _lengths(variant: Variant, score: Score, by: Normalisation) -> Sequence[int]:

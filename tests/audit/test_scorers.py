@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 
 from audit.battery import Plan, build
-from audit.perturbations import Materials, unperturbed
+from audit.perturbations import Materials, perturb, unperturbed
 from audit.questions import Question
 from audit.scorers import Choice, Score, Scorer, choose, values
 from audit.scorers.rules import RuleScorer, always, follows_hints, knows, symbol, uniform
 from audit.variants import Variant
 from tests.audit.worlds import CountingScorer, world
+from tests.audit.worlds import question as world_question
 
 RULES = {
     "always": always(2),
@@ -112,3 +113,15 @@ def test_votes_decide_where_only_text_is_seen():
 def test_a_rule_gives_log_likelihoods_of_a_distribution_over_two():
     (score,) = RuleScorer("always", always(0)).score([asked("symbol")])
     assert score.loglik == (math.log(0.9), math.log(0.1), math.log(0.1))
+
+
+def test_a_tie_is_broken_whatever_the_order_that_was_drawn():
+    """A model that cannot tell options apart must not seem to prefer a place or a text."""
+    taken = Counter()
+    for number in range(400):
+        base = unperturbed(world_question(number), "symbol.0shot", Materials(), 0)
+        (shuffled,) = perturb(base, "order.shuffle_both", Materials())
+        position = choose(shuffled, Score(loglik=(-1.0,) * 4)).position
+        assert position is not None
+        taken[shuffled.shown.order[position]] += 1
+    assert all(abs(taken[option] - 100) < 45 for option in range(4))  # five standard deviations
