@@ -85,5 +85,6 @@ async def test_killed_engine_is_told_and_started_again(client: EngineClient):
 
 async def test_log_belongs_to_its_owner_alone(client: EngineClient):
     [event async for event in client.turn(asking("hello"))]
+    assert client.log.stat().st_mode & 0o777 == 0o600
     assert client.log.parent.stat().st_mode & 0o777 == 0o700
     assert "hello" not in client.log.read_text()

@@ -48,7 +48,7 @@ class ThresholdScreen(ModalScreen[float | None]):
         Binding("escape", "leave", "Leave it", id="threshold.leave"),
     ]
 
-    share: reactive[float] = reactive(0.3)
+    share: reactive[float] = reactive(0.3, init=False)
 
     def __init__(
         self, share: float, thresholds: Mapping[float, float], past: Sequence[Past]
@@ -69,8 +69,6 @@ class ThresholdScreen(ModalScreen[float | None]):
         self.watch_share()
 
     def watch_share(self) -> None:
-        if not self.is_mounted:
-            return
         threshold = self.thresholds[self.share]
         shown = f"\n  {percent(self.share)} strong   win probability ≥ {threshold:.4f}"
         self.query_one("#share", Static).update(Content(shown))
