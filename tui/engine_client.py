@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -25,6 +26,8 @@ from routing.wire import (
     decode_answer,
     encode_call,
 )
+
+MAX_LOG_BYTES = 2**20
 
 
 class EngineClient:
@@ -143,8 +146,7 @@ class EngineClient:
         async with self._starting:
             if self._process and self._process.returncode is None:
                 return
-            self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self.log.open("ab") as log:
+            with _open_log(self.log) as log:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
@@ -173,3 +175,11 @@ class EngineClient:
             self._process = None
             if self.on_gone:
                 self.on_gone()
+
+
+def _open_log(path: Path) -> IO[bytes]:
+    """The engine's log, readable by its owner alone; a long one makes room for a new one."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+        path.replace(path.with_suffix(".old"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
