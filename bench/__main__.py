@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 TABLES = {
+    "audit_loglik": "accuracy and RStd of real models on MMLU, from their log-likelihoods",
     "decision": "decision time, error and memory of the similarity router's forms",
     "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
     "start": "command start, first paint, longest stall while the engine warms",
