@@ -24,6 +24,7 @@ NOT_MEASURABLE = "not measurable here"
 _SIGNS = re.compile(r"[|<>`*\\]")
 
 COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "unbiased", "flips")
+SHORT_COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "flips")
 REMEDY_COLUMNS = ("remedy", "what it does", "n", "accuracy", "RStd")
 RANK_COLUMNS = ("perturbation", "n", "tau", "95 %", "p", "ranks, in the order of the models")
 
@@ -135,7 +136,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
     rows = [
         ("model", identity.model),
         ("measured by", _joined(identity.method, identity.dtype, identity.revision)),
-        ("questions", f"{len(results.question_ids):,} of {form.questions}, {subjects} subjects"),
+        ("questions", f"{len(results.question_ids):,} of {form.questions}; subjects: {subjects}"),
         ("battery", f"{form.battery}, seed {form.seed}, {form.shots} examples where few-shot"),
         ("asked", _asked(report)),
         ("when", report.created),
@@ -153,6 +154,11 @@ def remarks(report: Report) -> list[str]:
 def rows(results: Results) -> list[tuple[str, ...]]:
     """A row of text for each baseline and perturbation, as `COLUMNS` names the cells."""
     return [_row(effect) for effect in results.effects]
+
+
+def short_rows(results: Results) -> list[tuple[str, ...]]:
+    """The same for a narrow table, as `SHORT_COLUMNS` names the cells; RStd (up to its band)."""
+    return [_short_row(effect) for effect in results.effects]
 
 
 def remedy_rows(results: Results) -> list[tuple[str, ...]]:
@@ -239,6 +245,22 @@ def _row(effect: Effect) -> tuple[str, ...]:
     )
 
 
+def _short_row(effect: Effect) -> tuple[str, ...]:
+    name, n, _, delta, p, *_, flips = _row(effect)
+    if not effect.n:
+        return (name, n, NOT_MEASURABLE if effect.unmeasured else "no answer", "", "", "", "")
+    spreads = [_short_spread("", effect.by_position)]
+    if effect.by_symbol:
+        spreads.append(_short_spread("symbol ", effect.by_symbol))
+    return (name, n, percent(effect.accuracy), delta, p, "\n".join(spreads), flips)
+
+
+def _short_spread(whose: str, spread: Spread | None) -> str:
+    if spread is None:
+        return NOT_APPLICABLE
+    return f"{whose}{spread.rstd:.1f} ({spread.band_high:.1f})"
+
+
 def _change_p(change: Change | None) -> str:
     return "" if change is None else probability(change.p_holm)
 
@@ -290,7 +312,9 @@ def _asked(report: Report) -> str:
 
 
 def _took(spending: Spending) -> str:
-    cost = "at an unknown price" if spending.cost_usd is None else f"${spending.cost_usd:.4f}"
+    cost = "at no cost" if spending.cost_usd == 0 else f"${spending.cost_usd or 0:.4f}"
+    if spending.cost_usd is None:
+        cost = "at an unknown price"
     return f"{spending.seconds:,.0f} s, {spending.tokens:,} tokens, {cost}"
 
 

@@ -12,7 +12,7 @@ from audit.errors import AuditError
 from audit.report import Coverage, Report, Spending
 from audit.results import evaluate
 from audit.scorers import Score, Scorer
-from audit.store import Scores, measure
+from audit.store import Scores, digest, measure
 from audit.tally import Tallies
 from audit.variants import Variant
 
@@ -58,6 +58,12 @@ class Run:
     def __post_init__(self) -> None:
         self._started = self.clock()
         self._spent_before = self.scorer.spent
+
+    @property
+    def missing(self) -> list[Variant]:
+        """The Variants that the scorer will be asked, each text once."""
+        keyed = {digest(variant): variant for variant in self.battery.variants}
+        return [variant for key, variant in keyed.items() if self.kept.get(key) is None]
 
     def events(self) -> Iterator[Progress]:
         """A Progress after each Score. Whoever stops early asks `report` for what there is.

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 import tui
+from audit.errors import AuditError, EndpointError, MismatchError, ModelError
+from audit.errors import DataError as QuestionsError
 from routing import errors
-from tui.commands import battles, cost, doctor, keys, models, router, sessions
+from tui.commands import audit, battles, cost, doctor, keys, models, router, sessions
 from tui.commands.ask import ask
 from tui.commands.chat import chat
 from tui.errors import AppError, SettingsError, UsageError
@@ -28,6 +30,11 @@ EXIT_CODES: dict[type[Exception], int] = {
     errors.ContextError: 7,
     errors.ReplyError: 8,
     errors.RoutingError: FAILED,
+    QuestionsError: USAGE,
+    MismatchError: USAGE,
+    ModelError: 8,
+    EndpointError: 8,
+    AuditError: FAILED,
 }
 
 app = typer.Typer(
@@ -43,6 +50,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(models.app, name="models")
 app.add_typer(keys.app, name="keys")
 app.add_typer(battles.app, name="battles")
+app.add_typer(audit.app, name="audit")
 app.add_typer(router.app, name="router")
 app.command("doctor")(doctor.doctor)
 
@@ -68,18 +76,20 @@ def main() -> None:
     """Run the command line; what goes wrong becomes a sentence and an exit code."""
     try:
         app(prog_name="llmroute")
-    except (errors.RoutingError, AppError) as error:
+    except (errors.RoutingError, AuditError, AppError) as error:
         sys.exit(_tell(error))
 
 
-def _tell(error: errors.RoutingError | AppError) -> int:
+def _tell(error: errors.RoutingError | AuditError | AppError) -> int:
     """The exit code, after the error's words on stderr."""
     typer.secho(f"llmroute: {error}", fg="red", err=True)
     if error.hint:
         typer.echo(error.hint, err=True)
     if detail := getattr(error, "detail", ""):
         typer.secho(detail, dim=True, err=True)
-    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+    # An endpoint's failure in an audit has the exit code of the failed reply behind it.
+    told = error.__cause__ if isinstance(error.__cause__, errors.ReplyError) else error
+    return next(EXIT_CODES[kind] for kind in type(told).__mro__ if kind in EXIT_CODES)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ class Paths:
         keys: the 0600 file of API keys, used where no keyring is at hand.
         sessions: the folder of conversations.
         router: the folder of the index and of the person's own battles.
+        audits: the folder of audits: their scores, their reports, pulled question sets.
         log: the engine's log.
     """
 
@@ -25,6 +26,7 @@ class Paths:
     keys: Path
     sessions: Path
     router: Path
+    audits: Path
     log: Path
 
 
@@ -41,5 +43,6 @@ def paths(environment: Mapping[str, str]) -> Paths:
         keys=config / "keys.json",
         sessions=data / "sessions",
         router=data / "router",
+        audits=data / "audits",
         log=logs / "llmroute.log",
     )

@@ -84,6 +84,11 @@ class LocalScorer:
         )
 
     @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The model's tokenizer."""
+        return self._encoder.tokenizer
+
+    @property
     def spent(self) -> Spent:
         """Tokens that the model has read; they cost nothing."""
         return Spent(tokens=self._read)
@@ -180,10 +185,11 @@ class LocalScorer:
             torch.cuda.empty_cache()
 
 
-def load(source: str | Path, *, device: str = "", dtype: str = "") -> LocalScorer:
+def load(source: str | Path, *, name: str = "", device: str = "", dtype: str = "") -> LocalScorer:
     """A scorer for the model in a folder or of that id on the hub.
 
-    Defaults are the first CUDA device with bfloat16, or else the CPU with float32.
+    Reports call it by `name`, or else by its source. Defaults are the first CUDA device with
+    bfloat16, or else the CPU with float32.
 
     Raises:
         ModelError: there is no such model, it lacks its tokenizer, or memory does not hold it.
@@ -211,7 +217,7 @@ def load(source: str | Path, *, device: str = "", dtype: str = "") -> LocalScore
             hint="Take --dtype bfloat16, a smaller model or a larger machine.",
             detail=str(error),
         ) from error
-    return LocalScorer(model, tokenizer, name=str(source))
+    return LocalScorer(model, tokenizer, name=name or str(source))
 
 
 def longest_packed(config: PretrainedConfig) -> int:

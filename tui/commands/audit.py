@@ -1,0 +1,341 @@
+"""`llmroute audit`: how far a model's multiple-choice score can be trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from audit.errors import BudgetError, MismatchError
+from tui.commands.options import AsJson, KeyName
+from tui.errors import AppError, UsageError
+from tui.money import usd
+from tui.program import Program
+
+if TYPE_CHECKING:
+    from audit.leaderboard import Leaderboard
+    from audit.report import Report
+    from audit.run import Run
+    from tui.auditing import Wanted
+
+app = typer.Typer(help="How far a model's multiple-choice score can be trusted.")
+data = typer.Typer(help="Question sets: pull.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+INTERRUPTED = 130
+
+Battery = Literal["quick", "paper", "position", "symbols", "scoring", "fewshot"]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON.")
+]
+HtmlFile = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write a web page with plots.")
+]
+MarkdownFile = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def audit(
+    context: typer.Context,
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="NAME|PATH|URL",
+            help="demo/biased, a folder, a connected model, a server's URL, mistral-7b, a hub id.",
+        ),
+    ] = None,
+    battery: Annotated[Battery, typer.Option(help="Which perturbations.")] = "quick",
+    questions: Annotated[
+        str | None,
+        typer.Option("--data", metavar="FILE|mmlu|arc|csqa", help="Questions of another set."),
+    ] = None,
+    max_samples: Annotated[
+        int | None, typer.Option(min=1, help="Ask that many questions, sampled by subject.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0.0, metavar="USD", help="Stop before this is spent.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh/--resume", help="Score anew, or go on from kept scores.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    symbols: Annotated[
+        Literal["rare", "auto"],
+        typer.Option(help="auto: symbols that are one token each to a local model."),
+    ] = "rare",
+    api_base: Annotated[
+        str | None, typer.Option("--api-base", metavar="URL", help="Where the model is served.")
+    ] = None,
+    key_name: KeyName = None,
+    device: Annotated[str, typer.Option(help="Of a local model: cpu, cuda, cuda:1.")] = "",
+    dtype: Annotated[
+        Literal["", "float32", "bfloat16", "float16"], typer.Option(help="Of a local model.")
+    ] = "",
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+    selftest: Annotated[
+        bool, typer.Option("--selftest", help="Check the installation from end to end.")
+    ] = False,
+) -> None:
+    """Ask a model the same questions in many forms, and say what changes its answers.
+
+    Ctrl+C keeps what was scored; the same command goes on from there.
+    """
+    if context.invoked_subcommand:
+        return
+    if selftest:
+        check_installation()
+        return
+    if model is None:
+        raise UsageError(
+            "No model is named.",
+            hint="llmroute audit --model demo/biased shows what a finding looks like.",
+        )
+    from tui.auditing import Wanted
+
+    wanted = Wanted(
+        model=model,
+        battery=battery,
+        data=questions,
+        max_samples=max_samples,
+        max_cost=max_cost,
+        seed=seed,
+        fresh=fresh,
+        auto_symbols=symbols == "auto",
+        device=device,
+        dtype=dtype,
+    )
+    program = Program.open(api_base=api_base, key_name=key_name)
+    perform(program, wanted, {"json": json_file, "html": html, "markdown": markdown})
+
+
+@app.command("compare")
+def compare(
+    reports: Annotated[list[str], typer.Argument(metavar="A.json B.json ...")],
+    *,
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+) -> None:
+    """Rank several models by their reports, under each perturbation.
+
+    A report is given by its file, or by its model's name where it is kept.
+    """
+    from audit.leaderboard import compare as rank
+    from audit.page import leaderboard_page
+    from audit.report import as_builtins, from_json, leaderboard_markdown
+    from tui.auditing import find_report
+
+    if len(reports) < 2:
+        raise UsageError(f"{len(reports)} report is given; a comparison needs at least 2.")
+    program = Program.open()
+    read = [from_json(find_report(program, name)) for name in reports]
+    partial = [report.model for report in read if not report.is_whole]
+    if partial:
+        raise MismatchError(
+            f"the run of {partial[0]} was stopped before its end",
+            hint="Run its command again; it goes on from there.",
+        )
+    board = rank([report.results for report in read])
+    write(html, lambda: leaderboard_page(board))
+    write(markdown, lambda: leaderboard_markdown(board))
+    write(json_file, lambda: json.dumps(as_builtins(board), ensure_ascii=False) + "\n")
+    print_leaderboard(board)
+
+
+@app.command("list")
+def list_reports(*, as_json: AsJson = False) -> None:
+    """The reports kept so far, the newest first."""
+    from audit.findings import verdict
+    from audit.report import from_json
+    from tui.auditing import kept_reports
+    from tui.tables import print_table
+
+    rows = []
+    for file in kept_reports(Program.open()):
+        report = from_json(file)
+        form = report.results.form
+        rows.append(
+            {
+                "created": report.created,
+                "model": report.model,
+                "battery": form.battery,
+                "questions": f"{len(report.results.question_ids)} of {form.questions}",
+                "verdict": verdict(report.results),
+                "file": str(file),
+            }
+        )
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    elif rows:
+        print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    else:
+        typer.echo("No report is kept yet: llmroute audit --model demo/biased makes one.")
+
+
+@data.command("pull")
+def pull(name: Annotated[Literal["mmlu", "arc", "csqa"], typer.Argument()]) -> None:
+    """Fetch a well-known question set from the Hugging Face hub."""
+    from audit.pull import pull as fetch
+    from audit.questions import read
+    from tui.auditing import pulled_folder
+
+    file = fetch(name, pulled_folder(Program.open()))
+    held = read(file)
+    typer.echo(f"{len(held.test):,} questions and {len(held.examples):,} examples are in {file}.")
+    typer.echo(f"Ask them with: llmroute audit --model NAME --data {name}")
+
+
+def check_installation() -> None:
+    """Print every check of the self test as it is done.
+
+    Raises:
+        typer.Exit: one failed.
+    """
+    from audit.selftest import checks
+    from tui.auditing import planted_folder
+
+    failed = 0
+    for check in checks(planted_folder()):
+        failed += not check.passed
+        typer.echo(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+    typer.echo("All is well." if not failed else f"{failed} of the checks failed.")
+    raise typer.Exit(1 if failed else 0)
+
+
+def perform(program: Program, wanted: Wanted, files: dict[str, Path | None]) -> None:
+    """Run the audit, show it as it goes, keep and print its report.
+
+    Raises:
+        AuditError: it could not be run, or not to its end.
+    """
+    from audit.page import page
+    from audit.report import markdown, to_json
+    from tui.auditing import keep, now, opened
+
+    with opened(program, wanted) as run:
+        over_budget = watch(run)
+        report = run.report(now())
+    kept = keep(program, report)
+    write(files["json"], lambda: to_json(report))
+    write(files["html"], lambda: page(report))
+    write(files["markdown"], lambda: markdown(report))
+    print_report(report)
+    typer.echo(f"Kept in {kept}", err=True)
+    if over_budget:
+        raise over_budget
+
+
+def watch(run: Run) -> BudgetError | None:
+    """Show the run as it goes; the error where it stopped for its cost.
+
+    Raises:
+        typer.Exit: it was interrupted.
+    """
+    from tui.audit_progress import following
+
+    announce(run)
+    try:
+        with following(run) as follow:
+            for progress in run.events():
+                follow(progress)
+    except BudgetError as error:
+        if not run.scores:
+            raise
+        return error
+    except KeyboardInterrupt:
+        typer.echo(
+            f"Stopped: {len(run.scores):,} of {len(run.battery.variants):,} askings are scored and "
+            "kept. The same command goes on from there.",
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    return None
+
+
+def announce(run: Run) -> None:
+    """Say what is about to be asked, and what it may cost."""
+    from audit.scorers.endpoint import EndpointScorer
+
+    asked, battery = len(run.battery.questions), run.battery
+    typer.echo(
+        f"{run.scorer.identity.model}: {asked:,} questions in {len(battery.variants):,} askings, "
+        f"measured by {run.scorer.identity.method}",
+        err=True,
+    )
+    for note in run.notes:
+        typer.echo(f"  {note}", err=True)
+    if isinstance(run.scorer, EndpointScorer):
+        guess = run.scorer.estimate(run.missing)
+        price = f"at most about {usd(guess.cost_usd)}"
+        if guess.cost_usd is None:
+            price = "at an unknown price: llmroute models price sets it"
+        typer.echo(f"  {guess.calls:,} calls, about {guess.tokens:,} tokens, {price}", err=True)
+
+
+def write(file: Path | None, text: Callable[[], str]) -> None:
+    """Write a text into the file, or on standard output for "-"; nothing where none is given.
+
+    Raises:
+        AppError: the file cannot be written.
+    """
+    if file is None:
+        return
+    if str(file) == "-":
+        typer.echo(text(), nl=False)
+        return
+    try:
+        file.write_text(text(), encoding="utf-8")
+    except OSError as error:
+        raise AppError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def print_report(report: Report) -> None:
+    """Print the findings, then every number."""
+    from audit.report import (
+        REMEDY_COLUMNS,
+        SHORT_COLUMNS,
+        facts,
+        remarks,
+        remedies,
+        remedy_rows,
+        sentences,
+        short_rows,
+    )
+    from tui.tables import print_facts, print_table
+
+    for sentence in sentences(report):
+        typer.echo(sentence)
+    for advice in remedies(report):
+        typer.echo(f"  {advice}")
+    typer.echo()
+    print_table(SHORT_COLUMNS, short_rows(report.results))
+    typer.echo("RStd in points; in brackets the most that an unbiased model would show.")
+    if report.results.remedies:
+        typer.echo()
+        print_table(REMEDY_COLUMNS, remedy_rows(report.results))
+    typer.echo()
+    print_facts("What was measured", dict(facts(report)))
+    for remark in remarks(report):
+        typer.echo(remark)
+
+
+def print_leaderboard(board: Leaderboard) -> None:
+    """Print the models, the largest moves and every ranking."""
+    from audit.report import RANK_COLUMNS, moves, ranking_rows
+    from tui.tables import print_table
+
+    for number, model in enumerate(board.models, start=1):
+        typer.echo(f"{number}. {model}")
+    for sentence in moves(board):
+        typer.echo(sentence)
+    typer.echo()
+    print_table(RANK_COLUMNS, ranking_rows(board))
