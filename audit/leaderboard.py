@@ -126,7 +126,8 @@ def _ranking(
     after, before = after[:, known], before[:, known]
     names = np.array(runs[0].subjects)[known]
     clusters = np.unique(names, return_inverse=True)[1]
-    now, then = after.mean(axis=1), before.mean(axis=1)
+    # Means of thirds differ in their last bits, which must not break a tie.
+    now, then = after.mean(axis=1).round(12), before.mean(axis=1).round(12)
     rank, old = ranks(now.tolist()), ranks(then.tolist())
     return Ranking(
         perturbation=perturbation,

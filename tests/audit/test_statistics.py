@@ -238,3 +238,10 @@ def test_the_interval_of_tau_is_narrow_where_models_are_far_apart():
 
 def test_equal_accuracies_share_the_better_rank():
     assert ranks([0.5, 0.9, 0.5, 0.1]).tolist() == [2, 1, 2, 4]
+
+
+def test_the_interval_of_tau_counts_ties_as_tau_does():
+    before, after = [0.1, 0.2, 0.2, 0.4, 0.5, 0.5], [0.2, 0.1, 0.3, 0.3, 0.6, 0.5]
+    tables = [np.tile(np.array(column)[:, None], 8) for column in (before, after)]
+    low, high = kendall_interval(tables[0], tables[1], np.arange(8), draws(50))
+    assert (low, high) == pytest.approx((kendall(before, after).tau,) * 2)
