@@ -52,7 +52,7 @@ async def _get(port: int) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(b"GET /v1/models HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
-        pieces = []
+        pieces: list[bytes] = []
         while sum(map(len, pieces)) < MAX_BYTES and (piece := await reader.read(65536)):
             pieces.append(piece)
         return b"".join(pieces)
