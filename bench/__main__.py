@@ -25,12 +25,16 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"unknown: {', '.join(unknown)}; known: {', '.join(TABLES)}", file=sys.stderr)
         return 2
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {_memory_gib()} GiB, "
-          f"Python {platform.python_version()}, {platform.system()}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, {_memory_gib()} GiB, "
+        f"Python {platform.python_version()}, {platform.system()}"
+    )
     codes = []
     for name in names or TABLES:
         print(f"\n== {name}: {TABLES[name]}\n", flush=True)
-        codes.append(subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode)
+        codes.append(
+            subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode
+        )
     return max(codes)
 
 

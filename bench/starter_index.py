@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from routing.battles import starter_battles
+from routing.battle_files import starter_battles
 from routing.embeddings import SentenceEmbedder
 from routing.index import BattleIndex, unique_prompts
 from routing.library import STARTER_INDEX

@@ -20,7 +20,7 @@ import msgspec
 from tinydb import TinyDB
 from tinydb.storages import JSONStorage
 
-from routing.chat import Usage
+from routing.conversation import Usage
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
 from tui.sessions import Conversation, Message, Session, Sessions

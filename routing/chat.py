@@ -6,8 +6,9 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from routing.conversation import Delta, Reply, Turn, Usage
 from routing.errors import ContextError, CutError, ReplyError, ServiceError
 from routing.models import Model, context_of, endpoint_of, is_local, key_name_of, provider_of
 from routing.providers import BUILT_IN_PROVIDERS, DECISION
@@ -18,8 +19,6 @@ from routing.providers.failures import is_transient as is_transient
 if TYPE_CHECKING:
     from routing.decide import Decision
 
-Role = Literal["system", "user", "assistant"]
-
 BACKOFF_SECONDS = 0.25
 TOKENS_PER_TURN = 4  # what chat formats put around a message
 OTHER_KEYS = {  # that litellm takes in the place of a provider's usual one
@@ -29,47 +28,6 @@ OTHER_KEYS = {  # that litellm takes in the place of a provider's usual one
 }
 SHORTEST_SECRET = 8  # characters; a shorter value in the environment is a switch
 NO_KEY = "none"  # sent to a server of one's own, so that litellm looks for no provider's key
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message of a conversation."""
-
-    role: Role
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one reply.
-
-    Attributes:
-        cached_tokens, written_tokens: those of the prompt that the provider read from its cache,
-            and that it wrote into it; both are part of `prompt_tokens`.
-        estimated: the provider did not report them.
-    """
-
-    prompt_tokens: int
-    completion_tokens: int
-    cached_tokens: int = 0
-    estimated: bool = False
-    written_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """The next piece of a reply's text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole reply, with why it ended ("stop", "length", "content_filter")."""
-
-    text: str
-    usage: Usage
-    finish_reason: str = "stop"
 
 
 async def stream(  # noqa: PLR0913  # two things to send, and options by name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from routing.chat import Usage
+from routing.conversation import Usage
 from routing.models import Pair, Price, Tier, price_of
 
 

@@ -19,7 +19,8 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from routing.battles import Battle
-from routing.chat import Delta, Usage, import_litellm, stream
+from routing.chat import import_litellm, stream
+from routing.conversation import Delta, Usage
 from routing.cost import bill
 from routing.decide import Decision, pinned
 from routing.errors import CutError, EngineError, RoutingError

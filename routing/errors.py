@@ -25,7 +25,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from routing.chat import Usage
+    from routing.conversation import Usage
 
 
 class RoutingError(Exception):

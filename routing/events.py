@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from routing.chat import Delta, Reply, Turn, Usage
+from routing.conversation import Delta, Reply, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
 from routing.models import Pair, Tier

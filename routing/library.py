@@ -15,7 +15,8 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Self
 
-from routing.battles import Battle, BattleFile, read_battles, starter_battles, write_battles
+from routing.battle_files import BattleFile, read_battles, starter_battles, write_battles
+from routing.battles import Battle
 from routing.calibrate import Calibration
 from routing.decide import Decision, decide
 from routing.embeddings import SentenceEmbedder

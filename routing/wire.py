@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from routing import errors
-from routing.chat import Delta
+from routing.conversation import Delta
 from routing.decide import Decision
 from routing.errors import RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Readiness

@@ -17,7 +17,14 @@ def loaded_by(module: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "module",
-    ["tui.cli", "tui.app", "tui.engine_client", "tui.sessions", "tui.widgets.prose", "routing.wire"],
+    [
+        "tui.cli",
+        "tui.app",
+        "tui.engine_client",
+        "tui.sessions",
+        "tui.widgets.prose",
+        "routing.wire",
+    ],
 )
 def test_terminal_process_stays_light(module: str):
     assert loaded_by(module).isdisjoint(HEAVY)

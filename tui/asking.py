@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from routing.chat import Delta, Turn
+from routing.conversation import Delta, Turn
 from routing.decide import Decision
 from routing.engine import Engine
 from routing.errors import RoutingError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from textual.message import Message as Notice
 
 from routing.battles import Battle
-from routing.chat import Delta, Turn, Usage
+from routing.conversation import Delta, Turn, Usage
 from routing.cost import Bill, Ledger
 from routing.decide import Decision
 from routing.errors import RateLimitError, RoutingError

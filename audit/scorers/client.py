@@ -10,8 +10,6 @@ from typing import Any
 from audit.scorers import Spent
 from routing.chat import (
     NO_KEY,
-    Turn,
-    Usage,
     addressed,
     estimate_usage,
     failure,
@@ -19,6 +17,7 @@ from routing.chat import (
     is_transient,
     reported_usage,
 )
+from routing.conversation import Turn, Usage
 from routing.errors import NetworkError, RateLimitError, ReplyError
 from routing.models import OPENAI_PROTOCOL, Model, endpoint_of, provider_of
 

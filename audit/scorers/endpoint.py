@@ -13,7 +13,8 @@ from audit.scorers import Identity, Score, Spent
 from audit.scorers.client import Client, Terms
 from audit.scorers.rungs import LADDER, Rung
 from audit.variants import Variant
-from routing.chat import Turn, Usage, count_tokens
+from routing.chat import count_tokens
+from routing.conversation import Turn, Usage
 from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
 from routing.models import Model
 

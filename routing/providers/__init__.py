@@ -15,7 +15,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from routing.chat import Delta, Reply
+    from routing.conversation import Delta, Reply
     from routing.decide import Decision
 
 BUILT_IN_PROVIDERS = {
@@ -90,7 +90,7 @@ def _load(target: str) -> BuiltIn:
 
 def _as_chunk(piece: Delta | Reply) -> dict[str, Any]:
     """A piece in litellm's form, `GenericStreamingChunk`."""
-    from routing.chat import Reply
+    from routing.conversation import Reply
 
     chunk = {"text": "", "is_finished": False, "finish_reason": "", "index": 0}
     if not isinstance(piece, Reply):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from routing.models import DEMO_PRICES
 
 if TYPE_CHECKING:
-    from routing.chat import Delta, Reply
+    from routing.conversation import Delta, Reply
     from routing.decide import Decision
 
 TOKENS_PER_SECOND = 150
@@ -62,7 +62,7 @@ async def stream(
     name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None
 ) -> AsyncGenerator[Delta | Reply]:
     """A reply that explains the route just taken, at a pace that can be read."""
-    from routing.chat import Delta, Reply, Usage
+    from routing.conversation import Delta, Reply, Usage
 
     text = reply_text(name, messages, decision)
     for piece in _PIECES.findall(text):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
 
 if TYPE_CHECKING:
-    from routing.chat import Delta, Reply
+    from routing.conversation import Delta, Reply
     from routing.decide import Decision
 
 MAX_NEW_TOKENS = 2048
@@ -40,7 +40,7 @@ async def stream(
         ContextError: the messages are longer than it can read.
         ServiceError: it ran out of memory, or failed.
     """
-    from routing.chat import Reply
+    from routing.conversation import Reply
 
     del decision  # a real model has better things to talk about
     run = _Run(name, messages, asyncio.get_running_loop())
@@ -196,7 +196,7 @@ class _Run:
             self._hand(_failure(self.name, error))
 
     def _reply(self) -> Reply:
-        from routing.chat import Reply, Usage
+        from routing.conversation import Reply, Usage
 
         model = load(self.name)
         prompt = model.encode(self.messages).to(model.weights.device)
@@ -216,7 +216,7 @@ class _Run:
 
     def hand_text(self, text: str) -> None:
         """Give the reader the next piece."""
-        from routing.chat import Delta
+        from routing.conversation import Delta
 
         self._hand(Delta(text))
 

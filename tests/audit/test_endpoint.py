@@ -17,7 +17,7 @@ from audit.scorers.client import Terms
 from audit.scorers.endpoint import EndpointScorer, connect
 from audit.scorers.replies import is_refusal, named_option
 from audit.variants import Scoring, Variant, show
-from routing.chat import Usage
+from routing.conversation import Usage
 from routing.models import Model
 from tests.audit.servers import (
     EndpointServer,

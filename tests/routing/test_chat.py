@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from routing.chat import Delta, Reply, Turn, Usage, count_tokens, estimate_usage, stream
+from routing.chat import count_tokens, estimate_usage, stream
+from routing.conversation import Delta, Reply, Turn, Usage
 from routing.errors import (
     AuthError,
     ContextError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from routing.chat import Usage
+from routing.conversation import Usage
 from routing.cost import Bill, Ledger, bill, cost
 from routing.models import Model, Pair, Price
 

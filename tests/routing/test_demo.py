@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from routing.chat import Delta, Reply, Turn, Usage, stream
+from routing.chat import stream
+from routing.conversation import Delta, Reply, Turn, Usage
 from routing.decide import Decision
 from routing.errors import NoModelError
 from routing.models import DEMO_PAIR, Model

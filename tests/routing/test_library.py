@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from routing.battles import Battle, starter_battles
+from routing.battle_files import starter_battles
+from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, RouterError
 from routing.events import EngineOptions
@@ -51,7 +52,9 @@ def test_easy_and_hard_prompts_part_at_the_default_share(opened: Library):
 def test_decision_names_its_nearest_battles_and_where_it_flips(opened: Library):
     decision = opened.decide(HARD, DEMO_PAIR, 0.5, None)
     assert decision.neighbours
-    assert decision.neighbours[0].prompt in decision.reason.replace("…", "") or "…" in decision.reason
+    assert (
+        decision.neighbours[0].prompt in decision.reason.replace("…", "") or "…" in decision.reason
+    )
     assert decision.flip_share is not None
     just_over = opened.decide(HARD, DEMO_PAIR, decision.flip_share + 0.01, None)
     just_under = opened.decide(HARD, DEMO_PAIR, decision.flip_share - 0.01, None)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from routing.chat import Delta, Reply, Turn, stream
+from routing.chat import stream
+from routing.conversation import Delta, Reply, Turn
 from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
 from routing.models import Model
 from routing.providers import local

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from routing.chat import Delta, Reply, Turn, Usage
+from routing.conversation import Delta, Reply, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
 from routing.errors import CutError, RateLimitError, RoutingError

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 
 from routing.battles import Battle
-from routing.chat import Delta, Reply, Usage
+from routing.conversation import Delta, Reply, Usage
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
 from routing.errors import RoutingError

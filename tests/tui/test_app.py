@@ -6,7 +6,7 @@ import pytest
 from textual.events import Paste
 
 from routing import errors
-from routing.chat import Delta
+from routing.conversation import Delta
 from routing.events import Event, TurnRequest
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events

@@ -9,7 +9,7 @@ from contextlib import aclosing
 import pytest
 import pytest_asyncio
 
-from routing.chat import Delta, Turn
+from routing.conversation import Delta, Turn
 from routing.errors import EngineGoneError, NoKeyError
 from routing.events import Decided, EngineOptions, Finished, TurnRequest
 from routing.models import Model, Pair

@@ -133,7 +133,7 @@ def test_command_that_is_not_there_is_named(file: Path):
 
 @pytest.mark.usefixtures("no_keyring")
 def test_command_is_not_run_through_a_shell(file: Path):
-    command = f"{sys.executable} -c \"import sys; print(sys.argv[1])\" {{name}}"
+    command = f'{sys.executable} -c "import sys; print(sys.argv[1])" {{name}}'
     key = KeyRing({}, file, command).find("A;echo_KEY")
     assert key is not None
     assert key.value == "A;echo_KEY"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.chat import Usage
+from routing.conversation import Usage
 from routing.cost import Bill, Ledger
 from routing.decide import Decision, Neighbour
 from tui.errors import StoreError

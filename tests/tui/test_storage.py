@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tinydb import TinyDB
 
-from routing.chat import Usage
+from routing.conversation import Usage
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
 from tui.errors import StoreError

@@ -75,7 +75,7 @@ def _keys(program: Program) -> dict[str, str]:
 
 async def _engine(program: Program) -> dict[str, Any]:
     """What the real child process says: its readiness and where one prompt would go."""
-    from routing.chat import Turn
+    from routing.conversation import Turn
     from routing.errors import RoutingError
     from routing.events import TurnRequest
     from routing.models import DEMO_PAIR

@@ -93,7 +93,8 @@ def price_model(
 @app.command("test")
 def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None) -> None:
     """Ask a model for one word and say how long it took and what it cost."""
-    from routing.chat import Reply, Turn, stream
+    from routing.chat import stream
+    from routing.conversation import Reply, Turn
     from routing.cost import cost
 
     program = Program.open(api_base=api_base, key_name=key_name)

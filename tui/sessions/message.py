@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from routing.chat import Role, Usage
+from routing.conversation import Role, Usage
 from routing.cost import Bill
 from routing.decide import Decision
 

@@ -11,7 +11,7 @@ import msgspec
 from tinydb import TinyDB
 from tinydb.table import Document
 
-from routing.chat import Role
+from routing.conversation import Role
 from routing.decide import Decision
 from tui.errors import StoreError
 from tui.sessions import schema

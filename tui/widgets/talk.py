@@ -14,7 +14,7 @@ from textual.message import Message as Notice
 from textual.widget import Widget
 from textual.worker import Worker
 
-from routing.chat import Delta
+from routing.conversation import Delta
 from routing.errors import RoutingError
 from routing.events import Decided, Finished, Metered
 from routing.models import DEMO_PAIR, Tier
