@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -33,9 +34,9 @@ FLAT_ROWS = 200_000
 HNSW_LINKS = 32
 HNSW_EFFORT = 128
 HNSW_BUILD_EFFORT = 80
-IVF_LISTS_PER_ROOT = 2  # lists = this times the root of the rows
+IVF_LISTS_PER_ROOT, IVF_MOST_LISTS = 8, 4096  # lists = this times the root of the rows
 IVF_PROBES = 32
-IVF_TRAINING_ROWS_PER_LIST = 64
+IVF_TRAINING_ROWS_PER_LIST = 39  # with fewer FAISS warns
 
 
 class Nearest(NamedTuple):
@@ -46,6 +47,13 @@ class Nearest(NamedTuple):
 
     rows: Ints
     cosines: Floats
+
+
+class ByteCode(NamedTuple):
+    """A byte b stands for `least + b * step`, for each dimension."""
+
+    least: Floats
+    step: Floats
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -80,6 +88,7 @@ class BattleIndex:
         self._index = index
         self._rows: dict[str, int] = {}
         self._empty: set[int] = set()
+        self._views: dict[int, NDArray[np.uint8]] = {}  # FAISS's own memory, until it grows
 
     @classmethod
     def build(
@@ -119,6 +128,7 @@ class BattleIndex:
             raise ValueError(f"expected vectors {(len(new), self.dimension)}, not {vectors.shape}")
         self._rows.update(zip(new, range(self.size, self.size + len(new)), strict=True))
         if len(new):
+            self._views.clear()
             self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
         rows = np.array([self._rows[battle.prompt] for battle in battles], dtype=np.int64)
         self._empty.difference_update(rows.tolist())
@@ -174,6 +184,70 @@ class BattleIndex:
                 self._index.make_direct_map()
             vectors = self._index.reconstruct_n(0, self.size)
         return vectors
+
+    def vectors_of(self, rows: Ints) -> Floats:
+        """The unit vectors of some rows, (m, dimension)."""
+        if self.kind == "ivf":
+            self._index.make_direct_map()
+        found = [self._index.reconstruct(int(row)) for row in rows]
+        return np.array(found, dtype=np.float32).reshape(len(rows), self.dimension)
+
+    @property
+    def lists(self) -> int:
+        """How many lists an "ivf" index has."""
+        return int(self._index.nlist)
+
+    def members(self, at: int) -> Ints:
+        """The rows of an "ivf" list, in the order in which it holds them; FAISS's own memory."""
+        import faiss
+
+        lists, size = self._index.invlists, self._index.invlists.list_size(at)
+        if not size:
+            return np.empty(0, dtype=np.int64)
+        rows: Ints = faiss.rev_swig_ptr(lists.get_ids(at), size)
+        return rows
+
+    def list_vectors(self, at: int) -> Floats:
+        """The vectors of an "ivf" list, (size, dimension)."""
+        code = self._code
+        vectors: Floats = self._codes(at) * code.step + (code.least + self._centroids[at])
+        return vectors
+
+    def scan(self, query: Floats, lists: Ints, sizes: Ints) -> list[Floats]:
+        """For each of some "ivf" lists the cosines of its first rows, as many as `sizes` says."""
+        code = self._code
+        stretched = query * code.step
+        bases = (self._centroids[lists] + code.least) @ query
+        return [
+            self._codes(at)[:size].astype(np.float32) @ stretched + base
+            for at, size, base in zip(lists.tolist(), sizes[lists].tolist(), bases, strict=True)
+        ]
+
+    @cached_property
+    def _centroids(self) -> Floats:
+        centroids: Floats = self._index.quantizer.reconstruct_n(0, self.lists)
+        return centroids
+
+    def _codes(self, at: int) -> NDArray[np.uint8]:
+        import faiss
+
+        if at not in self._views:
+            lists, size = self._index.invlists, self._index.invlists.list_size(at)
+            codes = np.empty(0, dtype=np.uint8)
+            if size:
+                codes = faiss.rev_swig_ptr(lists.get_codes(at), size * self.dimension)
+            self._views[at] = codes.reshape(size, self.dimension)
+        return self._views[at]
+
+    @cached_property
+    def _code(self) -> ByteCode:
+        """How FAISS packs the difference of a vector to its centroid into bytes."""
+        import faiss
+
+        least, width = faiss.vector_to_array(self._index.sq.trained).reshape(2, self.dimension)
+        step: Floats = (width / 255).astype(np.float32)
+        least = (least + step / 2).astype(np.float32)  # a byte stands for its interval's middle
+        return ByteCode(least, step)
 
     def known_vectors(self) -> dict[str, Floats]:
         """Prompt -> unit vector, so that what is known need not be embedded again."""
@@ -272,8 +346,8 @@ def _new_index(kind: Kind, vectors: Floats) -> Any:  # noqa: ANN401 faiss has no
         index.hnsw.efConstruction = HNSW_BUILD_EFFORT
         index.hnsw.efSearch = HNSW_EFFORT
         return index
-    lists = max(1, round(IVF_LISTS_PER_ROOT * len(vectors) ** 0.5))
-    lists = min(lists, max(1, len(vectors) // IVF_TRAINING_ROWS_PER_LIST))
+    lists = round(IVF_LISTS_PER_ROOT * len(vectors) ** 0.5)
+    lists = max(1, min(lists, IVF_MOST_LISTS, len(vectors) // IVF_TRAINING_ROWS_PER_LIST))
     index = faiss.index_factory(dimension, f"IVF{lists},SQ8", metric)
     index.cp.max_points_per_centroid = IVF_TRAINING_ROWS_PER_LIST
     index.cp.min_points_per_centroid = 1

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,26 @@ from routing.calibrate import Calibration
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
-from routing.index import BattleIndex, Floats, Ints, unique_prompts
-from routing.kernels import Float32Rows, Kernel, Normalize, ScanKernel, Weighting
+from routing.index import BattleIndex, Floats, Ints, Kind, unique_prompts
+from routing.kernels import (
+    Float32Rows,
+    HalfRows,
+    Kernel,
+    MomentsKernel,
+    Normalize,
+    ScanKernel,
+    Weighting,
+)
 from routing.ratings import (
     bradley_terry,
+    find_gauge,
     tiers,
     win_probability,
     wins_matrix,
 )
 from routing.routers import Judgement
+
+Form = Literal["auto", "exact", "half", "moments"]
 
 STRONG, WEAK = "strong", "weak"
 MINE = "mine"
@@ -62,6 +73,9 @@ class SimilarityRouter:
             500 by default, measured out of sample (`bench/quality.py`), 10 in the reference.
         normalize: whether similarities count relative to the query's best ("query") or to the
             battle's own ("row", as the paper prints it).
+        form: how the weights are summed, fastest last: "exact" in float32, "half" in float16,
+            "moments" (approximately, see `routing.kernels`). "auto" is exact below 200,000 prompts
+            and moments above.
         tier_count: models are grouped into so many tiers at most.
         reference: as routellm 0.2.0 does it: gamma 10, no prompts under 16 characters, ratings
             without a prior, and battles inside a tier count against a phantom model of rating 0.
@@ -79,6 +93,7 @@ class SimilarityRouter:
         *,
         gamma: float | None = None,
         normalize: Normalize = "query",
+        form: Form = "auto",
         tier_count: int = TIERS,
         reference: bool = False,
     ) -> None:
@@ -87,6 +102,7 @@ class SimilarityRouter:
         self.weak = weak
         self.gamma = gamma
         self.normalize: Normalize = normalize
+        self.form: Form = form
         self.tier_count = tier_count
         self.reference = reference
         self._lock = RLock()
@@ -133,7 +149,8 @@ class SimilarityRouter:
             vectors = vectors[long]
         if not battles:
             raise RouterError("no battles to learn from", hint="Import some, or use the starters.")
-        return self._fit(BattleIndex.build(battles, vectors, self.embedder.name))
+        kind: Kind | None = {"auto": None, "moments": "ivf"}.get(self.form, "flat")
+        return self._fit(BattleIndex.build(battles, vectors, self.embedder.name, kind))
 
     def for_pair(self, strong: str, weak: str) -> Self:
         """The same router for another pair of models. Nothing is fitted anew.
@@ -166,7 +183,7 @@ class SimilarityRouter:
         """The same from unit rows, (n, d) -> (n,)."""
         self._check_fitted()
         with self._lock:
-            return self._chance(self._strengths(self.kernel_.sums(queries)))
+            return self._chance(self._strengths(self.kernel_.wins(queries)))
 
     def judge(self, prompt: str, nearest: int) -> Judgement:
         """The win probability of one prompt and up to so many battles near it.
@@ -217,38 +234,50 @@ class SimilarityRouter:
             vectors = self.embedder.embed(self.index_.new_prompts(battles))
             self.index_.add(battles, vectors)
             self.kernel_.add(self.ladder_.cells(battles))
+            self._centre()
 
     def forget(self, battle_id: str) -> None:
         """Take the battles of that id out again; an unknown id changes nothing."""
         self._check_fitted()
         with self._lock:
             self.kernel_.remove(self.index_.remove(battle_id))
+            self._centre()
 
     def _fit(self, index: BattleIndex) -> Self:
         self.index_ = index
         self.ladder_ = _ladder(index.battles, self.tier_count, prior=not self.reference)
         self.effect_ = _effects(self.ladder_.size, reference=self.reference)
-        gamma = self.gamma or (REFERENCE_GAMMA if self.reference else GAMMA)
-        self.kernel_: Kernel = ScanKernel(
-            index,
-            self.ladder_.cells(index.battles),
-            len(self.effect_),
-            Weighting(gamma, self.normalize),
-            Float32Rows(index),
-        )
+        self.kernel_ = self._kernel(index, self.ladder_.cells(index.battles))
+        self._centre()
         self.sample_ = _Sample(self)
         return self
+
+    def _centre(self) -> None:
+        """Find which tiers have met, and rate them by all battles alike: Newton starts there."""
+        tally = np.bincount(self.kernel_.cells, minlength=len(self.effect_))
+        players = self.ladder_.size + self.reference
+        met = (tally @ self.effect_).reshape(players, players)
+        self.gauge_ = find_gauge(met)
+        self.start_ = bradley_terry(met / max(1, tally.sum()), self.gauge_)
+
+    def _kernel(self, index: BattleIndex, cells: Ints) -> Kernel:
+        gamma = self.gamma or (REFERENCE_GAMMA if self.reference else GAMMA)
+        weighting = Weighting(gamma, self.normalize)
+        if index.kind == "ivf":
+            return MomentsKernel(index, cells, self.effect_, weighting)
+        rows = HalfRows(index) if self.form == "half" else Float32Rows(index)
+        return ScanKernel(index, cells, self.effect_, weighting, rows)
 
     def _chance(self, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
         seats = self._seats()
         return win_probability(strengths[:, seats.strong] - strengths[:, seats.weak])
 
-    def _strengths(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Strength of each tier for each query, from the weight of each cell."""
+    def _strengths(self, wins: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Strength of each tier for each query, (m, players), from weighted wins."""
         players = self.ladder_.size + self.reference
-        wins = (sums @ self.effect_).reshape(-1, players, players)
+        wins = wins.reshape(-1, players, players)
         total = np.maximum(wins.sum(axis=(1, 2), keepdims=True), np.finfo(float).tiny)
-        return bradley_terry(wins / total)
+        return bradley_terry(wins / total, self.gauge_, self.start_)
 
     def _seats(self) -> Seats:
         ladder = self.ladder_
@@ -297,7 +326,7 @@ class _Sample:
         if len(rows) > SAMPLE_SIZE:
             rows = np.random.default_rng(SAMPLE_SEED).choice(rows, SAMPLE_SIZE, replace=False)
         vectors = router.index_.vectors()[rows]
-        return router._strengths(router.kernel_.sums(vectors, exclude=rows))
+        return router._strengths(router.kernel_.wins(vectors, exclude=rows))
 
 
 class _Ladder(NamedTuple):
