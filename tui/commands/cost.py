@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from routing.cost import Ledger
 from tui.commands.options import AsJson
 from tui.money import percent, usd
 from tui.program import Program
+
+if TYPE_CHECKING:
+    from routing.cost import Ledger
 
 
 def cost(
@@ -60,6 +61,8 @@ def _total(ledgers: dict[str, Ledger]) -> Ledger:
 
 
 def _fields(ledger: Ledger) -> dict[str, float]:
+    from dataclasses import asdict
+
     return asdict(ledger) | {"saved_usd": ledger.saved_usd}
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from tui.commands.options import AsJson
@@ -22,6 +20,8 @@ def doctor(
     engine: Annotated[bool, typer.Option(help="Start the engine and route a prompt.")] = True,
 ) -> None:
     """Check paths, settings, keys, models and the engine. Keys are never shown."""
+    import asyncio
+
     program = Program.open()
     found: dict[str, dict[str, Any]] = {
         "version": _versions(),
@@ -58,6 +58,8 @@ def _state(path: Path) -> str:
 
 
 def _settings(program: Program) -> dict[str, str]:
+    import msgspec
+
     values = msgspec.to_builtins(program.settings)
     origins = program.loaded.origins
     return {name: f"{value!r} ({origins.get(name, 'default')})" for name, value in values.items()}
@@ -75,6 +77,8 @@ def _keys(program: Program) -> dict[str, str]:
 
 async def _engine(program: Program) -> dict[str, Any]:
     """What the real child process says: its readiness and where one prompt would go."""
+    import msgspec
+
     from routing.conversation import Turn
     from routing.errors import RoutingError
     from routing.events import TurnRequest

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from routing.models import Model, context_of, key_name_of, price_of
 from tui.commands.options import ApiBase, AsJson, KeyName
 from tui.money import MILLION, usd
 from tui.program import DEMO, Program
+
+if TYPE_CHECKING:
+    from routing.models import Model
 
 app = typer.Typer(help="Models: list, use, add, price, test.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="As litellm names it: openai/gpt-4o.")]
@@ -70,6 +71,8 @@ def price_model(
     cached: PerMillion = None,
 ) -> None:
     """Show a model's price, or set it with --prompt and --completion."""
+    from routing.models import price_of
+
     program = Program.open()
     if prompt is not None or completion is not None or cached is not None:
         if prompt is None or completion is None:
@@ -93,9 +96,12 @@ def price_model(
 @app.command("test")
 def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None) -> None:
     """Ask a model for one word and say how long it took and what it cost."""
+    import asyncio
+
     from routing.chat import stream
     from routing.conversation import Reply, Turn
     from routing.cost import cost
+    from routing.models import price_of
 
     program = Program.open(api_base=api_base, key_name=key_name)
     model = program.model(name)
@@ -117,6 +123,8 @@ def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None)
 
 
 def _row(program: Program, model: Model, seat: str) -> dict[str, str | int]:
+    from routing.models import context_of, key_name_of, price_of
+
     price = price_of(model)
     key_name = key_name_of(model)
     key = program.keyring.find(key_name) if key_name else None

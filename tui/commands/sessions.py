@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,6 +29,8 @@ def list_sessions(*, as_json: AsJson = False) -> None:
     """All conversations, the newest first."""
     rows = _sessions().list()
     if as_json:
+        from dataclasses import asdict
+
         fields = [asdict(row) | {"spent_usd": row.ledger.spent_usd} for row in rows]
         typer.echo(json.dumps(fields, indent=2))
         return
