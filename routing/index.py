@@ -114,6 +114,11 @@ class BattleIndex:
         """How many rows there are, those without battles included."""
         return int(self._index.ntotal)
 
+    @property
+    def empty(self) -> Ints:
+        """The rows whose battles were all forgotten."""
+        return np.array(sorted(self._empty), dtype=np.int64)
+
     def new_prompts(self, battles: Sequence[Battle]) -> list[str]:
         """The distinct prompts among the battles that have no row yet, in order of appearance."""
         return [prompt for prompt in unique_prompts(battles) if prompt not in self._rows]

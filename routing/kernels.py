@@ -90,6 +90,7 @@ class ScanKernel:
         for start in range(0, len(queries), step):
             block = slice(start, start + step)
             cosines = self.rows.cosines(queries[block])
+            cosines[:, self.index.empty] = -np.inf
             if exclude is not None:
                 cosines[np.arange(len(cosines)), exclude[block]] = -np.inf
             for place, weights in enumerate(self._weights(cosines), start):
@@ -255,19 +256,32 @@ class MomentsKernel:
         near = np.argpartition(-centres, probes - 1)[:probes]
         found = self.index.scan(query, near, moments.sizes)
         tail_cosines = tail.vectors @ query
+        rows = [self.index.members(at) for at in near.tolist()]
         if exclude >= 0:
             tail_cosines[tail.rows == exclude] = -np.inf
-            for at, cosines in zip(near.tolist(), found, strict=True):
-                cosines[self.index.members(at)[: len(cosines)] == exclude] = -np.inf
-        nearest = [cosines.max(initial=-1.0) for cosines in (*found, tail_cosines)]
-        rate = float(exponent(np.max(nearest, keepdims=True), np.float32(self.gain))[0])
-        cells, weights = [tail.cells], [tail.signs * np.exp(rate * tail_cosines)]
+            for row, cosines in zip(rows, found, strict=True):
+                cosines[row[: len(cosines)] == exclude] = -np.inf
+        best = self._best([*rows, tail.rows], [*found, tail_cosines])
+        rate = float(exponent(np.array([best], np.float32), np.float32(self.gain))[0])
+        # Forgotten battles count twice, with opposite signs: they may be nearer than the best.
+        cells = [tail.cells]
+        weights = [tail.signs * np.exp(rate * np.minimum(tail_cosines, best))]
         for at, cosines in zip(near.tolist(), found, strict=True):
             battles = slice(moments.starts[at], moments.starts[at + 1])
             cells.append(moments.cells[battles])
-            weights.append(np.exp(rate * cosines)[moments.member[battles]])
+            weights.append(np.exp(rate * np.minimum(cosines, best))[moments.member[battles]])
         sums = np.bincount(np.concatenate(cells), np.concatenate(weights), len(self.effect))
         return np.maximum(sums @ self.effect + moments.far(query, centres, near, rate), 0.0)
+
+    def _best(self, rows: list[Ints], cosines: list[Floats]) -> float:
+        """The highest cosine of a row that has battles."""
+        empty = self.index.empty
+        if len(empty):
+            cosines = [
+                cosine[~np.isin(row[: len(cosine)], empty)]
+                for row, cosine in zip(rows, cosines, strict=True)
+            ]
+        return float(max(cosine.max(initial=-1.0) for cosine in cosines))
 
 
 class _Tail(NamedTuple):

@@ -1,0 +1,60 @@
+"""An embedder without a model, and battles made up from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.battles import Battle, Winner
+
+WINNERS: tuple[Winner, ...] = ("a", "b", "tie")
+
+
+class HashEmbedder:
+    """A prompt is the sum of its words, each a direction drawn from its hash."""
+
+    def __init__(self, dimension: int = 32, name: str = "hash") -> None:
+        self.name = name
+        self.dimension = dimension
+        self.embedded: list[str] = []
+
+    def embed(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        self.embedded.extend(prompts)
+        rows = np.array([self._row(prompt) for prompt in prompts]).reshape(-1, self.dimension)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        return (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+
+    def _row(self, prompt: str) -> NDArray[np.float64]:
+        words = prompt.lower().split() or [""]
+        return np.sum([self._direction(word) for word in words], axis=0)
+
+    def _direction(self, word: str) -> NDArray[np.float64]:
+        seed = int.from_bytes(
+            hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
+        )
+        return np.random.default_rng(seed).normal(size=self.dimension)
+
+
+def random_battles(count: int, models: int, seed: int = 0, *, prompts: int = 0) -> list[Battle]:
+    """Battles between models of which the lower-numbered are stronger, over prompts of words."""
+    rng = np.random.default_rng(seed)
+    words = [f"word{number}" for number in range(60)]
+    texts = [" ".join(rng.choice(words, 6)) + f" {number}" for number in range(prompts or count)]
+    battles = []
+    for number in range(count):
+        a, b = rng.choice(models, 2, replace=False)
+        lead = (b - a) / models
+        odds = np.array([np.exp(lead), np.exp(-lead), 0.7])
+        battles.append(
+            Battle(
+                prompt=texts[number if not prompts else int(rng.integers(prompts))],
+                model_a=f"model{a}",
+                model_b=f"model{b}",
+                winner=WINNERS[rng.choice(3, p=odds / odds.sum())],
+                source="made up",
+            )
+        )
+    return battles
