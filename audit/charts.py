@@ -51,7 +51,7 @@ def differences(title: str, bars: Sequence[Bar]) -> str:
     """Each difference as a dot on its interval, around a line at zero."""
     left = min(300.0, 16 + max((len(bar.label) for bar in bars), default=0) * TEXT_WIDTH)
     right, top = WIDTH - 64, 14
-    ticks = _ticks(min(0.0, *(b.low for b in bars)), max(0.0, *(b.high for b in bars)))
+    ticks = _ticks(min([-1.0, *(b.low for b in bars)]), max([1.0, *(b.high for b in bars)]))
     height = top + ROW * len(bars) + 34
 
     def x(points: float) -> float:
@@ -211,7 +211,7 @@ def _step(x: float, top: float, bottom: float, label: str) -> str:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Five to nine round numbers from the one below `low` to the one above `high`."""
-    span = max(high - low, 1.0)
+    span = high - low
     size = 10 ** math.floor(math.log10(span / 5))
     step = next(size * by for by in (1, 2, 5, 10) if span / (size * by) <= 7)
     first, last = math.floor(low / step), math.ceil(high / step)

@@ -323,17 +323,17 @@ def _floors(floors: dict[str, float]) -> str:
 
 
 def _remarks(report: Report) -> Iterator[str]:
-    yield from (f"{note}." for note in report.notes)
+    yield from (f"{note[:1].upper()}{note[1:]}." for note in report.notes)
     results = report.results
     effects = results.effects
     for words, number in (
-        ("replies named no option and are counted apart", sum(e.unparsed for e in effects)),
-        ("replies declined to answer and are counted apart", sum(e.refused for e in effects)),
-        ("askings are not measurable here", sum(e.unmeasured for e in effects)),
-        ("askings were ties, broken by the seed", sum(e.tied for e in effects)),
+        ("Replies that named no option, counted apart", sum(e.unparsed for e in effects)),
+        ("Replies that declined to answer, counted apart", sum(e.refused for e in effects)),
+        ("Askings that are not measurable here", sum(e.unmeasured for e in effects)),
+        ("Ties, broken by the seed", sum(e.tied for e in effects)),
     ):
         if number:
-            yield f"{number:,} {words}."
+            yield f"{words}: {number:,}."
     if report.coverage:
         yield (
             f"{percent(report.coverage.symbols)} of the symbols were among the tokens that came "
@@ -343,9 +343,9 @@ def _remarks(report: Report) -> Iterator[str]:
     if len(set(report.symbol_tokens.values())) > 1:
         counts = ", ".join(f"{symbol} {n}" for symbol, n in report.symbol_tokens.items())
         yield f"Symbols differ in tokens ({counts}): --symbols auto takes some that do not."
-    yield from (f"{flag}: {number:,} questions." for flag, number in results.flags.items())
+    yield from (f"Questions with {flag!r}: {n:,}." for flag, n in results.flags.items())
     yield from (f"{name} is left out: {why}." for name, why in results.left_out.items())
-    yield from (f"{warning}: {number:,} times." for warning, number in results.warnings.items())
+    yield from (f"Warned, {n:,} times: {warning}." for warning, n in results.warnings.items())
     yield from _plain_remarks(effects)
 
 

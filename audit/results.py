@@ -87,7 +87,7 @@ class Effect:
     Attributes:
         n: answered askings; the next three were not answered and are no part of it.
         tied: askings that the seed decided.
-        accuracy: in [0, 1], with its interval; NaN where nothing was answered.
+        accuracy: in [0, 1], with its interval; None where nothing was answered.
         shares: share of the picks per shown position.
         recall: share of right answers per shown position of the right one; None for no question.
         confusion: askings by shown position of the right answer (rows) and of the pick.
@@ -105,7 +105,7 @@ class Effect:
     refused: int
     unmeasured: int
     tied: int
-    accuracy: float
+    accuracy: float | None
     interval: Interval
     shares: tuple[float, ...]
     recall: tuple[float | None, ...]
@@ -282,7 +282,7 @@ def _effect(askings: _Askings, base: _Askings | None, draws: Draws) -> Effect:
         refused=askings.reasons.count("refused"),
         unmeasured=askings.reasons.count("not measurable"),
         tied=askings.tied,
-        accuracy=float(correct.mean()) if len(correct) else float("nan"),
+        accuracy=float(correct.mean()) if len(correct) else None,
         interval=_accuracy_interval(askings, draws),
         shares=tuple(float(s) for s in shares(askings.pick, count)),
         recall=tuple(None if np.isnan(r) else float(r) for r in hit),

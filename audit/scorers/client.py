@@ -55,19 +55,21 @@ class Client:
 
     Attributes:
         spent: what its calls used and cost.
+        is_closing: no call may begin any more.
     """
 
     model: Model
     terms: Terms
     spent: Spent = field(default_factory=Spent)
+    is_closing: bool = False
 
     def __post_init__(self) -> None:
         self._gate = asyncio.Semaphore(self.terms.limit)
-        self._completions: Any = None
+        self._connection: Any = None
 
     @property
-    def can_complete(self) -> bool:
-        """Whether the model's protocol has a /v1/completions to ask."""
+    def speaks_openai(self) -> bool:
+        """Whether the model is served by OpenAI's protocol, which has a /v1/completions."""
         return provider_of(self.model) in OPENAI_PROTOCOL | {COMPLETIONS}
 
     async def complete(self, prompt: str, **options: object) -> Any:  # noqa: ANN401  # litellm's
@@ -91,6 +93,8 @@ class Client:
         """
         messages = [{"role": "user", "content": message}]
         arguments = addressed(self.model, self.terms.key) | {"messages": messages}
+        if self.speaks_openai:
+            arguments["client"] = self._open()
         return await self._call(import_litellm().acompletion, arguments | options, message)
 
     def takes_temperature(self) -> bool:
@@ -104,21 +108,21 @@ class Client:
 
     async def close(self) -> None:
         """Close its connections."""
-        if self._completions is not None:
-            await self._completions.close()
+        if self._connection is not None:
+            await self._connection.close()
 
     def _open(self) -> Any:  # noqa: ANN401  # openai's AsyncOpenAI
-        """One client for all completions: litellm would make one a call and leave it open."""
-        if self._completions is None:
+        """One client for all calls: litellm's own stay open when their event loop is gone."""
+        if self._connection is None:
             from openai import AsyncOpenAI
 
-            self._completions = AsyncOpenAI(
+            self._connection = AsyncOpenAI(
                 api_key=self.terms.key or NO_KEY,
                 base_url=endpoint_of(self.model).api_base,
                 max_retries=0,
                 timeout=self.terms.timeout,
             )
-        return self._completions
+        return self._connection
 
     async def _call(
         self, send: Callable[..., Awaitable[Any]], arguments: dict[str, Any], text: str
@@ -126,6 +130,8 @@ class Client:
         for tries in range(self.terms.retries + 1):
             try:
                 async with self._gate:
+                    if self.is_closing:
+                        raise asyncio.CancelledError
                     response = await send(**arguments, timeout=self.terms.timeout)
             except Exception as error:  # noqa: BLE001  # litellm raises what it likes; all is told
                 told = failure(error, self.model, self.terms.key)

@@ -20,6 +20,7 @@ from routing.models import Model
 
 STEPS_DOWN = (ServiceError, NoModelError, ContextError)  # what an endpoint says to what it lacks
 COUNTED = 50  # Variants whose tokens are counted for an estimate
+GRACE_SECONDS = 0.5
 TOO_LONG = "the prompt is longer than the model reads"
 
 
@@ -101,17 +102,16 @@ class EndpointScorer:
             EndpointError: the endpoint cannot go on; what was yielded holds.
             BudgetError: the next call could cost more than is left.
         """
-        with asyncio.Runner() as runner:
-            client = Client(self._model, self._terms, self._spent)
-            under_way: deque[_UnderWay] = deque()
-            try:
-                yield from self._in_order(runner, client, deque(variants), under_way)
-            except ReplyError as error:
-                raise _as_ours(error) from error
-            finally:
-                runner.run(_drop([call.task for call in under_way]))
-                runner.run(client.close())
-                self._spent = client.spent
+        runner = asyncio.Runner()
+        client = Client(self._model, self._terms, self._spent)
+        under_way: deque[_UnderWay] = deque()
+        try:
+            yield from self._in_order(runner, client, deque(variants), under_way)
+        except ReplyError as error:
+            raise _as_ours(error) from error
+        finally:
+            _end(runner, client, under_way)
+            self._spent = client.spent
 
     def _in_order(
         self,
@@ -215,8 +215,19 @@ async def _result(task: asyncio.Task[Score]) -> Score:
     return await task
 
 
+def _end(runner: asyncio.Runner, client: Client, under_way: Sequence[_UnderWay]) -> None:
+    """Drop the calls under way and close the connections."""
+    client.is_closing = True
+    runner.run(_drop([call.task for call in under_way]))
+    runner.run(client.close())
+    runner.close()
+
+
 async def _drop(tasks: Sequence[asyncio.Task[Score]]) -> None:
     """End the calls; their own failures are nobody's concern any more."""
+    if tasks:
+        # A call that is cancelled while litellm still prepares it leaves a coroutine behind.
+        await asyncio.wait(tasks, timeout=GRACE_SECONDS)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -94,7 +94,7 @@ class Echo:
 
     async def trouble(self, client: Client) -> str:
         """The known trap: a server that accepts echo and then sends no prompt logprobs."""
-        if not client.can_complete:
+        if not client.speaks_openai:
             return "echo: its provider has no completions protocol"
         context, text = _pairs(PROBE)[0]
         response = await _echo(client, context + text)

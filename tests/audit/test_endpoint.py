@@ -306,12 +306,13 @@ def test_key_is_in_no_error_and_no_repr(
     assert KEY[:8] not in out.out + out.err
 
 
+@pytest.mark.parametrize("completions", ["echo", "none"])
 def test_account_of_the_environment_goes_to_no_other_server(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+    start: Start, completions: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_ORG_ID", "org-mine")
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    server = start(completions="echo")
+    server = start(completions=completions)
     scores(scorer_at(server, key=None), variants())
     assert "org-mine" not in str(server.requests)
     assert KEY not in str(server.requests)

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from audit import charts
+from audit.errors import DataError
+from audit.page import leaderboard_page, page
+from audit.report import (
+    COLUMNS,
+    SHORT_COLUMNS,
+    Report,
+    from_json,
+    leaderboard_markdown,
+    markdown,
+    probability,
+    remarks,
+    rows,
+    sentences,
+    short_rows,
+    to_json,
+)
+from tests.audit.reports import BOARD, NAME, REPORT, RESULTS
+
+GOLDEN = Path(__file__).parent / "golden"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+VOID = {"meta", "rect", "line", "circle", "path"}
+
+TEXTS = {
+    "report.md": lambda: markdown(REPORT),
+    "report.html": lambda: page(REPORT),
+    "report.json": lambda: to_json(REPORT),
+    "leaderboard.md": lambda: leaderboard_markdown(BOARD),
+    "leaderboard.html": lambda: leaderboard_page(BOARD),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_report_is_the_golden_file(name: str) -> None:
+    """To renew a golden file delete it, run the test twice, and read the difference."""
+    file = GOLDEN / name
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(TEXTS[name](), encoding="utf-8")
+        pytest.fail(f"{file} was written anew: look at it, then run the test again")
+    assert TEXTS[name]() == file.read_text(encoding="utf-8")
+
+
+def test_finding_stands_first_in_plain_words() -> None:
+    verdict, first, *_ = sentences(REPORT)
+    assert verdict.startswith("1 finding")
+    assert first.startswith("Picks C when unsure: +25.8 points when the answer is C.")
+    assert "position, not the symbol" in first
+
+
+def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text(to_json(REPORT), encoding="utf-8")
+    assert from_json(file) == REPORT
+
+
+def test_json_says_its_findings() -> None:
+    fields = json.loads(to_json(REPORT))
+    assert fields["findings"][0]["kind"] == "position"
+    assert fields["results"]["effects"][3]["accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}", b"[1]", b"\xff\xfe", b'{"format": 99}', b'{"format": 1}']
+)
+def test_file_that_is_no_report_is_refused_with_its_name(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "other.json"
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"other\.json"):
+        from_json(file)
+
+
+def test_missing_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No such file"):
+        from_json(tmp_path / "none.json")
+
+
+def test_every_row_fits_its_columns() -> None:
+    assert {len(row) for row in rows(RESULTS)} == {len(COLUMNS)}
+    assert {len(row) for row in short_rows(RESULTS)} == {len(SHORT_COLUMNS)}
+
+
+def test_undefined_spread_is_not_applicable_and_the_unmeasured_says_so() -> None:
+    by_name = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in rows(RESULTS)}
+    assert by_name["order.fix_C"]["RStd"] == "n/a"
+    assert by_name["scoring.hybrid"]["accuracy"] == "not measurable here"
+    assert "by symbol 3.1" in by_name["symbols.rare+shuffle_symbols"]["RStd"]
+
+
+def test_remarks_count_what_was_not_answered_apart() -> None:
+    told = " ".join(remarks(REPORT))
+    for words in (
+        "named no option, counted apart: 3.",
+        "declined to answer, counted apart: 2.",
+        "not measurable here: 300.",
+        "Ties, broken by the seed: 1.",
+        "97.0 % of the symbols",
+        "Symbols differ in tokens",
+        "Questions with 'names letters': 12.",
+        "fewshot.ood is left out",
+        "Warned, 7 times: the context was cut.",
+        "+24.1 points on the 280 questions",
+    ):
+        assert words in told
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0231, ".023"), (0.0001, "<.001"), (1.0, "1"), (None, "n/a")]
+)
+def test_p_values_are_short(p: float | None, text: str) -> None:
+    assert probability(p) == text
+
+
+class Page(HTMLParser):
+    """Notes what a page asks for, whether its elements close, and what has no words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.asked: list[str] = []
+        self.wordless: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.tags.append(tag)
+        if tag not in VOID:
+            self.open.append(tag)
+        self.asked += [name for name in ("src", "href", "srcset", "action") if name in given]
+        is_silent = tag == "svg" and not (given.get("role") == "img" and given.get("aria-label"))
+        if is_silent or (tag == "th" and "scope" not in given):
+            self.wordless.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("text", [page(REPORT), leaderboard_page(BOARD)])
+def test_page_asks_for_nothing_and_speaks(text: str) -> None:
+    read = Page(text)
+    assert read.open == []
+    assert read.asked == []
+    assert read.wordless == []
+    assert "script" not in read.tags
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "prefers-color-scheme: dark" in text
+    assert '<html lang="en">' in text
+    assert read.tags.count("main") == read.tags.count("h1") == 1
+
+
+@pytest.mark.parametrize("kind", [page, markdown])
+def test_names_of_others_are_no_markup(kind: Callable[[Report], str]) -> None:
+    text = kind(REPORT)
+    assert "<script>" not in text
+    assert NAME not in text
+
+
+def test_plots_hold_every_value_in_words() -> None:
+    svg = charts.confusion("t", "AB", [[3, 1], [0, 4]])
+    assert "right A, picked B: 1 (25 %)" in svg
+    svg = charts.differences("t", [charts.Bar("x", 1.25, -0.5, 3.0, is_clear=True)])
+    assert "x +1.2 (-0.5 to +3.0)" in svg or "x +1.3" in svg
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [
+        [],
+        [charts.Bar("none", 0.0, 0.0, 0.0, is_clear=False)],
+        [charts.Bar("wide", 90.0, -100.0, 100.0, is_clear=True)],
+    ],
+)
+def test_differences_stay_inside_the_picture(bars: list[charts.Bar]) -> None:
+    svg = charts.differences("t", bars)
+    xs = [float(x) for x in re.findall(r'\b(?:cx|x1|x2)="([\d.-]+)"', svg)]
+    assert all(0 <= x <= charts.WIDTH for x in xs)
+
+
+def test_tied_models_stand_below_one_another() -> None:
+    lines = [charts.Line("a", (1, 1)), charts.Line("b", (1, 2))]
+    svg = charts.bump("t", ["before", "after"], lines)
+    ys = [float(y) for y in re.findall(r'cy="([\d.]+)"', svg)]
+    assert ys[0] == ys[1] < ys[2] == ys[3]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_page_opens_from_disk_without_a_network(tmp_path: Path) -> None:
+    file, shot = tmp_path / "report.html", tmp_path / "shot.png"
+    file.write_text(page(REPORT), encoding="utf-8")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
+    done = subprocess.run(
+        [CHROMIUM, *flags, f"--screenshot={shot}", "--dump-dom", file.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "Picks C when unsure" in done.stdout
+    assert shot.stat().st_size > 10_000
