@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LEAST_BUDGET = 16
 # Widest mean difference, in nats a token, between packed and plain passes on sound hardware.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-4, "float16": 0.1, "bfloat16": 0.1}
+ONE_THREAD = 5_000_000  # a model of fewer parameters only waits for its second thread
 CUT = "the context was cut on the left by {cut} tokens: the model reads {limit}"
 SAMPLED = 1024  # values of each tensor that identify it
 # Alike at first, then not, of different lengths: a row of them has forks, jumps and neighbours.
@@ -77,6 +78,7 @@ class LocalScorer:
         self._sizes = sizes or SIZES.get(model.device.type, SIZES["cpu"])
         self._budget = self._sizes.budget
         self._read = 0
+        self._threads = 1 if model.num_parameters() < ONE_THREAD else sys.maxsize
         self._longest_packed = longest_packed(model.config)
         self.identity = Identity(name, revision=_digest(model, tokenizer), dtype=dtype)
         self.packed = self._longest_packed > 0 and _keeps_apart(
@@ -138,11 +140,18 @@ class LocalScorer:
                 done += 1
 
     def _run(self, passages: Sequence[Passage], trie: Trie) -> Iterator[Measured]:
+        import torch
+
         longest = max(len(passage.tokens) for passage in passages)
         run = packed if self.packed and longest <= self._longest_packed else plain
-        for measured in run(self._model, trie, self._budget):
-            self._read += measured.read
-            yield measured
+        threads = torch.get_num_threads()
+        torch.set_num_threads(min(threads, self._threads))
+        try:
+            for measured in run(self._model, trie, self._budget):
+                self._read += measured.read
+                yield measured
+        finally:
+            torch.set_num_threads(threads)
 
     def _score(self, prompt: Prompt, passages: Sequence[Passage], sums: list[float]) -> Score:
         """The Score of a prompt from its passages: those after its context, then those after bare.
@@ -202,7 +211,7 @@ def load(source: str | Path, *, name: str = "", device: str = "", dtype: str = "
     tokenizer = _tokenizer(source)
     try:
         model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype))
-        model = model.to(device)
+        return LocalScorer(model.to(device), tokenizer, name=str(source))
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{source}: no causal language model can be loaded from there",
