@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from audit.errors import BudgetError, EndpointError
@@ -20,6 +20,7 @@ from routing.models import Model
 
 STEPS_DOWN = (ServiceError, NoModelError, ContextError)  # what an endpoint says to what it lacks
 COUNTED = 50  # Variants whose tokens are counted for an estimate
+PROBE_RETRIES = 1  # whoever waits for an answer to a mistyped address should not wait long
 GRACE_SECONDS = 0.5
 TOO_LONG = "the prompt is longer than the model reads"
 
@@ -186,7 +187,7 @@ async def _climb(model: Model, terms: Terms) -> Found:
     Raises:
         EndpointError: none does.
     """
-    client = Client(model, terms)
+    client = Client(model, replace(terms, retries=min(terms.retries, PROBE_RETRIES)))
     notes: list[str] = []
     refusal: ReplyError | None = None
     try:
