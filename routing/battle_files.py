@@ -175,7 +175,7 @@ def _prompt(row: Mapping[str, Any]) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _BadRowError("no prompt", value)
     # Half an emoji, as the arena's JSON has them, can be neither stored nor tokenized.
-    return value.strip().encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return value.strip().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _first_turn(value: object) -> object:

