@@ -56,7 +56,7 @@ def server() -> Iterator[EndpointServer]:
 
 @pytest.fixture
 def questions(tmp_path: Path) -> Path:
-    """Forty-eight questions over six subjects, with answers at every position."""
+    """Twenty-four questions over six subjects, with answers at every position."""
     rows = [
         {
             "id": f"q{i}",
@@ -65,7 +65,7 @@ def questions(tmp_path: Path) -> Path:
             "options": [f"{word} {i}" for word in ("red", "green", "blue", "white")],
             "answer": (i // 6) % 4,
         }
-        for i in range(48)
+        for i in range(24)
     ]
     file = tmp_path / "mine.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
@@ -96,7 +96,7 @@ def test_bias_is_named_first_and_the_report_kept(
     code, out, err = run(*words(server, questions))
     assert code == 0
     assert "Picks C when unsure" in out
-    assert re.search(r"order\.fix_C +48 +100\.0 %", out)
+    assert re.search(r"order\.fix_C +24 +100\.0 %", out)
     [report] = kept(home)
     assert report.is_whole
     assert report.results.effect("order.fix_C").accuracy == 1.0
@@ -245,7 +245,7 @@ def test_list_shows_what_is_kept(run: Run, server: EndpointServer, questions: Pa
     run(*words(server, questions))
     [row] = json.loads(run("audit", "list", "--json")[1])
     assert row["model"] == "tiny"
-    assert row["questions"] == "48 of mine"
+    assert row["questions"] == "24 of mine"
     assert "finding" in row["verdict"]
 
 
