@@ -14,7 +14,9 @@ TABLES = {
     "audit_loglik": "accuracy and RStd of real models on MMLU, from their log-likelihoods",
     "decision": "decision time, error and memory of the similarity router's forms",
     "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
-    "start": "command start, first paint, longest stall while the engine warms",
+    "command": "CPU seconds of commands from start to end",
+    "first_paint": "the chat's first paint against a minimal Textual application",
+    "stall": "longest stall of the screen while the engine warms",
     "store": "storing a message, listing and searching sessions",
 }
 
