@@ -36,9 +36,10 @@ def checks(planted: Path) -> Iterator[Check]:
     questions = QuestionSet("shipped", tuple(four), questions.examples)
     yield Check("questions", len(four) >= 300, f"{len(four)} with four options are shipped")
     yield _always_one(questions)
-    yield _accused("a rule that guesses C", questions, RuleScorer("C", knows(0.5, 0, always(2))))
-    yield _not_accused("a rule that guesses fairly", questions, RuleScorer("fair", uniform(0)))
-    yield _written(questions)
+    guesses_c = _report(questions, RuleScorer("C", knows(0.5, 0, always(2))))
+    yield _named("a rule that guesses C", guesses_c)
+    yield _not_accused(_report(questions, RuleScorer("fair", uniform(0))))
+    yield _written(guesses_c)
     yield from _planted(planted)
 
 
@@ -51,40 +52,50 @@ def _always_one(questions: QuestionSet) -> Check:
     return Check("a rule that always answers C", abs(rstd - ALWAYS_ONE) < 0.05, words)
 
 
-def _accused(name: str, questions: QuestionSet, scorer: Scorer) -> Check:
-    found = _report(questions, scorer).findings
+def _named(name: str, report: Report) -> Check:
+    """The report says that C is picked."""
+    found = report.findings
     return Check(name, any(map(_names_c, found)), found[0].sentence if found else "nothing found")
 
 
-def _not_accused(name: str, questions: QuestionSet, scorer: Scorer) -> Check:
-    found = [f for f in _report(questions, scorer).findings if f.kind in {"position", "symbol"}]
-    return Check(name, not found, found[0].sentence if found else "no bias found")
+def _not_accused(report: Report) -> Check:
+    """A rule that guesses fairly is accused of no place."""
+    found = [f for f in report.findings if f.kind in {"position", "symbol"}]
+    words = found[0].sentence if found else "no bias found"
+    return Check("a rule that guesses fairly", not found, words)
 
 
-def _written(questions: QuestionSet) -> Check:
+def _written(report: Report) -> Check:
     """Reports can be written in every form."""
-    report = _report(questions, RuleScorer("always C", always(2)))
     sizes = [len(text(report)) for text in (to_json, markdown, page)]
     return Check("reports", min(sizes) > 500, "JSON, Markdown and a web page are written")
 
 
 def _planted(folder: Path) -> Iterator[Check]:
-    """The planted-bias models run here, and only the biased one is found to be."""
+    """The planted-bias models run here, and the biased one is told from the other."""
     from audit.scorers.local import load
 
     questions = read(folder / "questions.jsonl")
-    for name, check in (("biased", _accused), ("balanced", _not_strongly_accused)):
-        try:
-            yield check(f"demo/{name}", questions, load(folder / name, name=f"demo/{name}"))
-        except AuditError as error:
-            yield Check(f"demo/{name}", False, f"{error} {error.hint}")
+    try:
+        biased, balanced = (
+            _report(questions, load(folder / name, name=f"demo/{name}"))
+            for name in ("biased", "balanced")
+        )
+    except AuditError as error:
+        yield Check("planted models", False, f"{error} {error.hint}")
+        return
+    yield _named("demo/biased", biased)
+    gain, planted = _gain(balanced), _gain(biased)
+    words = f"{gain:+.1f} points when the answer is C; demo/biased has {planted:+.1f}"
+    yield Check("demo/balanced", abs(gain) < planted / 2, words)
 
 
-def _not_strongly_accused(name: str, questions: QuestionSet, scorer: Scorer) -> Check:
-    """A small model is never quite fair; it must stay far from the biased one."""
-    effect = _report(questions, scorer).results.effect("order.fix_C")
-    points = effect.change.points if effect and effect.change else float("nan")
-    return Check(name, abs(points) < 12, f"{points:+.1f} points when the answer is C")
+def _gain(report: Report) -> float:
+    """Points that the model wins where the answer stands at C."""
+    effect = report.results.effect("order.fix_C")
+    assert effect is not None, "the battery has it"
+    assert effect.change is not None, "all of its questions were answered"
+    return effect.change.points
 
 
 def _names_c(finding: Finding) -> bool:

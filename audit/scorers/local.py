@@ -205,7 +205,9 @@ def load(source: str | Path, *, name: str = "", device: str = "", dtype: str = "
     """
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # a library does not print
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     dtype = dtype or ("bfloat16" if device.startswith("cuda") else "float32")
     tokenizer = _tokenizer(source)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from audit.run import Run
     from tui.auditing import Wanted
 
-app = typer.Typer(help="How far a model's multiple-choice score can be trusted.")
+app = typer.Typer()
 data = typer.Typer(help="Question sets: pull.", no_args_is_help=True)
 app.add_typer(data, name="data")
 
@@ -85,7 +85,9 @@ def audit(
         bool, typer.Option("--selftest", help="Check the installation from end to end.")
     ] = False,
 ) -> None:
-    """Ask a model the same questions in many forms, and say what changes its answers.
+    """How far a model's multiple-choice score can be trusted.
+
+    Asks the same questions in many forms and says which of them change the answers.
 
     Ctrl+C keeps what was scored; the same command goes on from there.
     """
