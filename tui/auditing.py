@@ -77,6 +77,8 @@ def resolve(program: Program, name: str) -> Weights | Model:
     Raises:
         UsageError: it is none of these; the nearest names are given.
     """
+    if program.api_base:  # what a server calls its model may be the name of a folder here
+        return program.model(name)
     if name.startswith(("http://", "https://")):
         return _only_model_at(name)
     folder = Path(name.removeprefix("local/")).expanduser()
@@ -201,7 +203,7 @@ def planted_folder() -> Path:
 def _is_connected(program: Program, name: str) -> bool:
     """Whether the person set the model up, or litellm knows who serves it."""
     settings = program.settings
-    if program.api_base or name in {*settings.models, settings.strong, settings.weak}:
+    if name in {*settings.models, settings.strong, settings.weak}:
         return True
     known = provider_of(program.model(name)) not in {"", "local"}
     return known and name.lower() not in HUB_IDS

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -325,6 +326,11 @@ def test_own_model_comes_before_a_well_known_one(home: Path, monkeypatch: pytest
 def test_folder_comes_before_a_hub_id(program: Program, tmp_path: Path):
     assert resolve(program, str(tmp_path)) == Weights(str(tmp_path), str(tmp_path))
     assert resolve(program, f"local/{tmp_path}").source == str(tmp_path)
+
+
+def test_name_given_with_an_address_is_the_servers(program: Program, tmp_path: Path):
+    there = replace(program, api_base="127.0.0.1:9")
+    assert resolve(there, str(tmp_path)) == Model(str(tmp_path), api_base="127.0.0.1:9")
 
 
 def test_unknown_name_gives_the_nearest(program: Program):
