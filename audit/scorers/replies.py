@@ -44,9 +44,21 @@ def _is_text(reply: str, shown: Shown, i: int) -> bool:
 
 
 def _begins_with_symbol(reply: str, shown: Shown, i: int) -> bool:
-    """As in "B. Paris" or "**B**: because"; "A Paris" only where Paris is what A stands for."""
+    """As in "B. Paris", "**B**: because" and "B B B"; not "A, B and C", and not "A city".
+
+    "A Paris" only where Paris is what A stands for.
+    """
     symbol, option = re.escape(shown.symbols[i]), re.escape(shown.options[i].strip())
-    return bool(re.match(rf"[*_`(\[]*{symbol}(?:[*_`)\].:,]|\s*\n|\s+-|\s+{option}\b)", reply))
+    any_symbol = "|".join(map(re.escape, shown.symbols))
+    after = (
+        r"[*_`)\].:]",
+        rf",(?!\s*(?:(?:and|or)\s+)?(?:{any_symbol})(?!\w))",
+        r"\s*\n",
+        r"\s+-",
+        rf"\s+{option}(?!\w)",
+        rf"\s+{symbol}(?!\w)",
+    )
+    return bool(re.match(rf"[*_`(\[]*{symbol}(?:{'|'.join(after)})", reply))
 
 
 def _is_said_to_answer(reply: str, shown: Shown, i: int) -> bool:
