@@ -119,7 +119,8 @@ class ChatApp(App[None]):
         self.call_after_refresh(_collect_again)
 
     async def on_unmount(self) -> None:
-        """The engine ends with the chat, and the session's lock is given back."""
+        """What has come is kept, the session's lock is given back, and the engine ends."""
+        await self.chat.talk.turns.leave()
         await self.engine.close()
 
     def _runner(self, name: str) -> Callable[[], None]:

@@ -6,9 +6,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -17,15 +16,14 @@ from routing.conversation import Delta, Turn
 from routing.decide import Decision
 from routing.engine import Engine
 from routing.errors import RoutingError
-from routing.events import Decided, Event, Finished, Metered, TurnRequest
+from routing.events import Decided, Event, Finished, TurnRequest
 from routing.models import Tier
+from tui.live_turn import SAVE_SECONDS, LiveTurn, Routing
 from tui.money import usd
 from tui.program import Program
-from tui.sessions import Message, Session, Sessions, State
+from tui.sessions import Sessions, State
 from tui.visible import visible
 from tui.widgets.badge import badge_line
-
-PARTIAL_SECONDS = 2.0
 
 
 class Asking:
@@ -36,8 +34,6 @@ class Asking:
         self.question = question
         self.pin = pin
         self.as_json = as_json
-        self._reply: Message | None = None
-        self._text: list[str] = []
         self._stored = 0.0
 
     def decide(self) -> None:
@@ -47,7 +43,10 @@ class Asking:
             RoutingError: no decision could be taken.
         """
         engine = Engine(self.program.engine_options())
-        decision = asyncio.run(engine.decide(self._request([Turn("user", self.question)])))
+        settings, pair = self.program.settings, self.program.require_pair()
+        turns = (Turn("user", self.question),)
+        request = TurnRequest(turns, pair, settings.share, settings.threshold, self.pin)
+        decision = asyncio.run(engine.decide(request))
         if self.as_json:
             _print_json(_fields(decision))
         else:
@@ -59,60 +58,61 @@ class Asking:
 
         Raises:
             RoutingError: no decision could be taken, or the model did not answer.
-            StoreError: the disk refuses.
+            AppError: no models are set, a key cannot be read, or the disk refuses.
         """
+        routing = self._routing()
         sessions = Sessions(self.program.paths.sessions)
         newest = sessions.list()[:1] if go_on else []
         session = sessions.open(newest[0].id) if newest else sessions.create(temporary=temporary)
         try:
             if system and not session.branch():
                 session.add("system", system)
-            session.add("user", self.question)
-            asyncio.run(self._run(session))
+            turn = LiveTurn(session, self.question, pin=self.pin)
+            turn.store_prompt()
+            asyncio.run(self._run(turn, routing))
         finally:
             session.close()
 
-    async def _run(self, session: Session) -> None:
-        request = self._request([Turn(said.role, said.text) for said in session.branch()])
+    async def _run(self, turn: LiveTurn, routing: Routing) -> None:
+        request = turn.request(routing, self.program.keyring)
         state: State = "stopped"
         error: str | None = None
         try:
             engine = Engine(self.program.engine_options())
             async with aclosing(engine.turn(request)) as events:
                 async for event in events:
-                    self._take(event, session)
+                    self._show(turn.take(event), turn)
+                    self._store_at_times(event, turn)
             state = "done"
         except RoutingError as failure:
-            state = "cut" if self._text else "failed"
+            state = "cut" if turn.pieces else "failed"
             error = str(failure)
             raise
         finally:
-            if self._text and not self.as_json:
+            if turn.pieces and not self.as_json:
                 typer.echo()
-            self._store(session, state, error)
+            turn.store(state, error)
 
-    def _take(self, event: Event, session: Session) -> None:
+    def _show(self, event: Event, turn: LiveTurn) -> None:
         match event:
-            case Decided(decision):
-                if not self.as_json:
-                    typer.echo(badge_line(decision), err=True)
-                self._reply = session.add("assistant", "", state="streaming", decision=decision)
-                self._stored = time.monotonic()
-            case Delta(text):
-                self._text.append(text)
-                if not self.as_json:
-                    typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
-                if time.monotonic() - self._stored > PARTIAL_SECONDS:
-                    self._store(session, "streaming")
-            case Metered(usage, bill) if self._reply:
-                self._reply = replace(self._reply, usage=usage, bill=bill)
-            case Finished(reply, bill) if self._reply:
-                self._reply = replace(self._reply, usage=reply.usage, bill=bill)
-                self._finish(event, session)
+            case Decided(decision) if not self.as_json:
+                typer.echo(badge_line(decision), err=True)
+            case Delta(text) if not self.as_json:
+                typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
+            case Finished():
+                self._finish(event, turn)
 
-    def _finish(self, finished: Finished, session: Session) -> None:
-        assert self._reply is not None
-        assert self._reply.decision is not None
+    def _store_at_times(self, event: Event, turn: LiveTurn) -> None:
+        if isinstance(event, Decided) or time.monotonic() - self._stored > SAVE_SECONDS:
+            turn.store("streaming")
+            self._stored = time.monotonic()
+
+    def _routing(self) -> Routing:
+        settings = self.program.settings
+        return Routing(self.program.require_pair(), settings.share, settings.threshold)
+
+    def _finish(self, finished: Finished, turn: LiveTurn) -> None:
+        assert turn.decision is not None
         bill, reply = finished.bill, finished.reply
         if not self.as_json:
             tokens = f"{reply.usage.prompt_tokens:,} + {reply.usage.completion_tokens:,} tokens"
@@ -121,34 +121,15 @@ class Asking:
             return
         _print_json(
             {"answer": reply.text}
-            | _fields(self._reply.decision)
+            | _fields(turn.decision)
             | {
                 "usage": asdict(reply.usage),
                 "cost_usd": bill.cost_usd,
                 "all_strong_usd": bill.all_strong_usd,
                 "saved_usd": bill.saved_usd,
                 "finish_reason": reply.finish_reason,
-                "session": session.id,
+                "session": turn.session.id,
             }
-        )
-
-    def _store(self, session: Session, state: State, error: str | None = None) -> None:
-        if self._reply is None:
-            return
-        text = "".join(self._text)
-        self._reply = session.update(replace(self._reply, text=text, state=state, error=error))
-        self._stored = time.monotonic()
-
-    def _request(self, turns: Sequence[Turn]) -> TurnRequest:
-        pair = self.program.require_pair()
-        settings = self.program.settings
-        return TurnRequest(
-            turns=tuple(turns),
-            pair=pair,
-            share=settings.share,
-            threshold=settings.threshold,
-            pin=self.pin,
-            keys=self.program.keyring.for_models(pair.strong, pair.weak),
         )
 
 

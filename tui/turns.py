@@ -6,29 +6,25 @@ Nothing here touches a widget. What the screen shows it learns from the messages
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from textual.message import Message as Notice
 
 from routing.battles import Battle
-from routing.conversation import Delta, Turn, Usage
-from routing.cost import Bill, Ledger
-from routing.decide import Decision
+from routing.cost import Ledger
 from routing.errors import RateLimitError, RoutingError
-from routing.events import Decided, Event, Finished, Metered, Readiness, TurnRequest
+from routing.events import Event, Readiness, TurnRequest
 from routing.models import Pair, Tier
 from tui.errors import AppError, StoreError
+from tui.live_turn import LiveTurn, Routing
 from tui.messages import Arrived, Ended, Failed, Trouble
 from tui.program import Program
 
 if TYPE_CHECKING:
-    from tui.sessions import Message, Session, State
-
-SAVE_SECONDS = 2.0
+    from tui.sessions import Session, State
 
 
 class Engine(Protocol):
@@ -39,7 +35,7 @@ class Engine(Protocol):
     async def start(self) -> Readiness:
         """Ready to decide."""
 
-    def turn(self, request: TurnRequest) -> AsyncIterator[Event]:
+    def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:
         """The events of one turn."""
 
     async def threshold(self, pair: Pair, share: float) -> float:
@@ -53,50 +49,6 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """End it."""
-
-
-@dataclass
-class LiveTurn:
-    """A turn from the moment it is sent.
-
-    Attributes:
-        key: its reply's name on the screen.
-        pin: the tier that answers whatever the router says.
-        unrouted: pinned because no router could be asked, which is not the person's choice.
-        beside_prompt, beside_reply: the stored messages that its own are other versions of.
-        prompt, reply: as they are stored, once they are.
-    """
-
-    key: str
-    text: str
-    pin: Tier | None = None
-    unrouted: bool = False
-    beside_prompt: str | None = None
-    beside_reply: str | None = None
-    prompt: Message | None = None
-    reply: Message | None = None
-    decision: Decision | None = None
-    usage: Usage | None = None
-    bill: Bill | None = None
-    context_tokens: int | None = None
-    pieces: list[str] = field(default_factory=list)
-    saved_pieces: int = 0
-    done: bool = False
-
-    @property
-    def answer(self) -> str:
-        """What has come of the reply."""
-        return "".join(self.pieces)
-
-
-@dataclass
-class Routing:
-    """How the next turn is routed. `threshold` is the person's own, in place of a share's."""
-
-    pair: Pair | None
-    share: float
-    threshold: float | None = None
-    pin: Tier | None = None
 
 
 class Turns:
@@ -137,23 +89,24 @@ class Turns:
         self.ledger = session.info.ledger
         self.live = self.last = None
 
-    def begin(self, text: str, *, beside: str | None = None) -> LiveTurn:
-        """A turn for what the person said; `beside` is the message that it replaces."""
+    def begin(self, text: str, *, replaces: str | None = None) -> LiveTurn:
+        """A turn for what the person said, perhaps in place of that stored message."""
         self.live = self.last = LiveTurn(
-            self.new_key(), text, pin=self.routing.pin, beside_prompt=beside
+            self.session, text, self.new_key(), pin=self.routing.pin, replaces=replaces
         )
         return self.live
 
     def again(self, turn: LiveTurn, pin: Tier | None, *, unrouted: bool = False) -> LiveTurn:
         """A turn that answers the same message once more, the former reply beside it."""
         self.live = self.last = LiveTurn(
-            self.new_key(),
+            self.session,
             turn.text,
+            self.new_key(),
             pin=pin,
             unrouted=unrouted,
+            replaces=turn.replaces,
+            former=turn,
             prompt=turn.prompt,
-            beside_prompt=turn.beside_prompt,
-            beside_reply=turn.reply.id if turn.reply else None,
         )
         return self.live
 
@@ -164,12 +117,12 @@ class Turns:
     async def answer(self, turn: LiveTurn) -> None:
         """Store the message, ask the engine, pass on what comes. Cancel it to stop the reply."""
         try:
-            if turn.prompt is None:
-                turn.prompt = await self._add_prompt(turn)
-            request = await self._request(turn)
-            async with aclosing(self.engine.turn(request)) as events:  # type: ignore[type-var]
+            async with self._disk:
+                await asyncio.to_thread(turn.store_prompt)
+            request = await asyncio.to_thread(turn.request, self.routing, self.program.keyring)
+            async with aclosing(self.engine.turn(request)) as events:
                 async for event in events:
-                    self._post(Arrived(turn.key, self._take(turn, event)))
+                    self._post(Arrived(turn.key, turn.take(event)))
         except asyncio.CancelledError:
             self._post(Ended(turn.key, stopped=True))
             raise
@@ -187,9 +140,21 @@ class Turns:
         turn.saved_pieces = len(turn.pieces)
         try:
             async with self._disk:
-                await asyncio.to_thread(self._keep, turn, state, error)
+                await asyncio.to_thread(turn.store, state, error)
         except StoreError as refused:
             self._post(Trouble(refused))
+
+    async def close(self, session: Session) -> None:
+        """Give the session back, once what is on its way to the disk is there."""
+        async with self._disk:
+            await asyncio.to_thread(session.close)
+
+    async def leave(self) -> None:
+        """Keep what has come of a turn under way, and give the session back."""
+        if self.live and self.live.pieces:
+            await self.keep(self.live, "stopped")
+        if self.is_open:
+            await self.close(self.session)
 
     def unsaved(self) -> LiveTurn | None:
         """The turn under way, where something came since it was last stored."""
@@ -218,66 +183,7 @@ class Turns:
             battle_id=f"{self.session.id}-{turn.key}",
         )
 
-    async def _add_prompt(self, turn: LiveTurn) -> Message:
-        async with self._disk:
-            return await asyncio.to_thread(
-                self.session.add, "user", turn.text, beside=turn.beside_prompt
-            )
-
-    async def _request(self, turn: LiveTurn) -> TurnRequest:
-        routing, pair = self.routing, self.routing.pair
-        assert pair is not None
-        assert turn.prompt is not None
-        models = [pair.of(turn.pin)] if turn.pin else [pair.strong, pair.weak]
-        keys = await asyncio.to_thread(self.program.keyring.for_models, *models)
-        path = self.session.conversation.path_to(turn.prompt.id)
-        return TurnRequest(
-            turns=tuple(Turn(said.role, said.text) for said in path if said.text),
-            pair=pair,
-            share=routing.share,
-            threshold=routing.threshold,
-            pin=turn.pin,
-            keys=keys,
-        )
-
-    def _take(self, turn: LiveTurn, event: Event) -> Event:
-        """Note what the event says about the turn; the event as the screen shows it."""
-        match event:
-            case Decided(decision, context_tokens):
-                if turn.unrouted:
-                    decision = replace(decision, pinned=False)
-                turn.decision, turn.context_tokens = decision, context_tokens
-                return Decided(decision, context_tokens)
-            case Delta(text):
-                turn.pieces.append(text)
-            case Metered(usage, bill):
-                turn.usage, turn.bill = usage, bill
-            case Finished(reply, bill):
-                turn.usage, turn.bill = reply.usage, bill
-                turn.pieces = [reply.text]
-        return event
-
     def _fall_back(self, turn: LiveTurn, error: RateLimitError) -> None:
         """The other model is taken without asking only where the person has set that."""
         wanted = self.program.settings.fallback and turn.pin is None and not turn.pieces
         self._post(Failed(turn.key, error, fall_back=bool(wanted and turn.decision)))
-
-    def _keep(self, turn: LiveTurn, state: State, error: str | None) -> None:
-        if turn.reply is None:
-            turn.reply = self.session.add(
-                "assistant",
-                turn.answer,
-                state=state,
-                decision=turn.decision,
-                beside=turn.beside_reply,
-            )
-        turn.reply = self.session.update(
-            replace(
-                turn.reply,
-                text=turn.answer,
-                state=state,
-                usage=turn.usage,
-                bill=turn.bill,
-                error=error,
-            )
-        )

@@ -11,6 +11,7 @@ from routing.events import Event, TurnRequest
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.app import ChatApp
+from tui.errors import StoreError
 from tui.sessions import Message, Sessions
 from tui.widgets.card import Card
 from tui.widgets.history import History
@@ -168,6 +169,24 @@ async def test_retry_answers_the_same_message(chat: Chat):
     assert [turn.text for turn in engine.requests[1].turns] == ["hi"]
 
 
+async def test_message_that_the_disk_refused_is_stored_once(chat: Chat):
+    engine = FakeEngine(reply_events("back"))
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        in_the_way = app.chat.program.paths.sessions / f"{app.chat.talk.turns.session.id}.json"
+        in_the_way.mkdir(parents=True)
+        await say(pilot, "hi")
+        assert isinstance(app.chat.query_one(Card).error, StoreError)
+        assert not engine.requests
+        in_the_way.rmdir()
+        await pilot.press("r")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "back")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+    assert [said.text for said in stored(app)] == ["hi", "back"]
+    assert [turn.text for turn in engine.requests[0].turns] == ["hi"]
+
+
 async def test_other_model_answers_when_asked(chat: Chat):
     engine = FakeEngine([reply_events("x")[0], errors.RateLimitError("slow", retry_after=9.0)])
     app = chat(engine)
@@ -190,6 +209,30 @@ async def test_rate_limit_falls_back_only_where_set(chat: Chat, fallback: bool, 
         await say(pilot, "hi")
         await wait_until(pilot, lambda: app.chat.talk.turns.live is None)
         assert len(engine.requests) == requests
+
+
+async def test_reply_that_fell_back_stands_beside_the_one_that_failed(chat: Chat):
+    engine = FakeEngine([reply_events("x")[0], errors.RateLimitError("slow")], reply_events("ok"))
+    app = chat(engine, fallback=True)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "ok")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+    assert [said.text for said in stored(app)] == ["hi", "ok"]
+
+
+async def test_leaving_keeps_what_has_come(chat: Chat):
+    gate = asyncio.Event()
+    app = chat(FakeEngine([reply_events("x")[0], Delta("the first half"), gate]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        turns = app.chat.talk.turns
+        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+    last = stored(app)[-1]
+    assert (last.text, last.state) == ("the first half", "stopped")
 
 
 async def test_cut_reply_can_be_continued(chat: Chat):

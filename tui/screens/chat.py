@@ -12,10 +12,10 @@ from textual.events import Resize
 
 from routing.models import Tier
 from tui.errors import UsageError
+from tui.live_turn import LiveTurn
 from tui.money import percent, usd
 from tui.screens.library import LibraryScreen
 from tui.screens.slash import complete, run_command
-from tui.turns import LiveTurn
 from tui.widgets.actions import Actionable
 from tui.widgets.composer import Composer, Draft
 from tui.widgets.header import Header, Mode

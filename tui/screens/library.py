@@ -89,7 +89,7 @@ class LibraryScreen(RoutingScreen):
     async def _ready(self, message: SessionReady) -> None:
         turns = self.talk.turns
         if turns.is_open:
-            self.in_thread(turns.session.close)
+            self.in_worker(turns.close(turns.session))
         await self.talk.open(message.session)
         await self.show_opening()
         self.composer.forget()

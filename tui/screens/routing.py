@@ -12,11 +12,11 @@ from textual.widget import Widget
 
 from routing.models import DEMO_PAIR, Tier, key_name_of, known_models
 from tui.errors import UsageError
+from tui.live_turn import LiveTurn
 from tui.local_servers import find_servers
 from tui.messages import ServersFound, SettingsReady, ThresholdsKnown, Told
 from tui.program import DEMO
 from tui.screens.base import BaseScreen
-from tui.turns import LiveTurn
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 from tui.widgets.why import own_battles

@@ -18,7 +18,8 @@ from routing.conversation import Delta
 from routing.errors import RoutingError
 from routing.events import Decided, Finished, Metered
 from routing.models import DEMO_PAIR, Tier
-from tui.errors import AppError
+from tui.errors import AppError, StoreError
+from tui.live_turn import SAVE_SECONDS, LiveTurn
 from tui.messages import (
     Arrived,
     Ended,
@@ -30,7 +31,7 @@ from tui.messages import (
     ThresholdKnown,
     Trouble,
 )
-from tui.turns import SAVE_SECONDS, LiveTurn, Turns
+from tui.turns import Turns
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
 from tui.widgets.transcript import Transcript
@@ -165,11 +166,11 @@ class Talk(Vertical):
     async def say(self, text: str, pin: Tier | None = None) -> None:
         """Send a message; it takes the place of the last one where that was never answered."""
         failed = self.turns.last
-        beside = None
+        replaces = None
         if failed and failed.done and not failed.pieces and self.transcript.last_card:
-            beside = failed.prompt.id if failed.prompt else None
+            replaces = failed.prompt.id if failed.prompt else None
             await self.transcript.drop(failed.key, said=True)
-        turn = self.turns.begin(text, beside=beside)
+        turn = self.turns.begin(text, replaces=replaces)
         turn.pin = pin or turn.pin
         await self.query("Empty, Welcome").remove()
         await self._show(turn, Said(text, self.clock()))
@@ -259,7 +260,8 @@ class Talk(Vertical):
     async def _conclude(
         self, turn: LiveTurn, state: State, error: RoutingError | AppError | None
     ) -> None:
-        await self.turns.keep(turn, state, str(error) if error else None)
+        if not isinstance(error, StoreError):  # then there is a message to store, and no reply
+            await self.turns.keep(turn, state, str(error) if error else None)
         self.post_message(self.Finished(turn))
 
     def _keep(self, turn: LiveTurn | None) -> None:
@@ -321,14 +323,16 @@ class Talk(Vertical):
             return None
         prompt, stored = branch[-2:]
         return LiveTurn(
-            reply.key,
+            self.turns.session,
             prompt.text,
+            reply.key,
             prompt=prompt,
             reply=stored,
             decision=stored.decision,
             usage=stored.usage,
             bill=stored.bill,
             pieces=[stored.text] if stored.text else [],
+            whole=stored.state == "done",
             done=True,
         )
 

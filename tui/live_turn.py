@@ -1,0 +1,155 @@
+"""One turn from the moment it is sent: what has come of it so far, and how that is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from routing.conversation import Delta, Turn, Usage
+from routing.cost import Bill
+from routing.decide import Decision
+from routing.events import Decided, Event, Finished, Metered, TurnRequest
+from routing.models import Pair, Tier
+from tui.errors import StoreError
+
+if TYPE_CHECKING:
+    from tui.keys import KeyRing
+    from tui.sessions import Message, Session, State
+
+SAVE_SECONDS = 2.0  # how often a reply is stored while it streams
+
+
+@dataclass
+class Routing:
+    """How the next turn is routed. `threshold` is the person's own, in place of a share's."""
+
+    pair: Pair | None
+    share: float
+    threshold: float | None = None
+    pin: Tier | None = None
+
+
+@dataclass
+class LiveTurn:
+    """A turn, in the session that keeps it. What stores waits for the disk: call it in a thread.
+
+    Attributes:
+        key: its reply's name on the screen.
+        pin: the tier that answers whatever the router says.
+        unrouted: pinned because no router could be asked, which is not the person's choice.
+        replaces: the stored message that its prompt is another version of.
+        former: the turn that answered the same prompt before.
+        prompt, reply: as they are stored, once they are.
+        whole: the reply came to its end.
+        done: nothing more comes, whole or not.
+    """
+
+    session: Session
+    text: str
+    key: str = ""
+    pin: Tier | None = None
+    unrouted: bool = False
+    replaces: str | None = None
+    former: LiveTurn | None = None
+    prompt: Message | None = None
+    reply: Message | None = None
+    decision: Decision | None = None
+    usage: Usage | None = None
+    bill: Bill | None = None
+    context_tokens: int | None = None
+    pieces: list[str] = field(default_factory=list)
+    saved_pieces: int = 0
+    whole: bool = False
+    done: bool = False
+
+    @property
+    def answer(self) -> str:
+        """What has come of the reply."""
+        return "".join(self.pieces)
+
+    def request(self, routing: Routing, keyring: KeyRing) -> TurnRequest:
+        """What the engine is asked, with the keys of the models that may answer.
+
+        Raises:
+            KeysError: a place that may hold a key cannot be read.
+        """
+        pair = routing.pair
+        assert pair is not None
+        assert self.prompt is not None
+        models = [pair.of(self.pin)] if self.pin else [pair.strong, pair.weak]
+        path = self.session.conversation.path_to(self.prompt.id)
+        return TurnRequest(
+            turns=tuple(Turn(said.role, said.text) for said in path if said.text),
+            pair=pair,
+            share=routing.share,
+            threshold=routing.threshold,
+            pin=self.pin,
+            keys=keyring.for_models(*models),
+        )
+
+    def take(self, event: Event) -> Event:
+        """Note what the event says about the turn; the event as the person is shown it."""
+        match event:
+            case Decided(decision, context_tokens):
+                if self.unrouted:
+                    decision = replace(decision, pinned=False)
+                self.decision, self.context_tokens = decision, context_tokens
+                return Decided(decision, context_tokens)
+            case Delta(text):
+                self.pieces.append(text)
+            case Metered(usage, bill):
+                self.usage, self.bill = usage, bill
+            case Finished(reply, bill):
+                self.usage, self.bill = reply.usage, bill
+                self.pieces, self.whole = [reply.text], True
+        return event
+
+    def store_prompt(self) -> None:
+        """Put what the person said on disk, where it is not there yet.
+
+        Raises:
+            StoreError: the disk refuses. The next call stores the same message.
+        """
+        if self.prompt is not None:
+            if self.session.unsaved:
+                self.session.save()
+            return
+        try:
+            self.prompt = self.session.add("user", self.text, beside=self.replaces)
+        except StoreError:
+            self.prompt = self._refused()
+            raise
+
+    def store(self, state: State, error: str | None = None) -> None:
+        """Put the reply on disk as far as it came.
+
+        Raises:
+            StoreError: the disk refuses. The next call stores it.
+        """
+        if self.reply is None:
+            former = self.former.reply if self.former else None
+            try:
+                self.reply = self.session.add(
+                    "assistant",
+                    self.answer,
+                    state=state,
+                    decision=self.decision,
+                    beside=former.id if former else None,
+                )
+            except StoreError:
+                self.reply = self._refused()
+                raise
+        now = replace(
+            self.reply,
+            text=self.answer,
+            state=state,
+            usage=self.usage,
+            bill=self.bill,
+            error=error,
+        )
+        if now != self.reply:
+            self.reply = self.session.update(now)
+
+    def _refused(self) -> Message | None:
+        """The message that was just added: in the conversation all the same, as its head."""
+        return self.session.branch()[-1] if self.session.unsaved else None
