@@ -27,6 +27,7 @@ from audit.results import Effect, Results
 from audit.variants import LETTERS
 
 MOST_POSITION_CHARTS = 4
+MEANING = "Differences and RStd in points; intervals hold 95 %; p is adjusted over the run"
 NUMBERS = frozenset({"n", "accuracy", "delta", "p", "RStd", "unbiased", "flips", "tau", "95 %"})
 
 STYLE = """
@@ -63,7 +64,7 @@ figcaption { margin: 0 0 10px; }
   border: 1px solid var(--line); border-radius: 8px; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; }
 caption { text-align: left; padding: 10px 12px; color: var(--muted); }
-th, td { text-align: left; padding: 6px 12px; border-top: 1px solid var(--line);
+th, td { text-align: left; padding: 6px 10px; border-top: 1px solid var(--line);
   white-space: nowrap; vertical-align: top; }
 thead th { color: var(--muted); font-weight: 600; border-top: 0; }
 tbody th { font-weight: 500; }
@@ -106,7 +107,7 @@ def page(report: Report) -> str:
         _section("What to do", _items(remedies(report))),
         _section("How far accuracy moves when only the form changes", _differences(results)),
         _section("Where right answers are found, and where the picks go", _positions(results)),
-        _section("Every perturbation", _table("All numbers", COLUMNS, rows(results))),
+        _section("Every perturbation", _table(MEANING, COLUMNS, rows(results))),
         _section("The same scores, debiased", _remedies(results)),
         _section("What was measured", _facts(report)),
         _section("Remarks", _items(remarks(report))),
@@ -282,10 +283,15 @@ def _table(caption: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> 
 def _cells(head: Sequence[str], line: Sequence[str]) -> str:
     first, *others = line
     cells = "".join(
-        f'<td class="{"number" if name in NUMBERS else "wide"}">{escape(cell)}</td>'
+        f'<td class="{"number" if name in NUMBERS else "wide"}">{_lines(cell)}</td>'
         for name, cell in zip(head[1:], others, strict=True)
     )
     return f'<th scope="row">{escape(first)}</th>{cells}'
+
+
+def _lines(cell: str) -> str:
+    """The cell's parts below one another."""
+    return escape(cell).replace("; by ", "<br>by ")
 
 
 def _footer() -> str:

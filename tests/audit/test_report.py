@@ -31,7 +31,7 @@ from tests.audit.reports import BOARD, NAME, REPORT, RESULTS
 
 GOLDEN = Path(__file__).parent / "golden"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-VOID = {"meta", "rect", "line", "circle", "path"}
+VOID = {"br", "meta", "rect", "line", "circle", "path"}
 
 TEXTS = {
     "report.md": lambda: markdown(REPORT),
