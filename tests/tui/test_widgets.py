@@ -11,13 +11,13 @@ from routing.cost import Bill, Ledger
 from routing.decide import Decision
 from tests.tui.fakes import bill, decision
 from tui.errors import AppError, StoreError
+from tui.markdown.document import Document
 from tui.screens.slash import COMMANDS, complete
 from tui.screens.threshold import Past, preview
 from tui.visible import one_line, visible
 from tui.widgets.badge import badge_text, cost_text, odds_text
 from tui.widgets.card import KINDS, kind_of
 from tui.widgets.header import Mode, header_text
-from tui.widgets.markdown import Document
 from tui.widgets.meter import Spending, meter_text
 from tui.widgets.prose import Prose
 from tui.widgets.said import folded

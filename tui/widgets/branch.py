@@ -14,8 +14,8 @@ from tui.widgets.reply import Reply
 from tui.widgets.said import Said
 
 if TYPE_CHECKING:
+    from tui.markdown.document import Document
     from tui.sessions import Message
-    from tui.widgets.markdown import Document
 
 NOTES = {"stopped": "■ stopped; what came is kept", "cut": "✗ cut", "failed": "✗ not answered"}
 

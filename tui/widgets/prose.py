@@ -16,7 +16,8 @@ from textual.widget import Widget
 from tui.visible import visible
 
 if TYPE_CHECKING:
-    from tui.widgets.markdown import Document, Line
+    from tui.markdown.document import Document
+    from tui.markdown.leaves import Line
 
 LONG_CHARACTERS = 8_000  # a longer text is read in a thread
 
@@ -101,7 +102,7 @@ class Prose(Widget):
 
 def read(source: str, width: int = 0) -> Document:
     """The text as a document, laid out at that width where one is known."""
-    from tui.widgets.markdown import Document  # with its parser, after the first paint
+    from tui.markdown.document import Document  # with its parser, after the first paint
 
     document = Document(visible(source))
     document.lines(width)

@@ -21,7 +21,7 @@ from tui.widgets.card import Card
 from tui.widgets.prose import Prose
 
 if TYPE_CHECKING:
-    from tui.widgets.markdown import Document
+    from tui.markdown.document import Document
 
 PAINT_SECONDS = 0.1  # ten times a second a reader sees no difference
 BUSY_SHARE = 0.2  # of the time is the most that painting may take
