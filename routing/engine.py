@@ -223,7 +223,7 @@ class Server:
         try:
             await self.engine.ready()
             await asyncio.to_thread(import_litellm)
-        except Exception:  # noqa: BLE001  # the call that needs it will raise it again
+        except Exception:  # the call that needs it will raise it again
             logging.exception("warming up failed")
 
     async def _answer(self, call: Call) -> None:
@@ -232,7 +232,7 @@ class Server:
                 self.output.write(encode_answer(call.id, answer))
         except RoutingError as error:
             self.output.write(encode_answer(call.id, as_failure(error)))
-        except Exception as error:  # noqa: BLE001  # the process's edge: no call stays unanswered
+        except Exception as error:  # the process's edge: no call stays unanswered
             logging.exception("the call %s failed", call.verb)
             failed = EngineError("The engine failed.", detail=f"{type(error).__name__}: {error}")
             self.output.write(encode_answer(call.id, as_failure(failed)))

@@ -127,7 +127,7 @@ def test_set_names_stay_in_their_folder(tmp_path: Path, name: str):
 
 
 def test_unknown_router_names_the_known_ones(fresh: Callable[..., Library]):
-    with pytest.raises(RouterError, match="unknown router 'oracle'.*chance.*similarity"):
+    with pytest.raises(RouterError, match=r"unknown router 'oracle'.*chance.*similarity"):
         fresh(router="oracle")
 
 

@@ -101,7 +101,7 @@ def test_unknown_price_is_null_and_never_zero(serve: Serve, run: Run):
     ],
 )
 def test_each_failure_has_its_message_and_exit_code(
-    serve: Serve, run: Run, monkeypatch: pytest.MonkeyPatch, mode: str, code: int, word: str
+    serve: Serve, run: Run, monkeypatch: pytest.MonkeyPatch, *, mode: str, code: int, word: str
 ):
     monkeypatch.setenv("MY_KEY", SECRET)
     options = [*at(serve(mode)), "--key-name", "MY_KEY", "--pin", "weak", "--timeout", "0.5"]

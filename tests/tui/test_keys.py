@@ -120,7 +120,7 @@ def test_file_that_is_not_json_is_refused_by_name(file: Path):
     file.parent.mkdir()
     file.write_text("A_KEY=sk-secret")
     file.chmod(0o600)
-    with pytest.raises(KeysError, match="keys.json is not a JSON object") as caught:
+    with pytest.raises(KeysError, match=r"keys\.json is not a JSON object") as caught:
         KeyRing({}, file).find("A_KEY")
     assert "sk-secret" not in str(caught.value)
 
