@@ -74,6 +74,11 @@ class Pair:
         """The pair's model of that tier."""
         return self.strong if tier == "strong" else self.weak
 
+    @property
+    def names(self) -> dict[Tier, str]:
+        """The models' names by tier, as the settings have them."""
+        return {"strong": self.strong.name, "weak": self.weak.name}
+
 
 FREE = Price(0.0, 0.0)
 DEMO_CONTEXT_TOKENS = 32_000
@@ -168,11 +173,7 @@ def key_name_of(model: Model) -> str | None:
     if model.key_name is not None:
         return model.key_name
     provider = provider_of(model)
-    if (
-        model.api_base is not None
-        or not provider
-        or provider in SELF_HOSTED | dict.fromkeys(BUILT_IN)
-    ):
+    if model.api_base is not None or provider in {"", *SELF_HOSTED, *BUILT_IN}:
         return None
     return UNUSUAL_KEYS.get(provider, f"{provider.upper().replace('-', '_')}_API_KEY")
 

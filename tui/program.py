@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tui.keys import KeyRing
     from tui.settings import Loaded, Settings
 
-DEMO = {"strong": "demo/strong", "weak": "demo/weak"}  # as the settings name them
-
 
 @dataclass(frozen=True)
 class Program:
@@ -48,10 +46,12 @@ class Program:
         Raises:
             SettingsError: a setting is not as expected.
         """
+        from routing.models import DEMO_PAIR
         from tui.settings import load
 
         places = paths(os.environ)
-        loaded = load(places.settings, os.environ, flags | DEMO if demo else flags)
+        given = {**flags, **DEMO_PAIR.names} if demo else flags
+        loaded = load(places.settings, os.environ, given)
         return cls(loaded, places, os.environ, api_base, key_name)
 
     @property

@@ -10,7 +10,7 @@ import typer
 
 from tui.commands.options import ApiBase, AsJson, KeyName
 from tui.money import MILLION, usd
-from tui.program import DEMO, Program
+from tui.program import Program
 
 if TYPE_CHECKING:
     from routing.models import Model
@@ -25,10 +25,13 @@ PerMillion = Annotated[
 @app.command("list")
 def list_models(*, as_json: AsJson = False) -> None:
     """The pair and every model that has settings of its own."""
+    from routing.models import DEMO_PAIR
+
     program = Program.open()
     settings = program.settings
     seats = {settings.strong: "strong", settings.weak: "weak"} if settings.strong else {}
-    names = dict.fromkeys([*(name for name in seats if name), *settings.models, *DEMO.values()])
+    demo = DEMO_PAIR.names.values()
+    names = dict.fromkeys([*(name for name in seats if name), *settings.models, *demo])
     rows = [_row(program, settings.model(name), seats.get(name, "")) for name in names]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))

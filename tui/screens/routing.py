@@ -15,7 +15,6 @@ from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.local_servers import find_servers
 from tui.messages import ServersFound, SettingsReady, ThresholdsKnown, Told
-from tui.program import DEMO
 from tui.screens.base import BaseScreen
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
@@ -66,12 +65,11 @@ class RoutingScreen(BaseScreen):
         elif pair is None:
             raise UsageError("No pair is set yet.", hint="F5 sets both of its sides.")
         else:
-            names = {"strong": pair.strong.name, "weak": pair.weak.name}
-            self._use({**names, tier: name.strip()})
+            self._use({**pair.names, tier: name.strip()})
 
     async def use_demo(self) -> None:
         """Take the built-in pair, for this run."""
-        self._use(DEMO, keep=False)
+        self._use(DEMO_PAIR.names, keep=False)
         await self.show_opening()
 
     def opening(self) -> Widget | None:
