@@ -75,7 +75,7 @@ class Pair:
         return self.strong if tier == "strong" else self.weak
 
     @property
-    def names(self) -> dict[Tier, str]:
+    def names(self) -> dict[str, str]:
         """The models' names by tier, as the settings have them."""
         return {"strong": self.strong.name, "weak": self.weak.name}
 

@@ -50,7 +50,7 @@ class Program:
         from tui.settings import load
 
         places = paths(os.environ)
-        given = {**flags, **DEMO_PAIR.names} if demo else flags
+        given = flags | DEMO_PAIR.names if demo else flags
         loaded = load(places.settings, os.environ, given)
         return cls(loaded, places, os.environ, api_base, key_name)
 
