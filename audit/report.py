@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -214,6 +213,11 @@ def leaderboard_markdown(board: Leaderboard) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def leaderboard_json(board: Leaderboard) -> str:
+    """The leaderboard with everything in it; what is undefined is null."""
+    return msgspec.json.encode(board).decode() + "\n"
+
+
 def percent(share: float | None) -> str:
     """A share in [0, 1] with one digit: "74.3 %"."""
     return NOT_APPLICABLE if share is None else f"{100 * share:.1f} %"
@@ -382,8 +386,3 @@ def _plain(text: str) -> str:
 
 def _remedy_table(results: Results) -> str:
     return _table(REMEDY_COLUMNS, remedy_rows(results)) if results.remedies else ""
-
-
-def as_builtins(board: Leaderboard) -> Any:  # noqa: ANN401  # what json takes
-    """The leaderboard for JSON."""
-    return msgspec.to_builtins(board)

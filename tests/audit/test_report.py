@@ -18,6 +18,7 @@ from audit.report import (
     SHORT_COLUMNS,
     Report,
     from_json,
+    leaderboard_json,
     leaderboard_markdown,
     markdown,
     probability,
@@ -37,6 +38,7 @@ TEXTS = {
     "report.md": lambda: markdown(REPORT),
     "report.html": lambda: page(REPORT),
     "report.json": lambda: to_json(REPORT),
+    "leaderboard.json": lambda: leaderboard_json(BOARD),
     "leaderboard.md": lambda: leaderboard_markdown(BOARD),
     "leaderboard.html": lambda: leaderboard_page(BOARD),
 }

@@ -133,7 +133,7 @@ def compare(
     """
     from audit.leaderboard import compare as rank
     from audit.page import leaderboard_page
-    from audit.report import as_builtins, from_json, leaderboard_markdown
+    from audit.report import from_json, leaderboard_json, leaderboard_markdown
     from tui.auditing import find_report
 
     if len(reports) < 2:
@@ -149,7 +149,7 @@ def compare(
     board = rank([report.results for report in read])
     write(html, lambda: leaderboard_page(board))
     write(markdown, lambda: leaderboard_markdown(board))
-    write(json_file, lambda: json.dumps(as_builtins(board), ensure_ascii=False) + "\n")
+    write(json_file, lambda: leaderboard_json(board))
     print_leaderboard(board)
 
 
