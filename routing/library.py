@@ -20,7 +20,7 @@ from routing.battles import Battle
 from routing.calibrate import Calibration
 from routing.decide import Decision, decide
 from routing.embeddings import SentenceEmbedder
-from routing.errors import DataError, RouterError
+from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
 from routing.files import replace_file
 from routing.models import Pair
@@ -115,16 +115,22 @@ class Library:
         return calibration
 
     def learn(self, battle: Battle) -> None:
-        """Take one of the person's own battles in, on disk and in the live router.
+        """Take one of the person's own battles in, in place of the one of its id if there is one.
 
         Raises:
-            RoutingError: the embedder refused its prompt, or the file cannot be written.
+            RoutingError: the embedder refused its prompt, or the file cannot be written. Then
+                nothing is learnt.
         """
         with self._lock:
-            write_mine(self.folder, (*self._mine, battle))
-            self._mine = (*self._mine, battle)
-            self._router.add([battle])
-            self._seated.clear()
+            former, kept = self._mine, self._without(battle.battle_id)
+            self._keep((*kept, battle))
+            try:
+                if len(kept) < len(former):
+                    self._router.forget(battle.battle_id)
+                self._router.add([battle])
+            except RoutingError:
+                self._keep(former)
+                raise
 
     def forget(self, battle_id: str) -> None:
         """Take one of the person's own battles back.
@@ -133,13 +139,20 @@ class Library:
             DataError: there is none of that id, or the file cannot be written.
         """
         with self._lock:
-            kept = tuple(battle for battle in self._mine if battle.battle_id != battle_id)
+            kept = self._without(battle_id)
             if len(kept) == len(self._mine):
                 raise DataError(f"none of your battles has the id {battle_id!r}")
-            write_mine(self.folder, kept)
-            self._mine = kept
+            self._keep(kept)
             self._router.forget(battle_id)
-            self._seated.clear()
+
+    def _without(self, battle_id: str) -> tuple[Battle, ...]:
+        return tuple(battle for battle in self._mine if battle.battle_id != battle_id)
+
+    def _keep(self, mine: tuple[Battle, ...]) -> None:
+        """Put the person's own battles on disk; thresholds that counted others are void."""
+        write_mine(self.folder, mine)
+        self._mine = mine
+        self._seated.clear()
 
     def _seat(self, pair: Pair) -> Seated:
         names = (pair.strong.name, pair.weak.name)

@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         share: wanted share of strong calls; `threshold`, where given, overrules it.
         embedder: "minilm", a sentence-transformers id, or a folder.
         fallback: on a rate limit the other model answers without being asked for.
-        learn: regenerating, editing and thumbs become battles of the person's own.
+        learn: the person's judgements, and asking the strong model again, become their battles.
         key_command: a command that prints the key whose name is put in for `{name}`.
         keys: keys of the keyboard by action, for the ones the person moved.
     """

@@ -170,17 +170,23 @@ class Turns:
             self.ledger = self.ledger.add(turn.bill, turn.usage, turn.decision.tier)
 
     def battle(self, turn: LiveTurn, pair: Pair, *, good: bool) -> Battle | None:
-        """What the person's judgement of a reply says about the pair."""
-        if turn.decision is None:
+        """What the person's judgement of a reply says about the pair; None where it says nothing.
+
+        A prompt has one battle, whose id is the message's: the last judgement counts.
+        """
+        if turn.decision is None or turn.prompt is None or not (turn.done and turn.pieces):
             return None
-        strong_won = (turn.decision.tier == "strong") == good
+        tier = turn.decision.tier
+        names = pair.names | {tier: turn.decision.model}  # the pair may be another by now
+        if names["strong"] == names["weak"]:
+            return None
         return Battle(
             prompt=turn.text,
-            model_a=pair.strong.name,
-            model_b=pair.weak.name,
-            winner="a" if strong_won else "b",
+            model_a=names["strong"],
+            model_b=names["weak"],
+            winner="a" if (tier == "strong") == good else "b",
             source="mine",
-            battle_id=f"{self.session.id}-{turn.key}",
+            battle_id=turn.prompt.id,
         )
 
     def _fall_back(self, turn: LiveTurn, error: RateLimitError) -> None:

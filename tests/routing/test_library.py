@@ -78,6 +78,18 @@ def test_own_battles_move_the_router_at_once_and_back(fresh: Callable[..., Libra
     assert after == pytest.approx(before, abs=1e-9)
 
 
+def test_later_judgement_takes_the_place_of_the_one_of_its_id(fresh: Callable[..., Library]):
+    library = fresh()
+    before = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+    for winner in ("a", "b"):
+        library.learn(Battle(EASY, "demo/strong", "demo/weak", winner, "mine", "one"))
+    assert [battle.winner for battle in library.mine] == ["b"]
+    assert library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability < before
+    library.forget("one")
+    after = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+    assert after == pytest.approx(before, abs=1e-9)
+
+
 def test_own_battles_are_there_after_a_restart(fresh: Callable[..., Library]):
     library = fresh()
     library.learn(Battle(EASY, "demo/strong", "demo/weak", "a", "mine", "one"))

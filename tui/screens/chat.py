@@ -292,6 +292,7 @@ class ChatScreen(LibraryScreen):
         await self._answer_again(last.pin if last else None)
 
     async def action_again(self) -> None:
+        self.judge_outdone()
         await self._answer_again("strong")
 
     def action_keys(self) -> None:

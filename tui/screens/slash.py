@@ -46,9 +46,9 @@ def _threshold(screen: ChatScreen, argument: str) -> None:
 
 
 def _forget(screen: ChatScreen, argument: str) -> None:
-    if not argument.isdigit():
+    if argument and not argument.isdecimal():
         raise UsageError("Which battle?", hint="Write /forget 1, numbered as in the why panel")
-    screen.forget_battle(int(argument))
+    screen.forget_battle(int(argument) if argument else None)
 
 
 def _export(screen: ChatScreen, argument: str) -> None:
@@ -68,7 +68,7 @@ COMMANDS: Mapping[str, Command] = {
     "cost": Command("what this session cost and saved", lambda s, _: s.show_cost()),
     "good": Command("the last reply was good: learn it", lambda s, _: s.judge(good=True)),
     "bad": Command("the last reply was bad: learn it", lambda s, _: s.judge(good=False)),
-    "forget": Command("take back what was learnt", _forget, "NUMBER"),
+    "forget": Command("take back what was learnt", _forget, "[NUMBER]"),
     "retry": Command("answer the last message again", lambda s, _: s.action_retry()),
     "again": Command(
         "answer the last message with the strong model", lambda s, _: s.action_again()
