@@ -149,7 +149,8 @@ class Engine:
         await asyncio.to_thread((await self._library()).forget, battle_id)
 
     async def _library(self) -> Library:
-        if self._opening is None:
+        failed = self._opening and self._opening.done() and self._opening.exception()
+        if self._opening is None or failed:  # what stood in its way may be gone
             self._opening = asyncio.create_task(asyncio.to_thread(_open_library, self.options))
         return await asyncio.shield(self._opening)
 

@@ -146,6 +146,8 @@ class EngineClient:
         async with self._starting:
             if self._process and self._process.returncode is None:
                 return
+            if self._listener:  # its last word is for the calls of its own process
+                await asyncio.wait([self._listener])
             with _open_log(self.log) as log:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
@@ -170,8 +172,7 @@ class EngineClient:
         gone = Failure(EngineGoneError.__name__, f"The engine's process ended (code {code}).")
         for answers in self._answers.values():
             answers.put_nowait(gone)
-        expected = self._process is not process
-        if not expected:
+        if self._process is process:  # nobody asked it to end
             self._process = None
             if self.on_gone:
                 self.on_gone()
