@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import stat
 import subprocess
@@ -92,7 +93,12 @@ class KeyRing:
         words = [word.replace("{name}", name) for word in shlex.split(self.command)]
         try:
             done = subprocess.run(
-                words, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+                words,
+                stdin=subprocess.DEVNULL,  # what the person types is the chat's
+                capture_output=True,
+                text=True,
+                timeout=COMMAND_SECONDS,
+                check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise KeysError(f"key_command {words[0]!r} did not run: {error}") from error
@@ -114,7 +120,7 @@ def _read(file: Path) -> dict[str, str]:
         return {}
     except OSError as error:
         raise KeysError(f"{file} cannot be read: {error.strerror}") from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise KeysError(
             f"{file} is open to other users (mode {stat.S_IMODE(mode):o}): its keys are not used",
             hint=f"Run: chmod 600 {file}",

@@ -45,7 +45,10 @@ class Program:
 
         Raises:
             SettingsError: a setting is not as expected.
+            UsageError: a key is named for no endpoint.
         """
+        if key_name and not api_base:
+            raise UsageError("--key-name names the key for --api-base, which is not given.")
         from routing.models import DEMO_PAIR
         from tui.settings import load
 
@@ -71,7 +74,8 @@ class Program:
         model = self.settings.model(name)
         if self.api_base is None:
             return model
-        return replace(model, api_base=self.api_base, key_name=self.key_name or model.key_name)
+        # The key that the settings name is for the endpoint that they name.
+        return replace(model, api_base=self.api_base, key_name=self.key_name)
 
     @property
     def pair(self) -> Pair | None:

@@ -8,9 +8,10 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
-from routing.models import Model
-from tui.errors import KeysError
+from routing.models import Model, key_name_of
+from tui.errors import KeysError, UsageError
 from tui.keys import KeyRing
+from tui.program import Program
 
 
 class MemoryKeyring(KeyringBackend):
@@ -155,6 +156,19 @@ def test_key_goes_to_its_own_provider_only(file: Path):
         Model("openai/mine", api_base="http://127.0.0.1:9/v1", key_name="MY_KEY"),
     ]
     assert ring.for_models(*models) == {"openai/gpt-4o": "sk-openai", "openai/mine": "sk-mine"}
+
+
+def test_endpoint_of_the_command_line_gets_only_the_key_named_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("LLMROUTE_HOME", str(tmp_path))
+    own = '[models."openai/mine"]\napi_base = "https://mine.example/v1"\nkey_name = "MY_KEY"\n'
+    (tmp_path / "settings.toml").write_text(own)
+    assert key_name_of(Program.open().model("openai/mine")) == "MY_KEY"
+    other = Program.open(api_base="https://other.example/v1").model("openai/mine")
+    assert key_name_of(other) is None
+    with pytest.raises(UsageError, match="--api-base"):
+        Program.open(key_name="MY_KEY")
 
 
 def test_key_stands_in_no_repr(file: Path):
