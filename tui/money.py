@@ -31,8 +31,7 @@ def parse_share(text: str) -> float:
         ValueError: it is neither.
     """
     number = text.strip()
-    percent = number.endswith("%")
-    share = float(number.removesuffix("%")) / (100 if percent else 1)
+    share = float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"{text!r} is not a share: expected 0% to 100%, or 0.0 to 1.0")
     return share

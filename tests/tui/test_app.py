@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -258,6 +259,23 @@ async def test_typing_on_a_card_goes_to_the_composer(chat: Chat):
         assert app.chat.composer.text == "hiz"
 
 
+async def test_card_does_not_take_the_keys_of_who_types(chat: Chat):
+    gate = asyncio.Event()
+    engine = FakeEngine([gate, errors.NetworkError("offline")])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: engine.requests)
+        await pilot.press("n")
+        gate.set()
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        await pilot.press("o")
+        assert app.chat.composer.text == "no"
+    assert len(engine.requests) == 1
+
+
 async def test_edited_message_takes_the_place_of_the_failed_one(chat: Chat):
     app = chat(FakeEngine([errors.NetworkError("offline")], reply_events("ok")))
     async with app.run_test(size=SIZE) as pilot:
@@ -436,6 +454,47 @@ async def test_history_opens_an_earlier_conversation(chat: Chat):
         await pilot.press("ctrl+g")
         await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
         assert app.chat.talk.turns.last.text == "tell me of rust"
+
+
+async def test_what_was_thrown_away_was_spent_this_month(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        first = app.chat.talk.turns.session.id
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
+        await wait_until(pilot, lambda: app.chat.month_usd == pytest.approx(0.0004))
+        app.chat.sessions.delete(first)
+        app.chat.list_sessions()
+        await wait_until(pilot, lambda: not app.chat.query_one(History).shown)
+        assert app.chat.month_usd == pytest.approx(0.0004)
+
+
+async def test_old_trash_is_emptied_in_the_background(chat: Chat, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tui.screens.library.PURGE_SECONDS", 0.01)
+    app = chat()
+    trash = app.chat.program.paths.sessions / "trash"
+    trash.mkdir(parents=True)
+    old = trash / "20250131T120000000000-00000000.json"
+    old.touch()
+    os.utime(old, (0, 0))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await wait_until(pilot, lambda: not old.exists())
+
+
+async def test_temporary_chat_keeps_nothing_whatever_is_begun(chat: Chat):
+    app = chat()
+    app.chat.temporary = True
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "one")
+        first = app.chat.talk.turns.session.id
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
+        await say(pilot, "two")
+    assert not list(app.chat.program.paths.sessions.glob("*.json"))
 
 
 async def test_long_conversation_is_shown_from_its_end_and_then_whole(chat: Chat):

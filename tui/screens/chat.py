@@ -169,7 +169,10 @@ class ChatScreen(LibraryScreen):
 
     @on(Talk.GaveBack)
     def _gave_back(self, message: Talk.GaveBack) -> None:
-        self.composer.restore(message.text)
+        if not self.composer.draft.text.strip():  # else a letter on its way would choose an action
+            message.card.focus()
+        if message.text:
+            self.composer.restore(message.text)
 
     @on(Talk.Finished)
     def _finished(self) -> None:

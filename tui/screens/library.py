@@ -18,19 +18,22 @@ if TYPE_CHECKING:
     from tui.sessions import Session, SessionInfo
 
 HITS = 50
+PURGE_SECONDS = 10  # after the first paint, when nobody waits for the disk
 
 
 class LibraryScreen(RoutingScreen):
     """What the history sidebar and its commands do."""
 
     month_usd: float | None = None
-    temporary = False  # nothing of the first session is kept
+    temporary = False  # nothing of this run is kept
+    _words = ""  # what the list in sight, or the one under way, was searched for
 
     async def open_library(self) -> None:
         """Load what keeps the sessions, and begin one; done after the first paint."""
         self.sessions = await asyncio.to_thread(self._open_sessions)
         await self.history.fill()
         await self._ready(SessionReady(self.sessions.create(temporary=self.temporary)))
+        self.set_timer(PURGE_SECONDS, lambda: self.in_thread(self.sessions.purge))
 
     @property
     def history(self) -> History:
@@ -39,7 +42,7 @@ class LibraryScreen(RoutingScreen):
 
     def list_sessions(self) -> None:
         """Show what the sidebar's search box asks for."""
-        words = self.history.words
+        words = self._words = self.history.words
         self.in_thread(lambda: self._found(words) if words else self._listed(), lambda found: found)
 
     def search(self, words: str) -> None:
@@ -71,7 +74,7 @@ class LibraryScreen(RoutingScreen):
         if self.talk.turns.live:
             self.tell("A reply is streaming; Esc stops it.")
         else:
-            self.post_message(SessionReady(self.sessions.create()))
+            self.post_message(SessionReady(self.sessions.create(temporary=self.temporary)))
 
     @on(History.Searched)
     def _searched(self) -> None:
@@ -114,14 +117,14 @@ class LibraryScreen(RoutingScreen):
         self.history.show(message.items, empty="nothing found" if message.words else "nothing yet")
 
     def _listed(self) -> Listed:
-        infos = self.sessions.list()
-        items = [Item(info.id, info.title, info.trouble) for info in infos]
+        infos = self.sessions.list(trash=True)  # what was thrown away was spent all the same
+        items = [Item(info.id, info.title, info.trouble) for info in infos if not info.deleted]
         return Listed("", items, _spent_in(infos, f"{self.clock():%Y-%m}"))
 
     def _found(self, words: str) -> Listed:
         """One row a session: its first place that holds the words."""
         items: dict[str, Item] = {}
-        search = self.sessions.search(words, stop=lambda: self.history.words != words)
+        search = self.sessions.search(words, stop=lambda: self._words != words)
         for hit in search:
             items.setdefault(hit.session, Item(hit.session, hit.title, hit.snippet))
             if len(items) == HITS:

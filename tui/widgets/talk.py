@@ -32,6 +32,7 @@ from tui.messages import (
     Trouble,
 )
 from tui.turns import Turns
+from tui.widgets.card import Card
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
 from tui.widgets.transcript import Transcript
@@ -56,11 +57,11 @@ class Talk(Vertical):
         """Something that the header or the meter shows is another."""
 
     class GaveBack(Notice):
-        """A text was not answered: it belongs into the composer again. `why` may be ""."""
+        """A turn failed; its text, "" where some of it was answered, is the composer's again."""
 
-        def __init__(self, text: str, why: str = "") -> None:
+        def __init__(self, text: str, card: Card) -> None:
             self.text = text
-            self.why = why
+            self.card = card
             super().__init__()
 
     class Finished(Notice):
@@ -242,9 +243,7 @@ class Talk(Vertical):
             return
         reply.wait("not routed")
         card = await reply.fail(message.error)
-        if not turn.pieces:
-            self.post_message(self.GaveBack(turn.text))
-        card.focus()
+        self.post_message(self.GaveBack("" if turn.pieces else turn.text, card))
 
     def _end(
         self, key: str, state: State, error: RoutingError | AppError | None = None
