@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -111,6 +112,9 @@ class SentenceEmbedder:
     @cached_property
     def _model(self) -> SentenceTransformer:
         path = str(_packaged_folder()) if self.model == PACKAGED else self.model
+        # OpenMP reads it when torch is first imported. Threads that spin while they wait for each
+        # other take ten times as long for a prompt when another process wants the cores.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             with _silence():
                 from sentence_transformers import SentenceTransformer

@@ -252,7 +252,8 @@ class MomentsKernel:
 
     def _wins(self, query: Floats, exclude: int) -> Sums:
         moments, tail = self._moments, self._tail
-        centres = moments.means @ query
+        # BLAS would call in its threads, and on a busy machine wait milliseconds for them.
+        centres: Floats = np.vecdot(moments.means, query)
         probes = -(-len(centres) // LISTS_PER_PROBE)
         near = np.argpartition(-centres, probes - 1)[:probes]
         found = self.index.scan(query, near, moments.sizes)

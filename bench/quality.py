@@ -1,0 +1,140 @@
+"""Quality of the default router: APGR on MT-Bench, MMLU and GSM8K, nothing of them in training.
+
+Printed for the starter battles alone and with elobench_rwq imported. Strong: GPT-4 1106 preview,
+weak: Mixtral 8x7B; no battle names either, so that the tiers of "strong" and "weak" stand in. Also
+what the defaults were chosen by: how well the starter battles are predicted, each by the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from bench.datasets import ELOBENCH, STRONG, WEAK, Graded, benchmarks, embedded
+from routing.battle_files import read_battles, starter_battles
+from routing.battles import Battle
+from routing.embeddings import SentenceEmbedder
+from routing.index import unique_prompts
+from routing.kernels import Normalize
+from routing.routers.similarity import GAMMA, SimilarityRouter
+
+DRAWS = 1000
+LEAKED, SUSPECT = 0.95, 0.90
+GAMMAS = (10, 100, 300, GAMMA, 1000, 3000, 10_000)
+
+Floats = NDArray[np.float64]
+
+
+def apgr(probabilities: Floats, graded: Graded, rng: np.random.Generator) -> float:
+    """Average performance gap recovered, by trapezoids over the deciles of the probabilities."""
+    order = np.lexsort((rng.random(len(probabilities)), -probabilities))
+    gains = np.concatenate([[0.0], np.cumsum((graded.strong - graded.weak)[order])])
+    deciles = np.round(np.linspace(0, len(order), 11)).astype(int)
+    return float(np.trapezoid(gains[deciles] / gains[-1], dx=0.1))
+
+
+def resampled(graded: Graded, places: NDArray[np.int64]) -> Graded:
+    """The benchmark with its prompts drawn anew."""
+    prompts = [graded.prompts[at] for at in places]
+    return Graded(graded.name, prompts, graded.strong[places], graded.weak[places])
+
+
+def measured(probabilities: Floats, graded: Graded) -> tuple[float, float, float, float]:
+    """APGR, its 95 % bootstrap interval, and z against random routing."""
+    rng = np.random.default_rng(0)
+    size = len(probabilities)
+    draws = []
+    for _ in range(DRAWS):
+        places = rng.integers(size, size=size)
+        draws.append(apgr(probabilities[places], resampled(graded, places), rng))
+    chance = [apgr(rng.random(size), graded, rng) for _ in range(DRAWS)]
+    found = apgr(probabilities, graded, rng)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return found, float(low), float(high), (found - np.mean(chance)) / np.std(chance)
+
+
+def quality(
+    battles: list[Battle],
+    sets: list[Graded],
+    embedder: SentenceEmbedder,
+    normalize: Normalize = "query",
+) -> list[str]:
+    """One cell for each benchmark."""
+    vectors = embedded(embedder, unique_prompts(battles))
+    router = SimilarityRouter(embedder, normalize=normalize).fit(battles, vectors)
+    router = router.for_pair(STRONG, WEAK)
+    cells = []
+    for graded in sets:
+        probabilities = router.win_probability_from(embedded(embedder, graded.prompts))
+        found, low, high, z = measured(probabilities, graded)
+        cells.append(f"{found:.3f} [{low:.3f}, {high:.3f}] {z:+.1f}")
+    return cells
+
+
+def left_out(battles: list[Battle], embedder: SentenceEmbedder) -> Table:
+    """How well each battle is predicted by the others, for each gamma and normalisation."""
+    vectors = embedded(embedder, unique_prompts(battles))
+    strong = np.array([{"a": 1.0, "b": 0.0, "tie": 0.5}[battle.winner] for battle in battles])
+    table = Table("gamma", "normalize", "log loss", "AUC", "spread of p", box=None)
+    for normalize in ("query", "row"):
+        for gamma in GAMMAS:
+            router = SimilarityRouter(embedder, gamma=gamma, normalize=normalize)
+            strengths = router.fit(battles, vectors).sample_.strengths
+            chance = 1 / (1 + np.exp(strengths[:, 1] - strengths[:, 0]))
+            loss = -np.mean(strong * np.log(chance) + (1 - strong) * np.log(1 - chance))
+            won, lost = chance[strong == 1], chance[strong < 1]
+            auc = (won[:, None] > lost[None, :]).mean()
+            table.add_row(
+                f"{gamma:g}", normalize, f"{loss:.4f}", f"{auc:.3f}", f"{chance.std():.3f}"
+            )
+    return table
+
+
+def leaks(battles: list[Battle], sets: list[Graded], embedder: SentenceEmbedder) -> list[str]:
+    """A line for each benchmark, and one for each pair of prompts that is suspiciously near."""
+    prompts = unique_prompts(battles)
+    vectors = embedded(embedder, prompts)
+    lines = []
+    for graded in sets:
+        cosines = embedded(embedder, graded.prompts) @ vectors.T
+        best = cosines.max(axis=1)
+        lines.append(
+            f"{graded.name}: highest cosine to a starter prompt {best.max():.3f}, mean of the "
+            f"highest {best.mean():.3f}, {(best >= LEAKED).sum()} at or above {LEAKED}"
+        )
+        for at in np.flatnonzero(best >= SUSPECT):
+            near = prompts[int(cosines[at].argmax())]
+            lines.append(f"  {best[at]:.3f}  {near[:70]!r}  ~  {graded.prompts[at][:70]!r}")
+    return lines
+
+
+def main() -> None:
+    """Print the tables."""
+    console, embedder = Console(width=150), SentenceEmbedder()
+    starters = list(starter_battles())
+    console.print(
+        f"{len(starters)} starter battles, each predicted by the others (default: "
+        f"gamma {GAMMA:g}, query)"
+    )
+    console.print(left_out(starters, embedder))
+    sets = benchmarks()
+    if not sets:
+        console.print("LLMROUTE_DATA names no folder with routellm/: no benchmarks here")
+        return
+    table = Table(
+        "APGR [95 %] z", *(f"{graded.name} ({len(graded.prompts):,})" for graded in sets), box=None
+    )
+    table.add_row("starter battles (default)", *quality(starters, sets, embedder))
+    table.add_row("starter battles, row", *quality(starters, sets, embedder, "row"))
+    if ELOBENCH.exists():
+        imported = list(read_battles(ELOBENCH, "elobench_rwq").battles)
+        table.add_row("with elobench_rwq", *quality([*starters, *imported], sets, embedder))
+    console.print(table)
+    for line in leaks(starters, sets, embedder):
+        console.print(line, markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    main()
