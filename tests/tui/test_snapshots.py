@@ -93,7 +93,7 @@ def test_empty(chat: Chat, snap_compare: Snap):
 
 
 def test_first_run(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tui.screens.routing.find_servers", no_servers)
+    monkeypatch.setattr("tui.local_servers.find_servers", no_servers)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
 
     async def found(pilot: Pilot[None]) -> None:

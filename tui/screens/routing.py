@@ -13,7 +13,6 @@ from textual.widget import Widget
 from routing.models import DEMO_PAIR, Tier, key_name_of, known_models
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
-from tui.local_servers import find_servers
 from tui.messages import ServersFound, SettingsReady, ThresholdsKnown, Told
 from tui.screens.base import BaseScreen
 from tui.widgets.talk import Talk
@@ -103,6 +102,7 @@ class RoutingScreen(BaseScreen):
 
     def find_servers(self) -> None:
         """Look for model servers on this machine."""
+        from tui.local_servers import find_servers
 
         async def find() -> None:
             self.post_message(ServersFound(await find_servers()))

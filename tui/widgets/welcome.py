@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -10,9 +11,11 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from routing.models import Pair
-from tui.local_servers import LocalServer
 from tui.visible import one_line, visible
 from tui.widgets.actions import Action, Actionable
+
+if TYPE_CHECKING:
+    from tui.local_servers import LocalServer
 
 DEMO = Action("demo", "d", "start with the demo pair")
 KEY = Action("key", "k", "add a key")
