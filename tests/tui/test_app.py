@@ -429,8 +429,23 @@ async def test_a_megabyte_is_pasted_aside_and_sent_whole(chat: Chat):
         await wait_until(pilot, lambda: app.chat.composer.draft.text)
         assert len(app.chat.composer.draft.text) < 60
         await pilot.press("enter")
-        await wait_until(pilot, lambda: engine.requests)
-    assert engine.requests[0].turns[0].text == pasted
+        await wait_until(pilot, lambda: engine.requests and app.chat.talk.turns.last.done)
+        await pilot.press("up", "enter")
+        await wait_until(pilot, lambda: len(engine.requests) == 2)
+    assert [request.turns[-1].text for request in engine.requests] == [pasted, pasted]
+
+
+async def test_a_megabyte_that_failed_comes_back_aside(chat: Chat):
+    app = chat(FakeEngine([errors.NetworkError("offline")]))
+    pasted = "line [/foo]\n" * 90_000
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.draft.post_message(Paste(pasted))
+        await wait_until(pilot, lambda: app.chat.composer.draft.text)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        await wait_until(pilot, lambda: app.chat.composer.text == pasted)
+        assert len(app.chat.composer.draft.text) < 60
 
 
 async def test_history_opens_an_earlier_conversation(chat: Chat):

@@ -101,9 +101,13 @@ class Draft(TextArea):
             return
         event.prevent_default()
         event.stop()
-        name = f"[paste {len(self.pastes) + 1}: {len(event.text):,} characters]"
-        self.pastes[name] = event.text
-        self.insert(name)
+        self.insert(self.set_aside(event.text))
+
+    def set_aside(self, text: str) -> str:
+        """The name that stands for a long text in the draft."""
+        name = f"[paste {len(self.pastes) + 1}: {len(text):,} characters]"
+        self.pastes[name] = text
+        return name
 
     @property
     def whole_text(self) -> str:
@@ -141,7 +145,7 @@ class Composer(VerticalGroup):
         self._complete = complete
         self._sent: list[str] = []
         self._recalled = 0
-        self._set_aside = ""
+        self._unsent = ""
         self.draft = Draft()
 
     def compose(self) -> ComposeResult:
@@ -156,10 +160,11 @@ class Composer(VerticalGroup):
 
     def restore(self, text: str) -> None:
         """Put a text back for the person to edit, unless they have begun another."""
+        shown = self.draft.set_aside(text) if len(text) > PASTE_CHARACTERS else text
         if self.draft.text.strip():
-            self.remember(text)
+            self.remember(shown)
         else:
-            self._write(text)
+            self._write(shown)
 
     def insert(self, text: str) -> None:
         """Type for the person, at the cursor."""
@@ -174,10 +179,10 @@ class Composer(VerticalGroup):
     def forget(self) -> None:
         """Nothing to recall: another conversation."""
         self._sent, self._recalled = [], 0
+        self.draft.pastes = {n: p for n, p in self.draft.pastes.items() if n in self.draft.text}
 
     def clear(self) -> None:
-        """Empty the draft."""
-        self.draft.pastes.clear()
+        """Empty the draft. Pastes stay: a message that is recalled has them in it."""
         self._write("")
 
     def on_draft_sent(self, message: Draft.Sent) -> None:
@@ -185,7 +190,7 @@ class Composer(VerticalGroup):
         text = self.text
         if not text.strip():
             return
-        self.remember(self.draft.text if self.draft.pastes else text)
+        self.remember(self.draft.text)
         self.clear()
         self.post_message(self.Sent(text))
 
@@ -195,9 +200,9 @@ class Composer(VerticalGroup):
         if not 0 <= target <= len(self._sent):
             return
         if self._recalled == len(self._sent):
-            self._set_aside = self.draft.text
+            self._unsent = self.draft.text
         self._recalled = target
-        self._write(self._sent[target] if target < len(self._sent) else self._set_aside)
+        self._write(self._sent[target] if target < len(self._sent) else self._unsent)
 
     async def on_text_area_changed(self, message: TextArea.Changed) -> None:
         message.stop()
