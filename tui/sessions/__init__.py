@@ -14,29 +14,28 @@ moment, `Message` one message, `SessionInfo` one row of the list. In a chat:
 
 Every method of `Sessions`, and every method of `Session` that changes something, waits for the
 disk: call it in a thread. What only reads a `Session` (`conversation`, `branch`, `siblings`,
-`info`) never waits and may be called anywhere, while another thread writes. A change that the disk
-refuses raises `tui.errors.StoreError` and is in the conversation all the same (`unsaved`); `save`
-tries again, and so does the next change.
+`info`) never waits and may be called anywhere, while another thread writes.
+
+A change that the disk refuses raises `tui.errors.StoreError` and is in the conversation all the
+same (`unsaved`); `save` tries again, and so does the next change. A message that `add` could not
+store is the end of `branch()`: adding it again would store it twice (see `tui.live_turn`).
 
 Editing and regenerating make a branch: `add("user", text, beside=old.id)`. `siblings(id)` are the
 `<2/3>`; `set_head(id)` shows another one. Where another process holds the session, `open` gives a
-`read_only` one, with the reason in `trouble`; `fork` makes an own copy of it.
+`read_only` one, with the reason in `trouble`; `fork` makes an own copy of it. `delete` moves to the
+trash, and `purge` empties it of what lay there for 30 days: the chat does so a while after its
+first paint.
 """
 
 from tui.sessions.conversation import Conversation, SessionInfo
-from tui.sessions.costs import DayCost, total
+from tui.sessions.costs import total
 from tui.sessions.export import to_json, to_markdown
 from tui.sessions.folder import Sessions
 from tui.sessions.message import Message, State
-from tui.sessions.search import Hit
 from tui.sessions.session import Session
-from tui.sessions.storage import Damage
 
 __all__ = [
     "Conversation",
-    "Damage",
-    "DayCost",
-    "Hit",
     "Message",
     "Session",
     "SessionInfo",

@@ -73,13 +73,13 @@ class Card(Actionable):
     Card.-detail > .card--detail { display: block; }
     """
 
-    def __init__(self, error: errors.RoutingError | AppError, *, countdown: bool = True) -> None:
+    def __init__(self, error: errors.RoutingError | AppError) -> None:
         kind = kind_of(error)
         self.error = error
         self.detail = visible(getattr(error, "detail", ""))
         super().__init__(kind.actions + ((DETAIL,) if self.detail else ()))
         self.title = kind.title
-        wait = error.retry_after if isinstance(error, RateLimitError) and countdown else None
+        wait = error.retry_after if isinstance(error, RateLimitError) else None
         self.seconds_left = 0 if wait is None else max(round(wait), 0)
 
     def compose(self) -> ComposeResult:
