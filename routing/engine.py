@@ -35,7 +35,6 @@ from routing.events import (
 )
 from routing.models import Pair, context_of
 from routing.wire import (
-    MAX_LINE_BYTES,
     Call,
     Done,
     Number,
@@ -201,7 +200,7 @@ class Server:
         self.output = output
         self._calls: dict[int, asyncio.Task[None]] = {}
 
-    async def serve(self, calls: asyncio.StreamReader) -> None:
+    async def serve(self, calls: AsyncIterator[bytes]) -> None:
         """Answer calls until the pipe is closed."""
         warming = asyncio.create_task(self._warm())
         async for line in calls:
@@ -264,10 +263,13 @@ class Server:
 
 
 async def _serve(options: EngineOptions, output: IO[bytes]) -> None:
-    calls = asyncio.StreamReader(limit=MAX_LINE_BYTES)
-    protocol = asyncio.StreamReaderProtocol(calls)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-    await Server(Engine(options), output).serve(calls)
+    await Server(Engine(options), output).serve(_lines(sys.stdin.buffer))
+
+
+async def _lines(pipe: IO[bytes]) -> AsyncIterator[bytes]:
+    """The pipe's lines, read in a thread: not every system's event loop can wait for a pipe."""
+    while line := await asyncio.to_thread(pipe.readline):
+        yield line
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from threading import Lock
@@ -195,8 +196,9 @@ def import_set(folder: Path, file: Path, name: str) -> BattleFile:
             hint=f"Remove it first (llmroute battles remove {name}), or give --name.",
         )
     found = read_battles(file, name)
+    battles = [replace(battle, source=name, battle_id="") for battle in found.battles]
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_battles(target, found.battles)
+    write_battles(target, battles)
     return found
 
 

@@ -18,6 +18,7 @@ from routing.engine import Engine
 from routing.errors import RoutingError
 from routing.events import Decided, Event, Finished, TurnRequest
 from routing.models import Tier
+from tui.errors import UsageError
 from tui.live_turn import SAVE_SECONDS, LiveTurn, Routing
 from tui.money import usd
 from tui.program import Program
@@ -65,7 +66,9 @@ class Asking:
         newest = sessions.list()[:1] if go_on else []
         session = sessions.open(newest[0].id) if newest else sessions.create(temporary=temporary)
         try:
-            if system and not session.branch():
+            if system and session.branch():
+                raise UsageError("--system gives instructions to a new session, not with -c.")
+            if system:
                 session.add("system", system)
             turn = LiveTurn(session, self.question, pin=self.pin)
             turn.store_prompt()

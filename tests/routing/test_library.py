@@ -132,6 +132,17 @@ def test_imported_set_counts_and_can_be_removed(tmp_path: Path):
         remove_set(tmp_path, "arena")
 
 
+def test_imported_set_cannot_pass_for_the_persons_own(tmp_path: Path):
+    file = tmp_path / "theirs.jsonl"
+    file.write_text(
+        '{"prompt": "what is a monad", "model_a": "x", "model_b": "y", "winner": "model_a", '
+        '"source": "mine", "battle_id": "one"}\n'
+    )
+    import_set(tmp_path, file, "theirs")
+    (battle,) = read_sets(tmp_path)["theirs"]
+    assert (battle.source, battle.battle_id) == ("theirs", "")
+
+
 @pytest.mark.parametrize("name", ["mine", "starter", "../up", "a/b", ""])
 def test_set_names_stay_in_their_folder(tmp_path: Path, name: str):
     with pytest.raises(DataError, match="cannot name a set"):

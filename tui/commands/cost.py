@@ -49,7 +49,8 @@ def _ledgers(program: Program, by: str, month: str | None) -> dict[str, Ledger]:
     for info in Sessions(program.paths.sessions).list(trash=True):
         for row in info.costs:
             if month is None or row.day.startswith(month):
-                name = {"day": row.day, "model": row.model, "session": info.title}[by]
+                session = f"{info.title} ({info.id})"
+                name = {"day": row.day, "model": row.model, "session": session}[by]
                 groups.setdefault(name, []).append(row.ledger)
     return {name: total(ledgers) for name, ledgers in sorted(groups.items())}
 
