@@ -15,6 +15,7 @@ from rich.text import Text
 
 from audit.run import Progress, Run
 from audit.tally import Tally
+from tui.audit_wire import COLUMNS
 from tui.money import usd
 
 REDRAW_SECONDS = 0.5
@@ -43,6 +44,25 @@ def following(run: Run) -> Iterator[Follow]:
         yield follow
 
 
+def introduction(run: Run) -> list[str]:
+    """What is about to be asked, how it is measured, and what it may cost."""
+    from audit.scorers.endpoint import EndpointScorer
+
+    asked, battery = len(run.battery.questions), run.battery
+    lines = [
+        f"{run.scorer.identity.model}: {asked:,} questions in {len(battery.variants):,} askings, "
+        f"measured by {run.scorer.identity.method}",
+        *run.notes,
+    ]
+    if isinstance(run.scorer, EndpointScorer):
+        guess = run.scorer.estimate(run.missing)
+        price = f"at most about {usd(guess.cost_usd)}"
+        if guess.cost_usd is None:
+            price = "at an unknown price: llmroute models price sets it"
+        lines.append(f"{guess.calls:,} calls, about {guess.tokens:,} tokens, {price}")
+    return lines
+
+
 def drawing(progress: Progress, height: int) -> Group:
     """The bar with its figures, and as many perturbations as there is room for."""
     bar = Table.grid(padding=(0, 2))
@@ -51,12 +71,11 @@ def drawing(progress: Progress, height: int) -> Group:
         Text(summary(progress)),
     )
     table = Table(box=None, pad_edge=False)
-    for name in ("perturbation", "n", "accuracy", "RStd", "unanswered"):
+    for name in COLUMNS:
         table.add_column(name, justify="left" if name == "perturbation" else "right")
-    shown = list(progress.tallies.by_perturbation.items())
-    for name, tally in shown[: max(1, height)]:
-        table.add_row(*_cells(name, tally))
-    more = len(shown) - max(1, height)
+    for cells in rows(progress)[: max(1, height)]:
+        table.add_row(*cells)
+    more = len(progress.tallies.by_perturbation) - max(1, height)
     return Group(bar, table, Text(f"and {more} more" if more > 0 else ""))
 
 
@@ -71,6 +90,11 @@ def summary(progress: Progress) -> str:
         progress.perturbation,
     ]
     return "  ".join(part for part in parts if part)
+
+
+def rows(progress: Progress) -> tuple[tuple[str, ...], ...]:
+    """The cells of each perturbation so far, as `COLUMNS` names them."""
+    return tuple(_cells(name, tally) for name, tally in progress.tallies.by_perturbation.items())
 
 
 def _cells(name: str, tally: Tally) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from audit.hub import HUB_IDS
 from routing.models import Model, nearest_names, price_of, provider_of
+from tui.audit_notes import report_files, reports_folder
 from tui.errors import UsageError
 from tui.program import Program
 
@@ -155,7 +156,7 @@ def keep(program: Program, report: Report) -> Path:
 
     name = re.sub(r"[^\w.-]+", "_", report.model).strip("._")[-60:]
     stamp = re.sub(r"\D", "", report.created)[:14]
-    folder = _reports(program)
+    folder = reports_folder(program.paths.audits)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{stamp}-{name}.json"
     file.write_text(to_json(report), encoding="utf-8")
@@ -164,7 +165,7 @@ def keep(program: Program, report: Report) -> Path:
 
 def kept_reports(program: Program) -> list[Path]:
     """The files of the reports kept so far, the newest first."""
-    return sorted(_reports(program).glob("*.json"), reverse=True)
+    return report_files(program.paths.audits)
 
 
 def find_report(program: Program, name: str) -> Path:
@@ -189,10 +190,6 @@ def find_report(program: Program, name: str) -> Path:
 def now() -> str:
     """The time as reports bear it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _reports(program: Program) -> Path:
-    return program.paths.audits / "reports"
 
 
 def planted_folder() -> Path:

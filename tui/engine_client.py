@@ -148,7 +148,7 @@ class EngineClient:
                 return
             if self._listener:  # its last word is for the calls of its own process
                 await asyncio.wait([self._listener])
-            with _open_log(self.log) as log:
+            with open_log(self.log) as log:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
@@ -178,7 +178,7 @@ class EngineClient:
                 self.on_gone()
 
 
-def _open_log(path: Path) -> IO[bytes]:
+def open_log(path: Path) -> IO[bytes]:
     """The engine's log, readable by its owner alone; a long one makes room for a new one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:

@@ -12,10 +12,28 @@ from routing.events import Event, Readiness
 from tui.errors import AppError
 
 if TYPE_CHECKING:
+    from tui.audit_job import AuditJob
+    from tui.audit_notes import Note
     from tui.local_servers import LocalServer
     from tui.sessions import Session
     from tui.widgets.branch import View
     from tui.widgets.history import Item
+
+
+class AuditMoved(Message):
+    """An audit took a step, or ended."""
+
+    def __init__(self, job: AuditJob) -> None:
+        self.job = job
+        super().__init__()
+
+
+class AuditsKnown(Message):
+    """By model the newest audit that is kept."""
+
+    def __init__(self, notes: Mapping[str, Note]) -> None:
+        self.notes = notes
+        super().__init__()
 
 
 class EngineReady(Message):

@@ -12,7 +12,6 @@ import typer
 from audit.errors import BudgetError, MismatchError
 from tui.commands.options import AsJson, KeyName
 from tui.errors import AppError, UsageError
-from tui.money import usd
 from tui.program import Program
 
 if TYPE_CHECKING:
@@ -265,22 +264,10 @@ def watch(run: Run) -> BudgetError | None:
 
 def announce(run: Run) -> None:
     """Say what is about to be asked, and what it may cost."""
-    from audit.scorers.endpoint import EndpointScorer
+    from tui.audit_progress import introduction
 
-    asked, battery = len(run.battery.questions), run.battery
-    typer.echo(
-        f"{run.scorer.identity.model}: {asked:,} questions in {len(battery.variants):,} askings, "
-        f"measured by {run.scorer.identity.method}",
-        err=True,
-    )
-    for note in run.notes:
-        typer.echo(f"  {note}", err=True)
-    if isinstance(run.scorer, EndpointScorer):
-        guess = run.scorer.estimate(run.missing)
-        price = f"at most about {usd(guess.cost_usd)}"
-        if guess.cost_usd is None:
-            price = "at an unknown price: llmroute models price sets it"
-        typer.echo(f"  {guess.calls:,} calls, about {guess.tokens:,} tokens, {price}", err=True)
+    first, *more = introduction(run)
+    typer.echo("\n  ".join([first, *more]), err=True)
 
 
 def write(file: Path | None, text: Callable[[], str]) -> None:

@@ -14,7 +14,7 @@ from routing.models import Tier
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.money import percent, usd
-from tui.screens.library import LibraryScreen
+from tui.screens.audits import AuditsScreen
 from tui.screens.slash import complete, run_command
 from tui.widgets.actions import Actionable
 from tui.widgets.composer import Composer, Draft
@@ -35,7 +35,7 @@ def _key(key: str, action: str, label: str, tooltip: str) -> Binding:
     return Binding(key, action, label, id=action, tooltip=tooltip, priority=True)
 
 
-class ChatScreen(LibraryScreen):
+class ChatScreen(AuditsScreen):
     """One conversation in sight, the others at hand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -78,6 +78,7 @@ class ChatScreen(LibraryScreen):
     async def _after_first_paint(self) -> None:
         self.talk.start_engine()
         await self.open_library()
+        self.look_for_audits()
         if self.talk.turns.routing.pair is None:
             self.find_servers()
 

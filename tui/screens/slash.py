@@ -80,6 +80,9 @@ COMMANDS: Mapping[str, Command] = {
     "export": Command("write this conversation to a file", _export, "[md|json]"),
     "theme": Command("change the colours", lambda s, a: s.set_theme(a), "[NAME]"),
     "settings": Command("models, share and keys", lambda s, _: s.action_settings()),
+    "audit": Command(
+        "how far a model's choices can be trusted", lambda s, a: s.audit(a), "[MODEL]"
+    ),
     "keys": Command("every key", lambda s, _: s.action_keys()),
     "quit": Command("leave", lambda s, _: s.app.exit()),
 }

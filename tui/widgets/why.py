@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -28,6 +30,7 @@ class Why(Widget):
 
     decision: reactive[Decision | None] = reactive(None, layout=True)
     bill: reactive[Bill | None] = reactive(None, layout=True)
+    audits: reactive[Mapping[str, str]] = reactive({}, layout=True)  # by model, its newest audit
 
     def show(self, decision: Decision | None, bill: Bill | None) -> None:
         """Give the reasons of this decision; `bill` says what the other model would cost."""
@@ -36,15 +39,18 @@ class Why(Widget):
     def render(self) -> Content:
         if self.decision is None:
             return Content.styled("No turn has been routed yet.", MUTED)
-        return why_text(self.decision, self.bill, self.content_size.width)
+        audit = self.audits.get(self.decision.model, "")
+        return why_text(self.decision, self.bill, self.content_size.width, audit)
 
 
-def why_text(decision: Decision, bill: Bill | None, width: int) -> Content:
+def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "") -> Content:
     """The reasons as lines of at most that width, in cells."""
     lines = [Content(one_line(decision.reason or odds_text(decision), width))]
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
     facts = [_flip(decision), _other(decision, bill), f"decided in {decision.decision_ms:.0f} ms"]
     lines.append(Content.styled(" · ".join(fact for fact in facts if fact), MUTED))
+    if audit:
+        lines.append(Content.styled(one_line(f"audit: {audit}", width), MUTED))
     return Content("\n").join(lines)
 
 

@@ -1,0 +1,99 @@
+"""The audits kept so far at a glance, without loading what made them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+
+class _Finding(msgspec.Struct, frozen=True):
+    sentence: str
+
+
+class _Identity(msgspec.Struct, frozen=True):
+    model: str
+
+
+class _Effect(msgspec.Struct, frozen=True):
+    accuracy: float | None
+    interval: tuple[float | None, float | None]
+
+
+class _Results(msgspec.Struct, frozen=True):
+    identity: _Identity
+    effects: tuple[_Effect, ...]
+
+
+class _Report(msgspec.Struct, frozen=True):
+    """What is read of `audit.report.to_json`."""
+
+    created: str
+    results: _Results
+    findings: tuple[_Finding, ...]
+    verdict: str
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One report in a few words.
+
+    Attributes:
+        day: "2026-01-31".
+        line: as in "61 % ± 4, picks C when unsure".
+    """
+
+    file: Path
+    model: str
+    day: str
+    line: str
+
+
+def reports_folder(audits: Path) -> Path:
+    """Where the reports are kept below the folder of audits."""
+    return audits / "reports"
+
+
+def report_files(audits: Path) -> list[Path]:
+    """The files of the reports kept so far, the newest first."""
+    return sorted(reports_folder(audits).glob("*.json"), reverse=True)
+
+
+def read_notes(audits: Path) -> list[Note]:
+    """A note on each report kept so far, the newest first; what cannot be read is left out."""
+    return [note for file in report_files(audits) if (note := _note(file))]
+
+
+def newest_notes(audits: Path) -> dict[str, Note]:
+    """By model the note on its newest report; older files are not read."""
+    newest: dict[str, Path] = {}
+    for file in report_files(audits):
+        newest.setdefault(file.stem.partition("-")[2], file)
+    notes = [note for file in newest.values() if (note := _note(file))]
+    return {note.model: note for note in notes}
+
+
+def _note(file: Path) -> Note | None:
+    try:
+        report = msgspec.json.decode(file.read_bytes(), type=_Report)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    said = ", ".join(filter(None, (_accuracy(report), _first_finding(report))))
+    return Note(file, report.results.identity.model, report.created[:10], said)
+
+
+def _accuracy(report: _Report) -> str:
+    """The first baseline's, with half of its 95 % interval: "61 % ± 4"."""
+    if not report.results.effects or report.results.effects[0].accuracy is None:
+        return ""
+    first = report.results.effects[0]
+    low, high = first.interval
+    around = "" if low is None or high is None else f" ± {50 * (high - low):.0f}"
+    return f"{100 * (first.accuracy or 0):.0f} %{around}"
+
+
+def _first_finding(report: _Report) -> str:
+    """What the first finding says before its numbers: "picks C when unsure"."""
+    if not report.findings:
+        return "no bias found"
+    words = report.findings[0].sentence.partition(":")[0]
+    return words[:1].lower() + words[1:]

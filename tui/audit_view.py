@@ -1,0 +1,46 @@
+"""A kept report as text to draw; reading one loads the audit, so it is done in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Rows = Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """What the screen shows of a report, from its top to its end; each row is cells of text."""
+
+    title: str
+    sentences: Sequence[str]
+    advice: Sequence[str]
+    columns: tuple[str, ...]
+    rows: Rows
+    remedy_columns: tuple[str, ...]
+    remedy_rows: Rows
+    facts: Rows
+    remarks: Sequence[str]
+
+
+def read_report(file: Path) -> ReportView:
+    """The report in that file.
+
+    Raises:
+        DataError: it cannot be read, or is none.
+    """
+    from audit import report as audited
+
+    report = audited.from_json(file)
+    return ReportView(
+        title=f"Audit of {report.model}",
+        sentences=audited.sentences(report),
+        advice=audited.remedies(report),
+        columns=audited.SHORT_COLUMNS,
+        rows=audited.short_rows(report.results),
+        remedy_columns=audited.REMEDY_COLUMNS,
+        remedy_rows=audited.remedy_rows(report.results),
+        facts=audited.facts(report),
+        remarks=audited.remarks(report),
+    )
