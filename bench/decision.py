@@ -10,6 +10,7 @@ clusters elsewhere. Bytes are those of the process, battles as Python objects in
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import gc
 import os
@@ -21,9 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import faiss
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -57,10 +56,11 @@ class Sample(NamedTuple):
 
 
 class Timed(NamedTuple):
-    """What one form answered, and how long each answer took, in seconds."""
+    """What one form answered, and what each answer took: seconds on the clock, and of all cores."""
 
     chances: Floats
     seconds: Floats
+    cpu_seconds: Floats
 
 
 def unit(rows: NDArray[np.floating[Any]]) -> Vectors:
@@ -151,13 +151,18 @@ def timed(asks: dict[str, Callable[[Vectors], float]], queries: Vectors) -> dict
         ask(queries[0])
     chances: dict[str, list[float]] = {name: [] for name in asks}
     seconds: dict[str, list[float]] = {name: [] for name in asks}
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in asks}
     for start in range(0, len(queries), TURN):
         for name, ask in asks.items():
             for query in queries[start : start + TURN]:
-                began = time.perf_counter()
+                began, cpu_began = time.perf_counter(), time.process_time()
                 chances[name].append(ask(query))
                 seconds[name].append(time.perf_counter() - began)
-    return {name: Timed(np.array(chances[name]), np.array(seconds[name])) for name in asks}
+                cpu_seconds[name].append(time.process_time() - cpu_began)
+    return {
+        name: Timed(np.array(chances[name]), np.array(seconds[name]), np.array(cpu_seconds[name]))
+        for name in asks
+    }
 
 
 def resident() -> float:
@@ -172,11 +177,17 @@ class Fitted(NamedTuple):
     router: SimilarityRouter
     cost: str
 
+    def at(self, gamma: float) -> Fitted:
+        """The same at another gamma, over the same index."""
+        router = copy.copy(self.router)
+        router.gamma = gamma
+        return Fitted(router._fit(router.index_), self.cost)
 
-def fitted(data: Sample, embedder: SentenceEmbedder, gamma: float, form: Form) -> Fitted:
+
+def fitted(data: Sample, embedder: SentenceEmbedder, form: Form) -> Fitted:
     """A router of that form, with the memory and the time that it took."""
     before, start = resident(), time.perf_counter()
-    router = SimilarityRouter(embedder, *data.pair, gamma=gamma, form=form)
+    router = SimilarityRouter(embedder, *data.pair, form=form)
     router.fit(data.battles, data.vectors)
     seconds = time.perf_counter() - start
     return Fitted(router, f"{resident() - before:,.0f} MiB, {seconds:.0f} s")
@@ -196,12 +207,13 @@ def forms_table(count: int, embedder: SentenceEmbedder) -> Table:
     """Every form at that many battles, for the reference's gamma and for the default one."""
     data = sample(count, embedder)
     table = Table(
-        "gamma", "form", "median ms", "p99 ms", "times routellm", "max |dp|", "mean |dp|",
+        "gamma", "form", "median ms", "p99 ms", "CPU ms", "times routellm", "max |dp|", "mean |dp|",
         "rank corr.", "memory and time to fit", title=f"{count:,} battles x {DIMENSION}", box=None,
     )  # fmt: skip
     slow = None
+    routers = {form: fitted(data, embedder, form) for form in forms(count)}
     for gamma in (REFERENCE_GAMMA, GAMMA):
-        routers = {form: fitted(data, embedder, gamma, form) for form in forms(count)}
+        routers = {form: each.at(gamma) for form, each in routers.items()}
         asks = {form: asker(each.router) for form, each in routers.items()}
         if slow is None and count <= LARGEST_REFERENCE:
             slow = against_routellm(data, embedder, asks, table)
@@ -209,7 +221,6 @@ def forms_table(count: int, embedder: SentenceEmbedder) -> Table:
         for form, each in routers.items():
             cells = numbers(found[form], found["exact"].chances, slow)
             table.add_row(f"{gamma:g}", form, *cells, each.cost)
-        del routers, asks
     return table
 
 
@@ -252,6 +263,7 @@ def numbers(found: Timed, exact: Floats, slow: float | None) -> list[str]:
     return [
         f"{median * 1000:.2f}",
         f"{np.quantile(found.seconds, 0.99) * 1000:.2f}",
+        f"{float(np.median(found.cpu_seconds)) * 1000:.2f}",
         "" if slow is None else f"{slow / median:.0f}",
         f"{gap.max():.1e}",
         f"{gap.mean():.1e}",
@@ -279,6 +291,10 @@ def main(counts: list[int]) -> None:
     """Print a table for each number of battles."""
     warnings.simplefilter("ignore")
     console, embedder = Console(width=150), SentenceEmbedder()
+    embedder.embed(["hello"])  # first of all, as the engine does: it says how OpenMP is to wait
+    import faiss
+    import torch
+
     console.print(
         f"threads: FAISS {faiss.omp_get_max_threads()}, torch {torch.get_num_threads()}; "
         f"load before: {os.getloadavg()[0]:.1f}; embedding excluded unless said"

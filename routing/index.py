@@ -34,7 +34,7 @@ FLAT_ROWS = 200_000
 HNSW_LINKS = 32
 HNSW_EFFORT = 128
 HNSW_BUILD_EFFORT = 80
-IVF_LISTS_PER_ROOT, IVF_MOST_LISTS = 8, 4096  # lists = this times the root of the rows
+IVF_LISTS_PER_ROOT, IVF_MOST_LISTS = 8, 2048  # lists = this times the root of the rows
 IVF_PROBES = 32
 IVF_TRAINING_ROWS_PER_LIST = 39  # with fewer FAISS warns
 
