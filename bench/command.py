@@ -1,6 +1,6 @@
 """CPU seconds of a command from its start to its end, beside an empty Python.
 
-    python -m bench.command [runs]
+python -m bench.command [runs]
 """
 
 from __future__ import annotations
