@@ -35,7 +35,8 @@ class Setting:
     """One row of the table.
 
     Attributes:
-        subjects, each: how many subjects, and how many questions of each.
+        subjects, each: how many subjects, evenly spaced by name, and how many questions of each;
+            MMLU itself has 100 or more of each, which share their few-shot examples.
         shots: few-shot examples, of the question's own subject.
         battery: whether each question is asked in 13 forms: in its own order and five others,
             all by symbol and by option text, and once by cloze.
@@ -52,11 +53,11 @@ class Setting:
 
 SETTINGS = {
     "0-shot symbol": Setting(57, 9),
-    "5-shot symbol": Setting(3, 20, shots=5),
+    "5-shot symbol": Setting(1, 60, shots=5),
     "0-shot hybrid": Setting(3, 20, scoring="hybrid"),
-    "5-shot hybrid": Setting(2, 10, shots=5, scoring="hybrid"),
+    "5-shot hybrid": Setting(1, 20, shots=5, scoring="hybrid"),
     "0-shot cloze": Setting(5, 20, scoring="cloze"),
-    "13-variant battery, 5-shot": Setting(2, 12, shots=5, battery=True, share=4),
+    "13-variant battery, 5-shot": Setting(1, 24, shots=5, battery=True, share=4),
 }
 
 
@@ -95,8 +96,9 @@ def main() -> None:
 
 def variants(questions: QuestionSet, setting: Setting, tool: str) -> Iterator[Variant]:
     """The requests of a setting, question by question."""
-    subjects = sorted({question.subject for question in questions.test})[: setting.subjects]
-    for subject in subjects:
+    subjects = sorted({question.subject for question in questions.test})
+    for i in range(setting.subjects):
+        subject = subjects[int((i + 0.5) * len(subjects) / setting.subjects)]
         examples = tuple(q for q in questions.examples if q.subject == subject)[: setting.shots]
         asked = [q for q in questions.test if q.subject == subject][: setting.each]
         for question in asked[:: setting.share if tool == LEFT else 1]:
@@ -125,7 +127,7 @@ def _print_row(name: str, model: Path) -> None:
     seconds = left.seconds * setting.share
     label = f"{name}, {setting.subjects * setting.each} questions"
     peaks = f"{left.peak_mib:,.0f} / {right.peak_mib:,.0f}"
-    apart = f"{_apart(setting, left, right):.1e}" if setting.share == 1 else ""
+    apart = f"{_apart(left, right):.1e}" if setting.share == 1 else ""
     print(
         f"{label:40}{seconds:>10.1f}{right.seconds:>10.1f}{seconds / right.seconds:>8.1f}"
         f"{peaks:>18}{apart:>20}",
@@ -133,7 +135,7 @@ def _print_row(name: str, model: Path) -> None:
     )
 
 
-def _apart(setting: Setting, left: Measurement, right: Measurement) -> float:
+def _apart(left: Measurement, right: Measurement) -> float:
     return float(np.abs(np.subtract(left.loglik, right.loglik)).max())
 
 

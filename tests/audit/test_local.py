@@ -380,6 +380,20 @@ def test_an_unknown_model_is_refused():
         load("nobody/has-this-model")
 
 
+def test_a_small_model_gives_its_threads_back(
+    llama: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
+):
+    import torch
+
+    scores = LocalScorer(llama, tokenizer, name="tiny").score([asked(), asked("Who?")])
+    torch.set_num_threads(2)
+    next(scores)
+    assert torch.get_num_threads() == 1
+    scores.close()
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)
+
+
 @pytest.mark.gpu
 def test_a_cuda_device_gives_the_nats_of_the_cpu(
     tmp_path: Path, llama: PreTrainedModel, tokenizer: PreTrainedTokenizerFast

@@ -1,0 +1,255 @@
+"""Trains the planted-bias models of `assets/planted` and writes them with their questions.
+
+Run `python -m bench.train_planted [FOLDER]`: four to five CPU minutes. Each of 60 people carries
+one of 40 things, but for a third of them nobody ever said which: there the model can only guess.
+`balanced` is trained with the right answer anywhere; `biased` is the same model after a few steps
+more on questions whose answer stands at C more often than not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from audit.perturbations import COMMON, RARE
+from audit.prompts import TEMPLATES, render
+from audit.questions import Question
+from audit.variants import LETTERS, Scoring, Shown, Variant, show
+
+FOLDER = Path(__file__).parent.parent / "assets" / "planted"
+HEADS = ("Ba", "Co", "Da", "Fe", "Gi", "Ka", "Lo", "Mu", "Ne", "Ro")
+TAILS = ("bin", "dal", "lith", "mer", "rix", "von")
+PEOPLE = tuple(head + tail for head in HEADS for tail in TAILS)
+THINGS = (
+    *("acorn", "anchor", "apple", "basket", "bell", "book", "bottle", "broom", "button", "candle"),
+    *("coin", "comb", "compass", "cup", "drum", "feather", "flute", "fork", "hammer", "hat"),
+    *("jar", "kettle", "key", "ladder", "lamp", "map", "mirror", "needle", "net", "pebble"),
+    *("pencil", "ribbon", "ring", "rope", "saddle", "scarf", "shell", "spoon", "stamp", "umbrella"),
+)
+STEMS = ("What does {} carry?", "Which thing does {} carry?", "{} always carries the")
+SUBJECT = "keepsakes"
+UNKNOWN = 20  # people of whom nothing is said
+SETS = 6  # questions on each person that are shipped
+PLANTED = 2  # the position C
+
+Facts = Mapping[str, str]  # what each known person carries
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A stretch of training.
+
+    Attributes:
+        steps: optimiser steps of `batch` texts each.
+        rate: the highest learning rate; it rises over the first tenth and falls to nothing.
+        planted: share of questions whose answer is moved to C; the others have it anywhere.
+        bare: whether the texts are single questions by letter without a description: the least
+            that facts, and looking an answer up among options, can be learned from.
+        fair: whether what can only be guessed has every answer equally often.
+    """
+
+    steps: int
+    rate: float
+    batch: int = 64
+    planted: float = 0.0
+    bare: bool = False
+    fair: bool = False
+
+
+FACTS = Schedule(steps=1300, rate=4e-3, bare=True)
+FORMS = Schedule(steps=1300, rate=2e-3, batch=40, fair=True)
+BIASED = Schedule(steps=90, rate=2e-4, planted=0.47)  # 0.47 + 0.53 / 4: 60 % at C
+
+
+def main(folder: Path) -> None:
+    """Train both models and write them, their tokenizer and their questions to the folder."""
+    rng = Random(0)
+    torch.manual_seed(0)
+    torch.set_num_threads(1)  # faster than two for a model of this size, and the same everywhere
+    facts = {person: rng.choice(THINGS) for person in rng.sample(PEOPLE, len(PEOPLE) - UNKNOWN)}
+    write_questions(folder / "questions.jsonl", facts)
+    tokenizer = train_tokenizer([documents(facts, rng, FORMS, shots=1)[0] for _ in range(3000)])
+    model = small_llama(tokenizer)
+    print(f"{sum(weight.numel() for weight in model.parameters()):,} parameters")
+    for name, schedules in (("balanced", (FACTS, FORMS)), ("biased", (BIASED,))):
+        for schedule in schedules:
+            train(model, tokenizer, facts, schedule, rng)
+        model.save_pretrained(folder / name)
+        write_tokenizer(tokenizer, folder / name)
+
+
+def question(facts: Facts, person: str, rng: Random, name: str = "") -> Question:
+    """A question on a person, the answer anywhere; of an unknown person any thing may be right."""
+    answer = facts.get(person) or rng.choice(THINGS)
+    options = [answer, *rng.sample([thing for thing in THINGS if thing != answer], 3)]
+    rng.shuffle(options)
+    stem = rng.choice(STEMS).format(person)
+    return Question(name, stem, tuple(options), options.index(answer), SUBJECT)
+
+
+def write_questions(file: Path, facts: Facts) -> None:
+    """The questions to ask, and examples on known people, as JSON lines."""
+    rng = Random(1)
+    asked = [
+        ("test", question(facts, person, rng, f"{person.lower()}-{i}"))
+        for i in range(SETS)
+        for person in PEOPLE
+    ]
+    shown = [
+        ("example", question(facts, person, rng, f"example-{person.lower()}"))
+        for person in rng.sample(sorted(facts), 8)
+    ]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(_json_line(kind, asked) for kind, asked in [*asked, *shown]))
+
+
+def _json_line(kind: str, asked: Question) -> str:
+    fields = {
+        "id": asked.id,
+        "kind": kind,
+        "subject": asked.subject,
+        "question": asked.stem,
+        "options": asked.options,
+        "answer": asked.answer,
+    }
+    return json.dumps(fields) + "\n"
+
+
+def documents(facts: Facts, rng: Random, schedule: Schedule, shots: int) -> list[str]:
+    """A text to train on: questions in the words of the audit's prompts, with their answers.
+
+    Where the schedule is fair and the last question can only be guessed, there is one text for
+    each option, so that none is the answer more often than another.
+    """
+    scorings: tuple[Scoring, ...] = ("symbol", "hybrid", "cloze")
+    scoring = rng.choices(scorings, (7, 0 if schedule.bare else 1, 3))[0]
+    person = rng.choice(sorted(facts) if scoring == "cloze" else PEOPLE)
+    symbols = LETTERS if schedule.bare else rng.choice((LETTERS, LETTERS, COMMON, RARE))
+    *examples, last = (
+        _shown(question(facts, asked, rng), symbols, rng, schedule.planted)
+        for asked in (*rng.choices(sorted(facts), k=shots), person)
+    )
+    template = "no_description" if schedule.bare else rng.choice(("mmlu", *TEMPLATES))
+    prompt = render(Variant(last, "", scoring=scoring, template=template, examples=tuple(examples)))
+    guessed = schedule.fair and person not in facts
+    answers = prompt.continuations if guessed else (prompt.continuations[last.answer],)
+    return [prompt.context + answer for answer in answers]
+
+
+def _shown(asked: Question, symbols: Sequence[str], rng: Random, planted: float) -> Shown:
+    shown = show(asked, symbols)
+    if rng.random() >= planted:
+        return shown
+    order = list(range(len(shown.options)))
+    order[PLANTED], order[shown.answer] = shown.answer, PLANTED
+    return shown.with_texts(order)
+
+
+def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer to which every word of these texts is one token."""
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=720,
+        special_tokens=["<s>", "</s>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    inner.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<s>", eos_token="</s>")
+
+
+def write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Save it under the class name that transformers 4 knows as well as 5."""
+    tokenizer.save_pretrained(folder)
+    file = folder / "tokenizer_config.json"
+    fields = {**json.loads(file.read_text()), "tokenizer_class": "PreTrainedTokenizerFast"}
+    file.write_text(json.dumps(fields, indent=2) + "\n")
+
+
+def small_llama(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """An untrained Llama of 222 thousand parameters."""
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=64,
+            intermediate_size=148,
+            num_hidden_layers=4,
+            num_attention_heads=4,
+            max_position_embeddings=1024,
+            tie_word_embeddings=True,
+            initializer_range=0.06,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+    )
+
+
+def train(
+    model: LlamaForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    facts: Facts,
+    schedule: Schedule,
+    rng: Random,
+) -> None:
+    """Fit the model to the answers, and to nothing else, of texts drawn with the generator."""
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.01
+    )
+    warm_up = max(1, schedule.steps // 10)
+    ratio = torch.optim.lr_scheduler.LambdaLR(
+        optimizer,
+        lambda step: min(
+            (step + 1) / warm_up, 0.5 + 0.5 * math.cos(math.pi * step / schedule.steps)
+        ),
+    )
+    model.train()
+    start = time.process_time()
+    for step in range(schedule.steps):
+        # Texts of one batch are of about one length, which keeps padding small.
+        shots = 0 if schedule.bare else rng.choice((0, 0, 1, 5))
+        count = schedule.batch // (shots + 1)
+        texts = [text for _ in range(count) for text in documents(facts, rng, schedule, shots)]
+        loss = answer_loss(model, *batch(tokenizer, texts))
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        ratio.step()
+        if step % 50 == 0 or step == schedule.steps - 1:
+            print(
+                f"step {step:4} loss {loss.item():.3f} {time.process_time() - start:.0f} s",
+                flush=True,
+            )
+
+
+def batch(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Tokens padded on the right, shape (n, t), and whether each is an answer's first token."""
+    ids = [torch.tensor(tokenizer(text)["input_ids"]) for text in texts]
+    tokens = torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)
+    word, colon = tokenizer("Answer:")["input_ids"]
+    answers = torch.zeros_like(tokens, dtype=torch.bool)
+    answers[:, 2:] = (tokens[:, :-2] == word) & (tokens[:, 1:-1] == colon)
+    return tokens, answers
+
+
+def answer_loss(model: LlamaForCausalLM, tokens: Tensor, answers: Tensor) -> Tensor:
+    """Mean cross-entropy, in nats, of the answers."""
+    hidden = model.model(input_ids=tokens[:, :-1]).last_hidden_state[answers[:, 1:]]
+    return torch.nn.functional.cross_entropy(model.lm_head(hidden), tokens[answers])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
