@@ -119,6 +119,8 @@ class Asking:
         bill, reply = finished.bill, finished.reply
         if not self.as_json:
             tokens = f"{reply.usage.prompt_tokens:,} + {reply.usage.completion_tokens:,} tokens"
+            if reply.finish_reason != "stop":
+                typer.echo(f"\nThe model ended it early: {reply.finish_reason}.", err=True)
             saved = "" if bill.saved_usd is None else f", saved ~{usd(bill.saved_usd)}"
             typer.echo(f"\n{usd(bill.cost_usd)} ({tokens}){saved}", err=True)
             return

@@ -70,8 +70,14 @@ class KeyRing:
         """Keep a key in the keyring, or in the file where there is none; the place it went to.
 
         Raises:
-            KeysError: the value is empty or the file cannot be written.
+            KeysError: the value is empty, the environment has another that comes first, or the
+                file cannot be written.
         """
+        if self.environment.get(name, "").strip():
+            raise KeysError(
+                f"{name} is set in the environment, which comes first",
+                hint="Change it there, or unset it and store the key again.",
+            )
         if not value.strip():
             raise KeysError(f"{name}: the key is empty")
         if _to_keyring(name, value.strip()):

@@ -221,3 +221,14 @@ def test_json_of_a_failure_is_one_object_too(serve: Serve, run: Run):
     assert code == 5
     assert error["kind"] == "RateLimitError"
     assert error["message"] in err
+
+
+def test_reply_that_the_model_cut_short_is_told(serve: Serve, run: Run):
+    _, _, err = run("ask", *at(serve("length")), "--pin", "weak", "hello")
+    assert "ended it early: length" in err
+
+
+def test_session_of_unknown_price_is_not_free(serve: Serve, run: Run):
+    run("ask", *at(serve()), "--pin", "weak", "hello")
+    _, out, _ = run("sessions", "list")
+    assert "$?" in out

@@ -175,3 +175,9 @@ def test_key_stands_in_no_repr(file: Path):
     ring = KeyRing({"A_KEY": "sk-secret"}, file)
     assert "sk-secret" not in repr(ring)
     assert "sk-secret" not in repr(ring.find("A_KEY"))
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_key_behind_one_of_the_environment_is_not_kept_in_vain(file: Path):
+    with pytest.raises(KeysError, match="A_KEY is set in the environment"):
+        KeyRing({"A_KEY": "sk-1"}, file).store("A_KEY", "sk-2")

@@ -68,6 +68,7 @@ def calibrate(
         fields = {"share": strong, "threshold": threshold, "prompts": size, "on": on}
         typer.echo(json.dumps(fields))
         return
+    typer.echo(f"For {pair.strong.name} and {pair.weak.name}:")
     typer.echo(
         f"{percent(strong)} strong: threshold {threshold:.4f}, from {size:,} prompts ({on})."
     )

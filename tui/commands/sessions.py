@@ -15,6 +15,7 @@ from tui.program import Program
 from tui.visible import visible
 
 if TYPE_CHECKING:
+    from routing.cost import Ledger
     from tui.sessions import Sessions
 
 app = typer.Typer(help="Conversations: list, show, search, export, rm.", no_args_is_help=True)
@@ -38,7 +39,7 @@ def list_sessions(*, as_json: AsJson = False) -> None:
 
     print_table(
         ("id", "title", "messages", "spent"),
-        [(row.id, row.title, row.messages, usd(row.ledger.spent_usd)) for row in rows],
+        [(row.id, row.title, row.messages, _spent(row.ledger)) for row in rows],
     )
 
 
@@ -97,6 +98,13 @@ def restore_session(session_id: Annotated[str, typer.Argument(metavar="ID")]) ->
     """Bring a conversation back from the trash."""
     _sessions().restore(session_id)
     typer.echo(f"{session_id} is back.")
+
+
+def _spent(ledger: Ledger) -> str:
+    """US dollars; turns of an unknown price are never counted as nothing."""
+    if not ledger.unpriced_turns:
+        return usd(ledger.spent_usd)
+    return f"{usd(ledger.spent_usd)} + $?" if ledger.spent_usd else "$?"
 
 
 def _sessions() -> Sessions:
