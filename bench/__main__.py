@@ -14,6 +14,8 @@ TABLES = {
     "audit_loglik": "accuracy and RStd of real models on MMLU, from their log-likelihoods",
     "decision": "decision time, error and memory of the similarity router's forms",
     "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
+    "audit_speed": "the audit's local scorer beside lm-eval: CPU seconds and memory",
+    "parity_lm_eval": "every log-likelihood beside lm-eval's",
     "command": "CPU seconds of commands from start to end",
     "first_paint": "the chat's first paint against a minimal Textual application",
     "stall": "longest stall of the screen while the engine warms",
