@@ -212,8 +212,7 @@ def load(source: str | Path, *, name: str = "", device: str = "", dtype: str = "
     dtype = dtype or ("bfloat16" if device.startswith("cuda") else "float32")
     tokenizer = _tokenizer(source)
     try:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype))
-        return LocalScorer(model.to(device), tokenizer, name=str(source))
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype)).to(device)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{source}: no causal language model can be loaded from there",
