@@ -232,3 +232,13 @@ def test_session_of_unknown_price_is_not_free(serve: Serve, run: Run):
     run("ask", *at(serve()), "--pin", "weak", "hello")
     _, out, _ = run("sessions", "list")
     assert "$?" in out
+
+
+def test_damaged_session_is_never_shown_in_silence(serve: Serve, run: Run, home: Path):
+    run("ask", *at(serve()), "--pin", "weak", "six times seven?")
+    (file,) = (home / "sessions").glob("2*.json")
+    file.write_text("garbage{{{")
+    for command in ("list", "show"):
+        words = ["sessions", command, *([file.stem] if command == "show" else [])]
+        _, _, err = run(*words)
+        assert "damaged" in err

@@ -15,8 +15,10 @@ from tui.program import Program
 from tui.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from routing.cost import Ledger
-    from tui.sessions import Sessions
+    from tui.sessions import SessionInfo, Sessions
 
 app = typer.Typer(help="Conversations: list, show, search, export, rm.", no_args_is_help=True)
 Name = Annotated[
@@ -29,6 +31,7 @@ Name = Annotated[
 def list_sessions(*, as_json: AsJson = False) -> None:
     """All conversations, the newest first."""
     rows = _sessions().list()
+    _warn(rows)
     if as_json:
         from dataclasses import asdict
 
@@ -107,6 +110,13 @@ def _spent(ledger: Ledger) -> str:
     return f"{usd(ledger.spent_usd)} + $?" if ledger.spent_usd else "$?"
 
 
+def _warn(rows: Sequence[SessionInfo]) -> None:
+    """Say of every damaged session that it is."""
+    for row in rows:
+        if row.trouble:
+            typer.echo(f"{row.id}: {row.trouble}", err=True)
+
+
 def _sessions() -> Sessions:
     from tui.sessions import Sessions
 
@@ -124,6 +134,7 @@ def _id(name: str) -> str:
         row for row in rows if row.id.startswith(name) or name.lower() in row.title.lower()
     ]
     if len(found) == 1:
+        _warn(found)
         return found[0].id
     if not found:
         raise UsageError(f"No session is called {name!r}.", hint="llmroute sessions list")
