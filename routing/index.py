@@ -224,7 +224,7 @@ class BattleIndex:
         stretched = query * code.step
         bases = (self._centroids[lists] + code.least) @ query
         return [
-            self._codes(at)[:size].astype(np.float32) @ stretched + base
+            np.vecdot(self._codes(at)[:size].astype(np.float32), stretched) + base
             for at, size, base in zip(lists.tolist(), sizes[lists].tolist(), bases, strict=True)
         ]
 

@@ -212,6 +212,9 @@ class MomentsKernel:
 
     Battles that come or go later are summed exactly, beside the moments.
 
+    Products are `np.vecdot`, not `@`: BLAS would call in its threads, and a query that takes a
+    millisecond would wait for them ten on a busy machine.
+
     Args:
         index: an "ivf" index.
         cells: the cell of each battle of the index.
@@ -252,7 +255,6 @@ class MomentsKernel:
 
     def _wins(self, query: Floats, exclude: int) -> Sums:
         moments, tail = self._moments, self._tail
-        # BLAS would call in its threads, and on a busy machine wait milliseconds for them.
         centres: Floats = np.vecdot(moments.means, query)
         probes = -(-len(centres) // LISTS_PER_PROBE)
         near = np.argpartition(-centres, probes - 1)[:probes]
@@ -314,7 +316,7 @@ class _Moments(NamedTuple):
     Attributes:
         means: of each list's vectors, (L, d).
         sizes: rows in each list, (L,).
-        wins: of each list, (L, P ** 2).
+        wins: of each list, (P ** 2, L).
         spread: variance of each list over that of all, (L,).
         covariance: of all residuals, the vectors less their list's mean, (d, d).
         group: each list's group, (L,).
@@ -337,16 +339,17 @@ class _Moments(NamedTuple):
 
     def far(self, query: Floats, centres: Floats, near: Ints, rate: float) -> Sums:
         """Weighted wins over all lists but the near ones, (P ** 2,)."""
-        variance = float(query @ self.covariance @ query)
+        variance = float(np.vecdot(self.covariance, query) @ query)
         weights = np.exp(rate * centres + np.float32(0.5 * rate**2 * variance) * self.spread)
         weights[near] = 0.0
-        wins: Sums = (weights @ self.wins).astype(np.float64)
+        wins = np.vecdot(self.wins, weights).astype(np.float64)
         sizes = np.bincount(self.group, self.sizes, GROUPS)
         mean = np.bincount(self.group, weights * self.sizes, GROUPS) / np.maximum(1, sizes)
-        surplus = rate * mean @ (self.surprise @ query).reshape(GROUPS, -1)
+        surplus = rate * mean @ np.vecdot(self.surprise, query).reshape(GROUPS, -1)
         # Antisymmetric, its rows add up to the surplus: the battles stay as many as they are.
         players = len(surplus)
-        return wins + ((surplus[:, None] - surplus[None, :]) / players).ravel()
+        far: Sums = wins + ((surplus[:, None] - surplus[None, :]) / players).ravel()
+        return far
 
 
 def _moments(index: BattleIndex, cells: Ints, effect: Sums) -> _Moments:
@@ -381,7 +384,7 @@ def _moments(index: BattleIndex, cells: Ints, effect: Sums) -> _Moments:
     return _Moments(
         means=means,
         sizes=sizes,
-        wins=(tally @ effect).astype(np.float32),
+        wins=np.ascontiguousarray((tally @ effect).T, dtype=np.float32),
         spread=(squares / np.maximum(1, sizes) / variance).astype(np.float32),
         covariance=(covariance / total).astype(np.float32),
         group=group,
