@@ -24,11 +24,12 @@ from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
 from routing.files import replace_file
+from routing.ladder import MINE
 from routing.models import Pair
+from routing.neighbours import INDEX_FILE
 from routing.routers import Router, router_class
 
-STARTER, MINE = "starter", "mine"
-INDEX_FILE = "battles.index"  # as the similarity router names it
+STARTER = "starter"
 STARTER_INDEX = "starter_battles.index"
 
 

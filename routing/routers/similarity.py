@@ -6,11 +6,11 @@ Source: Ong et al., RouteLLM (arXiv 2406.18665), section 4.2.1, and routellm 0.2
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from routing.battles import Battle
 from routing.calibrate import Calibration
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
-from routing.errors import DataError, RouterError
+from routing.errors import RouterError
 from routing.index import BattleIndex, Floats, Ints, Kind, unique_prompts
 from routing.kernels import (
     Float32Rows,
@@ -30,36 +30,18 @@ from routing.kernels import (
     ScanKernel,
     Weighting,
 )
-from routing.ratings import (
-    bradley_terry,
-    find_gauge,
-    tiers,
-    win_probability,
-    wins_matrix,
-)
+from routing.ladder import A_WINS, OUTCOMES, STRONG, TIERS, WEAK, Ladder, Seats
+from routing.neighbours import check_any, nearest, open_index
+from routing.ratings import bradley_terry, find_gauge, win_probability
 from routing.routers import Judgement
 
 Form = Literal["auto", "exact", "half", "moments"]
 
-STRONG, WEAK = "strong", "weak"
-MINE = "mine"
-INDEX_FILE = "battles.index"
 GAMMA, REFERENCE_GAMMA = 500.0, 10.0
-TIERS = 10
 # As the paper: shorter prompts say too little. By default they stay: "hey" is a prompt too.
 REFERENCE_CHARACTERS = 16
 SAMPLE_SIZE = 1000
 SAMPLE_SEED = 0
-OUTCOMES = {"a": 0, "b": 1, "tie": 2}
-A_WINS = np.array([1.0, 0.0, 0.5])
-
-
-class Seats(NamedTuple):
-    """The tiers in which the pair's models sit, and which of them only stand in."""
-
-    strong: int
-    weak: int
-    stand_ins: tuple[str, ...]
 
 
 class SimilarityRouter:
@@ -118,19 +100,7 @@ class SimilarityRouter:
             EmbeddingError: the embedder refused.
             DataError: the index cannot be written.
         """
-        path = folder / INDEX_FILE
-        try:
-            kept = BattleIndex.load(path, embedder.name)
-        except (DataError, RouterError):
-            kept = None
-        router = cls(embedder)
-        if kept is not None and kept.battles == list(battles):
-            return router._fit(kept)
-        known = kept.known_vectors() if kept is not None else {}
-        router.fit(battles, _embed_unknown(embedder, battles, known))
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        router.index_.save(path)
-        return router
+        return cls(embedder)._fit(open_index(embedder, battles, folder))
 
     def fit(self, battles: Sequence[Battle], vectors: Floats | None = None) -> Self:
         """Learn from the battles; returns the router.
@@ -147,8 +117,7 @@ class SimilarityRouter:
             long = np.array([len(prompt) >= REFERENCE_CHARACTERS for prompt in prompts], dtype=bool)
             battles = [battle for battle in battles if len(battle.prompt) >= REFERENCE_CHARACTERS]
             vectors = vectors[long]
-        if not battles:
-            raise RouterError("no battles to learn from", hint="Import some, or use the starters.")
+        check_any(battles)
         kind: Kind | None = {"auto": None, "moments": "ivf"}.get(self.form, "flat")
         return self._fit(BattleIndex.build(battles, vectors, self.embedder.name, kind))
 
@@ -206,11 +175,10 @@ class SimilarityRouter:
         """
         self._check_fitted()
         with self._lock:
-            found = self.index_.search(query[None], count)
-            return tuple(
-                self._neighbour(int(row), float(cosine))
-                for row, cosine in zip(found.rows[0], found.cosines[0], strict=True)
-                if row >= 0
+            seats, ladder = self._seats(), self.ladder_
+            pair = {seats.strong, seats.weak}
+            return nearest(
+                self.index_, query, count, lambda battle: set(ladder.tiers_in(battle)) == pair
             )
 
     def calibration(self) -> Calibration:
@@ -245,7 +213,7 @@ class SimilarityRouter:
 
     def _fit(self, index: BattleIndex) -> Self:
         self.index_ = index
-        self.ladder_ = _ladder(index.battles, self.tier_count, prior=not self.reference)
+        self.ladder_ = Ladder.of(index.battles, self.tier_count, prior=not self.reference)
         self.effect_ = _effects(self.ladder_.size, reference=self.reference)
         self.kernel_ = self._kernel(index, self.ladder_.cells(index.battles))
         self._centre()
@@ -280,33 +248,7 @@ class SimilarityRouter:
         return bradley_terry(wins / total, self.gauge_, self.start_)
 
     def _seats(self) -> Seats:
-        ladder = self.ladder_
-        strong = ladder.tier_of.get(self.strong, ladder.strong)
-        weak = ladder.tier_of.get(self.weak, ladder.weak)
-        pair = (self.strong, self.weak)
-        if strong == weak:  # the battles tell these two not apart
-            return Seats(ladder.strong, ladder.weak, pair)
-        unknown = tuple(name for name in pair if name not in ladder.tier_of)
-        return Seats(strong, weak, unknown)
-
-    def _neighbour(self, row: int, cosine: float) -> Neighbour:
-        seats = self._seats()
-        pair = {seats.strong, seats.weak}
-
-        def rank(battle: Battle) -> tuple[bool, bool]:
-            met = {self.ladder_.tier_of.get(name) for name in (battle.model_a, battle.model_b)}
-            return battle.source != MINE, met != pair
-
-        battle = min((self.index_.battles[at] for at in self.index_.battles_at(row)), key=rank)
-        return Neighbour(
-            prompt=battle.prompt,
-            model_a=battle.model_a,
-            model_b=battle.model_b,
-            winner=battle.winner,
-            similarity=cosine,
-            source=battle.source,
-            battle_id=battle.battle_id,
-        )
+        return self.ladder_.seats(self.strong, self.weak)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "index_"):
@@ -329,58 +271,6 @@ class _Sample:
         return router._strengths(router.kernel_.wins(vectors, exclude=rows))
 
 
-class _Ladder(NamedTuple):
-    """The tier of each rated model, and where the others sit.
-
-    Attributes:
-        size: how many tiers there are.
-        strong: the tier of a strong model that was not rated; `weak` likewise.
-    """
-
-    tier_of: Mapping[str, int]
-    size: int
-    strong: int
-    weak: int
-
-    def cells(self, battles: Sequence[Battle]) -> Ints:
-        """The cell of each battle: tier of a, tier of b, outcome.
-
-        In the person's own battles a model that was not rated sits where the battle puts it: the
-        strong one is model_a, the weak one model_b.
-        """
-        tier_of, strong, weak, size = self.tier_of, self.strong, self.weak, self.size
-        return np.array(
-            [
-                (tier_of.get(battle.model_a, strong) * size + tier_of.get(battle.model_b, weak))
-                * len(OUTCOMES)
-                + OUTCOMES[battle.winner]
-                for battle in battles
-            ],
-            dtype=np.int64,
-        )
-
-
-def _ladder(battles: Sequence[Battle], tier_count: int, *, prior: bool) -> _Ladder:
-    """Tiers from all battles alike. The person's own are too few to rate their models by."""
-    rated = [battle for battle in battles if battle.source != MINE] or list(battles)
-    names = dict.fromkeys(name for battle in rated for name in (battle.model_a, battle.model_b))
-    number = {name: at for at, name in enumerate(names)}
-    a = np.array([number[battle.model_a] for battle in rated])
-    b = np.array([number[battle.model_b] for battle in rated])
-    winner_a = A_WINS[[OUTCOMES[battle.winner] for battle in rated]]
-    wins = wins_matrix(winner_a, a, b, len(number))
-    if prior:  # half a win more for each of two that met: who never lost stays finite
-        wins = wins + 0.5 * ((wins + wins.T) > 0)
-    tier = tiers(bradley_terry(wins), tier_count)
-    tier_of = {name: int(tier[at]) for name, at in number.items()}
-    count = int(tier.max()) + 1
-    met = wins_matrix(np.ones(len(rated)), tier[a], tier[b], count)
-    strong = tier_of.get(STRONG, 0)
-    opponents = (met + met.T)[strong]
-    opponents[strong] = -1
-    return _Ladder(tier_of, count, strong, tier_of.get(WEAK, int(opponents.argmax())))
-
-
 def _effects(tier_count: int, *, reference: bool) -> NDArray[np.float64]:
     """What a unit of weight in each cell adds to each entry of the wins matrix.
 
@@ -401,13 +291,3 @@ def _effects(tier_count: int, *, reference: bool) -> NDArray[np.float64]:
                 effect[a, b, outcome, first, second] = share
                 effect[a, b, outcome, second, first] = 1 - share
     return effect.reshape(-1, players * players)
-
-
-def _embed_unknown(
-    embedder: Embedder, battles: Sequence[Battle], known: Mapping[str, Floats]
-) -> Floats:
-    """Unit rows of the battles' prompts; only those not known are embedded."""
-    prompts = unique_prompts(battles)
-    unknown = [prompt for prompt in prompts if prompt not in known]
-    fresh = dict(zip(unknown, embedder.embed(unknown), strict=True))
-    return np.array([known[prompt] if prompt in known else fresh[prompt] for prompt in prompts])

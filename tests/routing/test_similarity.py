@@ -11,8 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from routing.battles import Battle
 from routing.errors import RouterError
 from routing.index import BattleIndex, unique_prompts
+from routing.neighbours import INDEX_FILE
 from routing.ratings import tiers
-from routing.routers.similarity import INDEX_FILE, Form, SimilarityRouter
+from routing.routers.similarity import Form, SimilarityRouter
 from tests.routing.fakes import HashEmbedder, random_battles
 
 STRONG, WEAK = "model0", "model23"

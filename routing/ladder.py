@@ -1,0 +1,93 @@
+"""Models in tiers by what all battles say of them, and where a model sits that no battle names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.battles import Battle
+from routing.ratings import bradley_terry, tiers, wins_matrix
+
+Ints = NDArray[np.int64]
+
+STRONG, WEAK = "strong", "weak"
+MINE = "mine"
+TIERS = 10
+OUTCOMES = {"a": 0, "b": 1, "tie": 2}
+A_WINS = np.array([1.0, 0.0, 0.5])
+
+
+class Seats(NamedTuple):
+    """The tiers in which the pair's models sit, and which of them only stand in."""
+
+    strong: int
+    weak: int
+    stand_ins: tuple[str, ...]
+
+
+class Ladder(NamedTuple):
+    """The tier of each rated model, 0 the strongest, and where the others sit.
+
+    Attributes:
+        size: how many tiers there are.
+        strong: the tier of a strong model that was not rated; `weak` likewise.
+    """
+
+    tier_of: Mapping[str, int]
+    size: int
+    strong: int
+    weak: int
+
+    @classmethod
+    def of(cls, battles: Sequence[Battle], count: int = TIERS, *, prior: bool = True) -> Self:
+        """Tiers from all battles alike. The person's own are too few to rate their models by.
+
+        A model that no battle names sits where "strong" and "weak" of the starter battles sit.
+        Without these: in the strongest tier, and in the tier that met it most often.
+        """
+        rated = [battle for battle in battles if battle.source != MINE] or list(battles)
+        names = dict.fromkeys(name for battle in rated for name in (battle.model_a, battle.model_b))
+        number = {name: at for at, name in enumerate(names)}
+        a = np.array([number[battle.model_a] for battle in rated])
+        b = np.array([number[battle.model_b] for battle in rated])
+        winner_a = A_WINS[[OUTCOMES[battle.winner] for battle in rated]]
+        wins = wins_matrix(winner_a, a, b, len(number))
+        if prior:  # half a win more for each of two that met: who never lost stays finite
+            wins = wins + 0.5 * ((wins + wins.T) > 0)
+        tier = tiers(bradley_terry(wins), count)
+        tier_of = {name: int(tier[at]) for name, at in number.items()}
+        size = int(tier.max()) + 1
+        met = wins_matrix(np.ones(len(rated)), tier[a], tier[b], size)
+        strong = tier_of.get(STRONG, 0)
+        opponents = (met + met.T)[strong]
+        opponents[strong] = -1
+        return cls(tier_of, size, strong, tier_of.get(WEAK, int(opponents.argmax())))
+
+    def seats(self, strong: str, weak: str) -> Seats:
+        """Where a pair sits. Two of one tier the battles do not tell apart: others stand in."""
+        tiers_taken = self.tier_of.get(strong, self.strong), self.tier_of.get(weak, self.weak)
+        if tiers_taken[0] == tiers_taken[1]:
+            return Seats(self.strong, self.weak, (strong, weak))
+        unknown = tuple(name for name in (strong, weak) if name not in self.tier_of)
+        return Seats(*tiers_taken, unknown)
+
+    def tiers_in(self, battle: Battle) -> tuple[int, int]:
+        """The tiers of a battle's models.
+
+        In the person's own battles a model that was not rated sits where the battle puts it: the
+        strong one is model_a, the weak one model_b.
+        """
+        return (
+            self.tier_of.get(battle.model_a, self.strong),
+            self.tier_of.get(battle.model_b, self.weak),
+        )
+
+    def cells(self, battles: Sequence[Battle]) -> Ints:
+        """The cell of each battle: tier of a, tier of b, outcome."""
+        places = [(*self.tiers_in(battle), OUTCOMES[battle.winner]) for battle in battles]
+        a, b, outcome = np.array(places, dtype=np.int64).reshape(-1, 3).T
+        cells: Ints = (a * self.size + b) * len(OUTCOMES) + outcome
+        return cells

@@ -1,0 +1,97 @@
+"""The battles around a prompt: what explains a decision, whichever router takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from routing.battles import Battle
+from routing.decide import Neighbour
+from routing.embeddings import Embedder
+from routing.errors import DataError, RouterError
+from routing.index import BattleIndex, Floats, unique_prompts
+from routing.ladder import MINE
+
+INDEX_FILE = "battles.index"
+
+
+def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> BattleIndex:
+    """The index of these battles, kept in the folder.
+
+    Only prompts that the kept index does not know are embedded. An index that cannot be read, or
+    is of another embedder, is built anew.
+
+    Raises:
+        EmbeddingError: the embedder refused.
+        RouterError: there are no battles.
+        DataError: the index cannot be written.
+    """
+    check_any(battles)
+    path = folder / INDEX_FILE
+    try:
+        kept = BattleIndex.load(path, embedder.name)
+    except (DataError, RouterError):
+        kept = None
+    if kept is not None and kept.battles == list(battles):
+        return kept
+    known = kept.known_vectors() if kept is not None else {}
+    vectors = _embed_unknown(embedder, battles, known)
+    index = BattleIndex.build(battles, vectors, embedder.name)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    index.save(path)
+    return index
+
+
+def check_any(battles: Sequence[Battle]) -> None:
+    """Refuse to learn from nothing.
+
+    Raises:
+        RouterError: there are no battles.
+    """
+    if not battles:
+        raise RouterError("no battles to learn from", hint="Import some, or use the starters.")
+
+
+def nearest(
+    index: BattleIndex, query: Floats, count: int, of_pair: Callable[[Battle], bool]
+) -> tuple[Neighbour, ...]:
+    """One battle for each of the prompts nearest to the unit vector, the nearest first.
+
+    The person's own battle comes before any other over the same prompt, then one of the pair.
+    """
+    found = index.search(query[None], count)
+
+    def rank(battle: Battle) -> tuple[bool, bool]:
+        return battle.source != MINE, not of_pair(battle)
+
+    return tuple(
+        _neighbour(
+            min((index.battles[at] for at in index.battles_at(row)), key=rank), float(cosine)
+        )
+        for row, cosine in zip(found.rows[0].tolist(), found.cosines[0], strict=True)
+        if row >= 0
+    )
+
+
+def _neighbour(battle: Battle, cosine: float) -> Neighbour:
+    return Neighbour(
+        prompt=battle.prompt,
+        model_a=battle.model_a,
+        model_b=battle.model_b,
+        winner=battle.winner,
+        similarity=cosine,
+        source=battle.source,
+        battle_id=battle.battle_id,
+    )
+
+
+def _embed_unknown(
+    embedder: Embedder, battles: Sequence[Battle], known: Mapping[str, Floats]
+) -> Floats:
+    """Unit rows of the battles' prompts; only those not known are embedded."""
+    prompts = unique_prompts(battles)
+    unknown = [prompt for prompt in prompts if prompt not in known]
+    fresh = dict(zip(unknown, embedder.embed(unknown), strict=True))
+    return np.array([known[prompt] if prompt in known else fresh[prompt] for prompt in prompts])
