@@ -49,6 +49,8 @@ class Decision:
         reason: one sentence for the person.
         pinned: the person chose the tier, not the router.
         decision_ms: milliseconds, embedding included.
+        router: the name of the router that decided, "" where none did: win probabilities of
+            different routers do not compare.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Decision:
     flip_share: float | None = None
     pinned: bool = False
     decision_ms: float = 0.0
+    router: str = ""
 
 
 def tier_for(win_probability: float, threshold: float) -> Tier:

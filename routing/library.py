@@ -86,7 +86,8 @@ class Library:
             router, calibration = self._seat(pair)
             if threshold is None:
                 threshold = calibration.threshold(share)
-            return decide(prompt, pair, router, calibration, threshold)
+            decision = decide(prompt, pair, router, calibration, threshold)
+        return replace(decision, router=self.name)
 
     def threshold(self, pair: Pair, share: float) -> float:
         """The threshold that sends that share of prompts to the pair's strong model."""

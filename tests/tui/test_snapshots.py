@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from routing import errors
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
+from tui.screens.threshold import ThresholdScreen
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
@@ -181,11 +182,21 @@ def screen_after(*keys: str) -> Before:
     return opened
 
 
-@pytest.mark.parametrize(
-    ("name", "key"), [("settings", "f5"), ("keys", "f1"), ("slider", "ctrl+t")]
-)
+@pytest.mark.parametrize(("name", "key"), [("settings", "f5"), ("keys", "f1")])
 def test_dialogue(chat: Chat, snap_compare: Snap, name: str, key: str):
     assert snap_compare(chat(), terminal_size=SIZE, run_before=screen_after(key))
+
+
+def test_slider(chat: Chat, snap_compare: Snap):
+    async def previewed(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        await pilot.press("ctrl+t")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ThresholdScreen))
+        await wait_until(pilot, lambda: pilot.app.screen.history)
+        await pilot.press("left", "left")
+        await pilot.pause()
+
+    assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=previewed)
 
 
 def test_completions(chat: Chat, snap_compare: Snap):

@@ -13,7 +13,8 @@ from tests.tui.fakes import bill, decision
 from tui.errors import AppError, StoreError
 from tui.markdown.document import Document
 from tui.screens.slash import COMMANDS, complete
-from tui.screens.threshold import Past, preview
+from tui.screens.threshold import preview
+from tui.sessions import Routed
 from tui.visible import one_line, visible
 from tui.widgets.badge import badge_text, cost_text, odds_text
 from tui.widgets.card import KINDS, kind_of
@@ -247,11 +248,27 @@ def test_every_error_has_a_card():
         assert len(set(keys)) == len(keys)
 
 
-def test_slider_previews_what_the_session_would_have_been():
-    past = [Past(0.2, 0.010, 0.001), Past(0.5, 0.010, 0.001), Past(0.9, 0.010, 0.001)]
-    assert preview(past, 0.5) == "this session: 1W 2S, ~$0.0210"
-    assert preview(past, 0.95) == "this session: 3W 0S, ~$0.0030"
-    assert preview([], 0.5) == "no routed turn in this session yet"
+def past(*win_probabilities: float, strong_usd: float | None = 0.010) -> list[Routed]:
+    return [
+        Routed("small", "weak", chance, strong_usd, 0.001, "similarity")
+        for chance in win_probabilities
+    ]
+
+
+def test_slider_previews_what_the_turns_would_have_been():
+    turns = past(0.2, 0.5, 0.9)
+    assert preview(turns, 0.5) == ["1W 2S, 2 would flip", "~$0.0210, saved ~$0.0090 (30 %)"]
+    assert preview(turns, 0.95) == ["3W 0S, 0 would flip", "$0.0030, saved ~$0.0270 (90 %)"]
+    assert preview(turns, 0.0) == ["0W 3S, 3 would flip", "~$0.0300, saved $0 (0 %)"]
+    assert preview([], 0.5) == ["no routed turn yet"]
+
+
+def test_slider_counts_what_has_no_price():
+    turns = [*past(0.2), *past(0.9, strong_usd=None)]
+    assert preview(turns, 0.5) == [
+        "1W 1S, 1 would flip",
+        "~$0.0010 + 1 x $?, saved ~$0.0090 (90 %)",
+    ]
 
 
 def test_completion_offers_what_begins_so():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from tui.widgets.why import own_battles
 if TYPE_CHECKING:
     from routing.battles import Battle
     from tui.screens.keys import NewKey
+    from tui.screens.threshold import Past
+    from tui.sessions import Routed
 
 PROVIDER_KEYS = (
     "ANTHROPIC_API_KEY",
@@ -184,12 +186,29 @@ class RoutingScreen(BaseScreen):
 
     @on(ThresholdsKnown)
     def _show_threshold(self, message: ThresholdsKnown) -> None:
-        from tui.screens.threshold import ThresholdScreen, past_turns
+        from tui.screens.threshold import ThresholdScreen
+        from tui.sessions import routed
 
-        past = past_turns(self.talk.turns.session.branch())
-        share = self.talk.turns.routing.share
-        screen = ThresholdScreen(share, message.thresholds, past)
+        turns = self.talk.turns
+        session = self._comparable(routed(turns.session.branch()))
+        screen = ThresholdScreen(
+            turns.routing.share, message.thresholds, session.known, self._history
+        )
         self.app.push_screen(screen, self._threshold_chosen)
+
+    def _history(self) -> Past:
+        from tui.sessions import routed
+
+        return self._comparable(routed(self.sessions.messages()))
+
+    def _comparable(self, turns: Sequence[Routed]) -> Past:
+        """Those of the turns that the pair in force had, by the router in force."""
+        from tui.screens.threshold import Past
+        from tui.sessions import of_pair
+
+        pair = self.talk.turns.routing.pair or DEMO_PAIR
+        known = of_pair(turns, pair, self.program.settings.router)
+        return Past(known, len(turns) - len(known))
 
     def _threshold_chosen(self, share: float | None) -> None:
         if share is not None:

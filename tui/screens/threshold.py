@@ -1,40 +1,45 @@
-"""The threshold slider: a share of strong calls, and what it would have done to this session."""
+"""The threshold slider: a share of strong calls, and what it would have made of the past."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from routing.cost import Bill
-from routing.decide import tier_for
-from routing.models import Tier
 from tui.money import percent, usd
 from tui.widgets.tones import MUTED
 
 if TYPE_CHECKING:
-    from tui.sessions import Message
+    from tui.sessions import Routed
 
 STEP = 0.05
+READING = "reading …"
 
 
 class Past(NamedTuple):
-    """A routed turn of this session: its win probability and what each model costs for it."""
+    """Routed turns that compare; `left_out`: how many do not, by other models or routers."""
 
-    win_probability: float
-    strong_usd: float | None
-    weak_usd: float | None
+    known: Sequence[Routed] = ()
+    left_out: int = 0
 
 
 class ThresholdScreen(ModalScreen[float | None]):
-    """Left and right change the share; Enter takes it, Esc leaves it."""
+    """Left and right change the share; Enter takes it, Esc leaves it.
+
+    Args:
+        thresholds: the win probability from which on a turn is strong, by share.
+        session: the routed turns of the conversation in sight.
+        read: reads those of all conversations; called in a thread.
+    """
 
     DEFAULT_CSS = """
     ThresholdScreen { align: center middle; }
@@ -48,14 +53,27 @@ class ThresholdScreen(ModalScreen[float | None]):
         Binding("escape", "leave", "Leave it", id="threshold.leave"),
     ]
 
+    class Read(Message):
+        """The history was read."""
+
+        def __init__(self, past: Past) -> None:
+            self.past = past
+            super().__init__()
+
     share: reactive[float] = reactive(0.3, init=False)
 
     def __init__(
-        self, share: float, thresholds: Mapping[float, float], past: Sequence[Past]
+        self,
+        share: float,
+        thresholds: Mapping[float, float],
+        session: Sequence[Routed],
+        read: Callable[[], Past],
     ) -> None:
         super().__init__()
         self.thresholds = thresholds
-        self.past = past
+        self.session = session
+        self.read = read
+        self.history: Past | None = None
         self.set_reactive(ThresholdScreen.share, nearest(share, thresholds))
 
     def compose(self) -> ComposeResult:
@@ -66,13 +84,15 @@ class ThresholdScreen(ModalScreen[float | None]):
             yield Static(Content.styled("\n← → change · enter take it · esc leave it", MUTED))
 
     def on_mount(self) -> None:
-        self.watch_share()
+        self._show()
+        self.run_worker(self._read_history(), exit_on_error=False)
 
     def watch_share(self) -> None:
-        threshold = self.thresholds[self.share]
-        shown = f"\n  {percent(self.share)} strong   win probability ≥ {threshold:.4f}"
-        self.query_one("#share", Static).update(Content(shown))
-        self.query_one("#preview", Static).update(Content(f"  {preview(self.past, threshold)}"))
+        self._show()
+
+    def on_threshold_screen_read(self, message: Read) -> None:
+        self.history = message.past
+        self._show()
 
     def action_step(self, step: int) -> None:
         shares = sorted(self.thresholds)
@@ -85,23 +105,21 @@ class ThresholdScreen(ModalScreen[float | None]):
     def action_leave(self) -> None:
         self.dismiss(None)
 
+    async def _read_history(self) -> None:
+        self.post_message(self.Read(await asyncio.to_thread(self.read)))
 
-def past_turns(branch: Sequence[Message]) -> list[Past]:
-    """The turns of a conversation that a router decided."""
-    return [
-        Past(
-            said.decision.win_probability,
-            *_both_prices(said.decision.tier, said.bill),
-        )
-        for said in branch
-        if said.decision and said.bill and said.decision.win_probability is not None
-    ]
-
-
-def _both_prices(tier: Tier, bill: Bill) -> tuple[float | None, float | None]:
-    """What the strong and the weak model cost for that turn's tokens."""
-    paid, other = bill.cost_usd, bill.other_usd
-    return (paid, other) if tier == "strong" else (other, paid)
+    def _show(self) -> None:
+        threshold = self.thresholds[self.share]
+        shown = f"\n  {percent(self.share)} strong   win probability ≥ {threshold:.4f}\n"
+        self.query_one("#share", Static).update(Content(shown))
+        lines = _scope("this session", preview(self.session, threshold))
+        if self.history is None:
+            lines += _scope("all history", [READING])
+        else:
+            lines += _scope("all history", preview(self.history.known, threshold))
+            if left_out := self.history.left_out:
+                lines.append(f"  left out, by other models or routers: {left_out:,}")
+        self.query_one("#preview", Static).update(Content("\n".join(lines)))
 
 
 def shares() -> list[float]:
@@ -114,15 +132,29 @@ def nearest(share: float, thresholds: Mapping[float, float]) -> float:
     return min(thresholds, key=lambda stop: abs(stop - share))
 
 
-def preview(past: Sequence[Past], threshold: float) -> str:
-    """What this session's turns would have been: "6W 1S, $0.0090"."""
-    if not past:
-        return "no routed turn in this session yet"
-    strong = [tier_for(turn.win_probability, threshold) == "strong" for turn in past]
-    costs = [
-        turn.strong_usd if taken else turn.weak_usd
-        for turn, taken in zip(past, strong, strict=True)
+def preview(turns: Sequence[Routed], threshold: float) -> list[str]:
+    """What the turns would have been, in two lines: "6W 1S, 2 would flip" and what it costs.
+
+    A sum in which a model is billed for a reply that it did not write is marked "~".
+    """
+    from tui.sessions import outcome
+
+    if not turns:
+        return ["no routed turn yet"]
+    then = outcome(turns, threshold)
+    spent = f"{'~' if then.flipped else ''}{usd(then.cost_usd)}"
+    unknown = f" + {then.unpriced:,} x $?" if then.unpriced else ""
+    saved = ""
+    if then.all_strong_usd > 0:
+        share = percent(then.saved_usd / then.all_strong_usd)
+        saved = f", saved {'~' if then.weak_turns else ''}{usd(then.saved_usd)} ({share})"
+    return [
+        f"{then.weak_turns:,}W {then.strong_turns:,}S, {then.flipped:,} would flip",
+        f"{spent}{unknown}{saved}",
     ]
-    known = [cost for cost in costs if cost is not None]
-    total = usd(sum(known)) if len(known) == len(costs) else f"{usd(sum(known))} + $?"
-    return f"this session: {len(past) - sum(strong)}W {sum(strong)}S, ~{total}"
+
+
+def _scope(name: str, lines: Sequence[str]) -> list[str]:
+    """The lines with what they are about before the first."""
+    heads = [name, *([""] * (len(lines) - 1))]
+    return [f"  {head:<14}{line}" for head, line in zip(heads, lines, strict=True)]

@@ -25,6 +25,10 @@ Editing and regenerating make a branch: `add("user", text, beside=old.id)`. `sib
 `read_only` one, with the reason in `trouble`; `fork` makes an own copy of it. `delete` moves to the
 trash, and `purge` empties it of what lay there for 30 days: the chat does so a while after its
 first paint.
+
+`routed(sessions.messages())` are the turns of the whole history that a router decided, each with
+its win probability and what either model costs for it; `outcome(turns, threshold)` says what
+another threshold had made of them.
 """
 
 from tui.sessions.conversation import Conversation, SessionInfo
@@ -32,15 +36,21 @@ from tui.sessions.costs import total
 from tui.sessions.export import to_json, to_markdown
 from tui.sessions.folder import Sessions
 from tui.sessions.message import Message, State
+from tui.sessions.past import Outcome, Routed, of_pair, outcome, routed
 from tui.sessions.session import Session
 
 __all__ = [
     "Conversation",
     "Message",
+    "Outcome",
+    "Routed",
     "Session",
     "SessionInfo",
     "Sessions",
     "State",
+    "of_pair",
+    "outcome",
+    "routed",
     "to_json",
     "to_markdown",
     "total",
