@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from routing.conversation import Delta, Reply, Turn, Usage
-from routing.errors import ContextError, CutError, ReplyError, ServiceError
+from routing.errors import ContextError, CutError, NoModelError, ReplyError, ServiceError
 from routing.models import Model, context_of, endpoint_of, is_local, key_name_of, provider_of
 from routing.providers import BUILT_IN_PROVIDERS, DECISION
 from routing.providers import import_litellm as import_litellm
 from routing.providers.failures import Asked, as_reply_error, late, no_key
 from routing.providers.failures import is_transient as is_transient
+from routing.providers.served import with_near_names
 
 if TYPE_CHECKING:
     from routing.decide import Decision
@@ -53,7 +54,10 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
     """
     request = _Request(model, tuple(turns), key or _key_in_environment(model), timeout, decision)
     await asyncio.to_thread(_check, request)
-    opened = await _open(request, retries)
+    try:
+        opened = await _open(request, retries)
+    except NoModelError as error:
+        raise await with_near_names(error, request.asked) from None
     text = _Text()
     try:
         async for chunk in _chunks(opened, request):

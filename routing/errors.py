@@ -9,7 +9,8 @@
     └── ReplyError           a model did not answer
         ├── NoKeyError       the provider needs a key and none is set
         ├── AuthError        the provider refused the key
-        ├── RateLimitError   too many requests, or no credit left
+        ├── RateLimitError   too many requests
+        │   └── NoCreditError  the account has no credit left
         ├── NetworkError     the provider cannot be reached, or did not answer in time
         ├── ContextError     the conversation is longer than the model can read
         ├── NoModelError     the provider does not know the model, or nobody knows the provider
@@ -86,6 +87,10 @@ class RateLimitError(ReplyError):
     ) -> None:
         super().__init__(message, hint=hint, detail=detail)
         self.retry_after = retry_after
+
+
+class NoCreditError(RateLimitError):
+    """The account has used up its credit or its quota: waiting does not help."""
 
 
 class NetworkError(ReplyError):

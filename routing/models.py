@@ -219,6 +219,12 @@ def endpoint_of(model: Model) -> Endpoint:
     return Endpoint(model.name, _with_scheme(base))
 
 
+def listing_of(model: Model) -> str | None:
+    """The URL at which a server of one's own lists its models; None for a provider's address."""
+    base = endpoint_of(model).api_base or SELF_HOSTED.get(provider_of(model))
+    return f"{_openai_base(base)}/models" if base else None
+
+
 def known_models() -> tuple[str, ...]:
     """Names of the demo's models and of all chat models in litellm's map, sorted."""
     return _known_models()

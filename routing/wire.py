@@ -106,13 +106,12 @@ def as_failure(error: RoutingError) -> Failure:
 
 def as_error(failure: Failure) -> RoutingError:
     """The error that was sent, of its own class again."""
-    kind = getattr(errors, failure.error, RoutingError)
-    if kind is RateLimitError:
-        return RateLimitError(
+    kind: type[RoutingError] = getattr(errors, failure.error, RoutingError)
+    if issubclass(kind, RateLimitError):
+        return kind(
             failure.message,
             hint=failure.hint,
             detail=failure.detail,
             retry_after=failure.retry_after,
         )
-    error: RoutingError = kind(failure.message, hint=failure.hint, detail=failure.detail)
-    return error
+    return kind(failure.message, hint=failure.hint, detail=failure.detail)

@@ -52,7 +52,9 @@ class ScriptedServer:
         script: names in `MODES`.
         by_model: scripts of their own for requests that name those models.
         tokens_per_second: how fast a reply streams; 0 for as fast as it goes.
+        models: what it lists as served, and `listing` how: "ok", "404", "garbage" or "hang".
         requests: everything that was asked, in order.
+        asked_models: the key of each request for that list.
         disconnected: set when a client went away before the end of its reply.
         waiting: set when a client has been left hanging.
     """
@@ -63,6 +65,9 @@ class ScriptedServer:
     tokens_per_second: float = 0.0
     retry_after: str = "7"
     port: int = 0
+    models: Sequence[str] = ("strong", "weak")
+    listing: str = "ok"
+    asked_models: list[str | None] = field(default_factory=list)
     requests: list[Received] = field(default_factory=list)
     disconnected: threading.Event = field(default_factory=threading.Event)
     waiting: threading.Event = field(default_factory=threading.Event)
@@ -113,9 +118,22 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path.rstrip("/") in {"/v1/models", "/models"}:
-            self.send_json(200, {"object": "list", "data": [{"id": "strong"}, {"id": "weak"}]})
+            self.list_models()
         else:
             self.send_json(404, {"error": {"message": f"no such path: {self.path}"}})
+
+    def list_models(self) -> None:
+        key = self.headers.get("authorization", "").removeprefix("Bearer ") or None
+        self.script.asked_models.append(key)
+        if self.script.listing == "hang":
+            self.leave_hanging()
+        elif self.script.listing == "garbage":
+            self.send_json(200, {"data": "none"})
+        elif self.script.listing == "404":
+            self.send_json(404, {"error": {"message": "no such path"}})
+        else:
+            listed = [{"id": name, "object": "model"} for name in self.script.models]
+            self.send_json(200, {"object": "list", "data": listed})
 
     def do_POST(self) -> None:
         length = int(self.headers.get("content-length", 0))

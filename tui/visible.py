@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rich.cells import cell_len, set_cell_size
+
 # CSI, OSC and the other escape sequences of ECMA-48, whole
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\)"
@@ -28,8 +30,8 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str, width: int) -> str:
-    """The text's beginning on one line, cut to that many characters with an ellipsis."""
+    """The text's beginning on one line, cut to that many cells with an ellipsis."""
     line = " ".join(visible(text[: 4 * width]).split())
-    if len(line) <= width and len(text) <= 4 * width:
+    if cell_len(line) <= width and len(text) <= 4 * width:
         return line
-    return line[: max(width - 1, 0)].rstrip() + "…"
+    return set_cell_size(line, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""

@@ -12,6 +12,7 @@ from routing.errors import (
     AuthError,
     ContextError,
     NetworkError,
+    NoCreditError,
     NoKeyError,
     NoModelError,
     RateLimitError,
@@ -45,7 +46,10 @@ _MODEL = re.compile(
     re.IGNORECASE,
 )
 _NO_PROVIDER = "LLM Provider NOT provided"
-_NO_CREDIT = re.compile(r"insufficient[ _](quota|credit|balance|funds)|billing", re.IGNORECASE)
+_NO_CREDIT = re.compile(
+    r"insufficient[ _](quota|credit|balance|funds)|credit balance is too low|billing", re.IGNORECASE
+)
+_WAIT = re.compile(r"(retry|try again) in \d", re.IGNORECASE)  # Gemini's limits name billing too
 _NO_KEY = re.compile(r"api_key client option must be set|missing .{0,40}api[ _]key", re.IGNORECASE)
 _OFFLINE = re.compile(r"\bConnection error\b|Cannot connect to host", re.IGNORECASE)
 _MASKED = re.compile(r"\S*\*{2,}\S*")
@@ -149,8 +153,13 @@ def _said(error: BaseException, asked: Asked) -> str:
     text = str(getattr(error, "message", "") or error)
     text = text.partition("\nTraceback (most recent call last)")[0][: 10 * DETAIL_CHARACTERS]
     text = re.sub(r"\blitellm\.\w+: |\b\w+Exception - ", "", text)
-    shown = _UNPRINTABLE.sub(" ", redact(text, asked.secrets)).strip()
+    shown = printable(text, asked)
     return shown if len(shown) <= DETAIL_CHARACTERS else f"{shown[:DETAIL_CHARACTERS]} …"
+
+
+def printable(text: str, asked: Asked) -> str:
+    """The other side's text without any part of a key, and without what a terminal would obey."""
+    return _UNPRINTABLE.sub(" ", redact(text, asked.secrets)).strip()
 
 
 def _is_timeout(chain: list[BaseException]) -> bool:
@@ -166,13 +175,20 @@ def _is_offline(chain: list[BaseException]) -> bool:
     return bool(_OFFLINE.search(str(chain[0])))
 
 
+def _is_broke(status: int | None, said: str) -> bool:
+    """Whether the account has used up what it may use."""
+    refused = status in {400, 403, 429} and bool(_NO_CREDIT.search(said))
+    return status == 402 or (refused and not _WAIT.search(said))
+
+
 def _kind(chain: list[BaseException], status: int | None, said: str) -> type[ReplyError]:
     """Which of our errors this is. The order matters: the more particular come first."""
     rules: list[tuple[type[ReplyError], bool]] = [
         (NetworkError, _is_timeout(chain)),
         (NoKeyError, bool(_NO_KEY.search(said))),
+        (NoCreditError, _is_broke(status, said)),
         (AuthError, status in {401, 403}),
-        (RateLimitError, status in {402, 429}),
+        (RateLimitError, status == 429),
         (ContextError, bool(_CONTEXT.search(said)) or status == 413),
         (NoModelError, status == 404 or _NO_PROVIDER in said),
         (NoModelError, bool(_MODEL.search(said)) and status not in TRANSIENT),
@@ -214,16 +230,21 @@ def _refused(_: list[BaseException], status: int | None, said: str, asked: Asked
 
 def _limited(chain: list[BaseException], _: int | None, said: str, asked: Asked) -> ReplyError:
     wait = _retry_after(chain)
-    if _NO_CREDIT.search(said):
-        message = (
-            f"{asked.provider} says that the account has no credit left for {asked.model.name}"
-        )
-        hint = "Top it up, or choose another model."
-    else:
-        message = f"{asked.provider} wants fewer requests for {asked.model.name}"
-        again = "in a while" if wait is None else f"in {wait:.0f} s"
-        hint = f"Try again {again}, or send this turn to the other model."
-    return RateLimitError(message, hint=hint, detail=said, retry_after=wait)
+    again = "in a while" if wait is None else f"in {wait:.0f} s"
+    return RateLimitError(
+        f"{asked.provider} wants fewer requests for {asked.model.name}",
+        hint=f"Try again {again}, or send this turn to the other model.",
+        detail=said,
+        retry_after=wait,
+    )
+
+
+def _broke(_: list[BaseException], __: int | None, said: str, asked: Asked) -> ReplyError:
+    return NoCreditError(
+        f"{asked.provider} says that the account has no credit left for {asked.model.name}",
+        hint="Top it up or raise its limit, or choose a model of another provider.",
+        detail=said,
+    )
 
 
 def _too_long(_: list[BaseException], __: int | None, said: str, asked: Asked) -> ReplyError:
@@ -322,6 +343,7 @@ def _seconds(value: str) -> float | None:
 _BUILDERS = {
     NoKeyError: _no_key,
     AuthError: _refused,
+    NoCreditError: _broke,
     RateLimitError: _limited,
     ContextError: _too_long,
     NoModelError: _unknown,

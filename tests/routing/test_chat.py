@@ -18,6 +18,7 @@ from routing.errors import (
     ContextError,
     CutError,
     NetworkError,
+    NoCreditError,
     NoKeyError,
     NoModelError,
     RateLimitError,
@@ -117,7 +118,7 @@ async def test_huge_reply_comes_whole(serve: Serve) -> None:
         ("403", AuthError),
         ("404", NoModelError),
         ("429", RateLimitError),
-        ("quota", RateLimitError),
+        ("quota", NoCreditError),
         ("400", ServiceError),
         ("500", ServiceError),
         ("503", ServiceError),
@@ -135,6 +136,27 @@ async def test_each_refusal_has_its_error(serve: Serve, mode: str, kind: type[Re
     assert "big" in str(outcome.error)
     assert outcome.error.hint
     assert len(server.requests) == 1
+
+
+async def test_server_of_ones_own_is_asked_for_the_nearest_names(serve: Serve) -> None:
+    server = serve("404", models=("llama-3-8b", "llama-3-70b", "whisper"))
+    outcome = await ask(Model("llama3-8b", api_base=server.url))
+    assert type(outcome.error) is NoModelError
+    assert "llama-3-8b" in outcome.error.hint
+    assert "whisper" not in outcome.error.hint
+    assert server.asked_models == [KEY]
+
+
+async def test_server_without_a_near_name_tells_all_that_it_serves(serve: Serve) -> None:
+    outcome = await ask(Model("zzzz", api_base=serve("404", models=("strong", "weak")).url))
+    assert "It serves: strong, weak" in outcome.error.hint
+
+
+@pytest.mark.parametrize("listing", ["hang", "garbage", "404"])
+async def test_server_that_lists_no_models_changes_nothing(serve: Serve, listing: str) -> None:
+    outcome = await ask(Model("zzzz", api_base=serve("404", listing=listing).url))
+    assert type(outcome.error) is NoModelError
+    assert outcome.error.hint
 
 
 @pytest.mark.parametrize("mode", ["cut", "reset", "end_mid", "garbage", "wrong_shape", "error_mid"])

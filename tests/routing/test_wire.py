@@ -4,7 +4,7 @@ import pytest
 from routing.conversation import Delta, Reply, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
-from routing.errors import CutError, RateLimitError, RoutingError
+from routing.errors import CutError, NoCreditError, RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Readiness, TurnRequest
 from routing.models import Model, Pair, Price
 from routing.wire import (
@@ -73,6 +73,7 @@ def test_keys_stand_in_no_repr():
     "error",
     [
         RateLimitError("slow down", hint="wait", detail="429", retry_after=3.5),
+        NoCreditError("broke", hint="pay", retry_after=1.0),
         CutError("cut", hint="continue", detail="EOF"),
         RoutingError("anything"),
     ],

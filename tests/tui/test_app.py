@@ -131,6 +131,7 @@ async def test_message_waits_for_the_router_to_warm_up(chat: Chat):
     [
         errors.NoKeyError,
         errors.AuthError,
+        errors.NoCreditError,
         errors.RateLimitError,
         errors.NetworkError,
         errors.ContextError,

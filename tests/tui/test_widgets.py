@@ -1,14 +1,16 @@
 import random
 import string
+from dataclasses import replace
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App
 from textual.geometry import Offset
 from textual.selection import Selection
 
 from routing import errors
 from routing.cost import Bill, Ledger
-from routing.decide import Decision
+from routing.decide import Decision, Neighbour
 from tests.tui.fakes import bill, decision
 from tui.errors import AppError, StoreError
 from tui.markdown.document import Document
@@ -164,6 +166,16 @@ def test_one_line_is_cut_with_an_ellipsis():
     assert one_line("x" * 100, 10) == "x" * 9 + "…"
 
 
+@pytest.mark.parametrize(
+    "text", ["東京の天気はどうですか", "👩‍👩‍👧‍👦 family 👍🏽 ok ✈️ go", "e\u0301" * 30, "a漢" * 9]
+)
+def test_one_line_counts_cells_and_cuts_no_character_in_two(text: str):
+    for width in range(1, 30):
+        line = one_line(text, width)
+        assert cell_len(line) <= width
+        assert line == text or line.endswith("…")
+
+
 def test_badge_says_letter_word_model_and_odds():
     text = badge_text(decision("weak"), "$0.0004", 60).plain
     assert text.startswith("[W] weak · demo/weak   0.18 < 0.42")
@@ -237,6 +249,23 @@ def test_why_lists_battles_and_numbers_ones_own():
     assert "gpt-4 = mixtral" in text
     assert "small beat big · yours, /forget 1" in text
     assert text.endswith("flips at 77 % strong · weak would cost ~$0.0009 · decided in 14 ms")
+
+
+@pytest.mark.parametrize("width", [30, 40, 58, 78, 118])
+def test_why_has_one_row_a_battle_whatever_it_is_written_in(width: int):
+    names = {"model_a": "通義千問-通義千問-通義千問", "model_b": "provider/" + "m" * 60}
+    wide = [
+        Neighbour("東京の天気はどうですか？" * 9, **names, winner="a", similarity=0.9, source="s"),
+        Neighbour(
+            "👩‍👩‍👧‍👦" * 40, **names, winner="tie", similarity=0.8, source="mine", battle_id="x"
+        ),
+    ]
+    told = replace(decision("strong"), neighbours=tuple(wide), reason="なぜ" * 90)
+    rows = why_text(told, None, width, audit="監査" * 60).split("\n")
+    assert len(rows) == 5
+    facts = rows.pop(3)
+    assert [row.cell_length <= width for row in rows] == [True] * 4
+    assert "decided in 14 ms" in facts.plain
 
 
 def test_every_error_has_a_card():

@@ -38,6 +38,7 @@ class Kind(NamedTuple):
 KINDS: dict[type[Exception], Kind] = {
     errors.NoKeyError: Kind("A key is missing", (KEY, OTHER, MODELS, DEMO)),
     errors.AuthError: Kind("The provider refused the key", (REPLACE_KEY, OTHER, RETRY)),
+    errors.NoCreditError: Kind("The account has no credit left", (OTHER, MODELS, RETRY)),
     errors.RateLimitError: Kind("Too many requests", (RETRY, OTHER)),
     errors.NetworkError: Kind("The provider cannot be reached", (RETRY, OTHER, MODELS)),
     errors.ContextError: Kind("The conversation is too long", (OTHER, NEW, MODELS)),

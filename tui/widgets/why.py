@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -14,6 +15,9 @@ from tui.money import percent, usd
 from tui.visible import one_line
 from tui.widgets.badge import odds_text
 from tui.widgets.tones import MUTED
+
+MOST_NAME = 20  # cells of a model's name
+LEAST_PROMPT = 16  # cells that a battle's prompt keeps, quotes and space included
 
 
 class Why(Widget):
@@ -65,25 +69,28 @@ def _numbered(decision: Decision) -> list[tuple[Neighbour, int]]:
 
 
 def _neighbour(neighbour: Neighbour, own: int, width: int) -> Content:
-    outcome = f"  {_outcome(neighbour)}"
-    source = f" · yours, /forget {own}" if own else ""
     head = f"{neighbour.similarity:4.2f}  "
-    room = max(width - len(head) - len(outcome) - len(source) - 2, 12)
-    return Content.assemble(
+    source = f" · yours, /forget {own}" if own else ""
+    room = width - len(head) - len(source)
+    outcome = _outcome(neighbour, max((room - LEAST_PROMPT) // 2 - 3, 4))
+    quoted = one_line(neighbour.prompt, max(room - cell_len(outcome) - 4, 0))
+    row = Content.assemble(
         (head, MUTED),
-        f"“{one_line(neighbour.prompt, room)}”",
-        (outcome, "bold"),
+        f"“{quoted}”" if quoted else "",
+        (f"  {outcome}", "bold"),
         (source, "$text-accent"),
     )
+    return row.truncate(width, ellipsis=True)
 
 
-def _outcome(neighbour: Neighbour) -> str:
+def _outcome(neighbour: Neighbour, room: int) -> str:
+    """Who won, each name in at most that many cells."""
     winner, loser = neighbour.model_a, neighbour.model_b
-    if neighbour.winner == "tie":
-        return f"{one_line(winner, 20)} = {one_line(loser, 20)}"
     if neighbour.winner == "b":
         winner, loser = loser, winner
-    return f"{one_line(winner, 20)} beat {one_line(loser, 20)}"
+    won = "=" if neighbour.winner == "tie" else "beat"
+    room = min(room, MOST_NAME)
+    return f"{one_line(winner, room)} {won} {one_line(loser, room)}"
 
 
 def _flip(decision: Decision) -> str:
