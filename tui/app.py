@@ -128,8 +128,15 @@ class ChatApp(App[None]):
 
 
 def run_chat(program: Program, *, temporary: bool = False) -> None:
-    """Open the chat and return when the person leaves it; with `temporary` nothing is kept."""
+    """Open the chat and return when the person leaves it; with `temporary` nothing is kept.
+
+    Raises:
+        SettingsError: a key was moved to where it cannot be.
+    """
     from tui.engine_client import EngineClient
+    from tui.keymap import check_keymap
+
+    check_keymap(program.settings.keys, program.paths.settings)
 
     def open_sessions() -> Sessions:
         from tui.sessions import Sessions

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +14,7 @@ from msgspec import Meta
 from routing.files import replace_file
 from routing.models import Model, Price
 from tui.errors import SettingsError
+from tui.faults import find_fault, line_of
 from tui.money import MILLION, parse_share
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -199,29 +198,17 @@ def _check(values: Mapping[str, Any], origin: str, file: Path) -> None:
 def _explain(
     error: msgspec.ValidationError, values: Mapping[str, Any], origin: str, file: Path
 ) -> str:
-    message = str(error)
-    if unknown := re.search(r"unknown field `(.+?)`", message):
-        name = unknown[1]
-        known = [field.name for field in msgspec.structs.fields(Settings)]
-        near = difflib.get_close_matches(name, known, n=1)
-        meant = f"; did you mean {near[0]}?" if near else ""
-        return f"{_place(name, origin, file)}: no setting is named {name!r}{meant}"
-    expected, _, path = message.partition(" - at `$")
-    keys = re.findall(r"\w[\w-]*", path) or [""]
-    value: Any = values
-    for key in keys:
-        value = value.get(key, value) if isinstance(value, Mapping) else value
-    return f"{_place(keys[-1], origin, file)}: {'.'.join(keys)} is {value!r}: {expected}"
+    fault = find_fault(error, values, Settings)
+    return f"{_place(fault.path[-1], origin, file, fault.path[:-1])}: {fault.words}"
 
 
-def _place(name: str, origin: str, file: Path) -> str:
+def _place(name: str, origin: str, file: Path, table: Sequence[str] = ()) -> str:
+    """Where a setting stands that is in that table, by its origin."""
     if origin == "environment":
         return f"environment variable {PREFIX}{name.upper()}"
     if origin != str(file):
         return origin
-    lines = _text(file).splitlines()
-    wanted = re.compile(rf'\s*\[*"?{re.escape(name)}"?\s*[=\]]')
-    line = next((n for n, text in enumerate(lines, 1) if wanted.match(text)), None)
+    line = line_of([*table, name], _text(file))
     return f"{file}, line {line}" if line else str(file)
 
 

@@ -53,6 +53,19 @@ def test_price_of_a_model_is_per_million_tokens(file: Path):
         ("[budget]\nmonthly_usd = -3\n", ["line 2", "monthly_usd", "-3", ">= 0.0"]),
         ("[budget]\npast = 'stop'\n", ["line 2", "past", "'stop'"]),
         ('[models."a/b"]\nprompt_price = "x"\n', ["line 2", "prompt_price", "'x'", "float"]),
+        (
+            '[models."c/d"]\nprompt_price = 1\n[models."a/b"]\nprompt_price = "x"\n',
+            ["line 4", "models.a/b.prompt_price", "'x'", "float"],
+        ),
+        (
+            '[models."a/b"]\nprice = 2\n',
+            ["line 2", "models.a/b", "'price'", "did you mean prompt_price"],
+        ),
+        ("weak = 'c/d'\nstrong = 'a/b'\n[keys]\nweak = 3\n", ["line 4", "keys.weak", "3", "str"]),
+        ("budget = {past = 'stop'}\n", ["line 1", "budget.past", "'stop'"]),
+        ("share = 0.2\nbudget.past = 'stop'\n", ["line 2", "budget.past", "'stop'"]),
+        ("[budget]\nmonthly = 3\n", ["line 2", "'monthly'", "did you mean monthly_usd"]),
+        ("[budgets]\npast = 'weak'\n", ["line 1", "'budgets'", "did you mean budget"]),
         ("strong = 'a/b'\n", ["strong", "weak", "pair needs both"]),
     ],
 )
