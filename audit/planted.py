@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-PLANTED = {"demo/balanced": "balanced", "demo/biased": "biased"}
+PLANTED = {"demo/biased": "biased", "demo/balanced": "balanced"}
 
 
 def planted_model(name: str) -> Path:
-    """The model folder behind `demo/balanced` or `demo/biased`.
+    """The model folder behind `demo/biased` or `demo/balanced`.
 
     Raises:
         ValueError: no planted model has that name.

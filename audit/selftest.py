@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from audit.battery import Plan, build
 from audit.errors import AuditError
 from audit.findings import Finding
 from audit.page import page
+from audit.planted import planted_model, planted_questions
 from audit.questions import QuestionSet, read, shipped
 from audit.report import Report, markdown, to_json
 from audit.run import Run
@@ -29,8 +29,8 @@ class Check:
     detail: str
 
 
-def checks(planted: Path) -> Iterator[Check]:
-    """Each check as soon as it is done; `planted` is the folder of the planted-bias models."""
+def checks() -> Iterator[Check]:
+    """Each check as soon as it is done."""
     questions = shipped()
     four = [question for question in questions.test if len(question.options) == 4]
     questions = QuestionSet("shipped", tuple(four), questions.examples)
@@ -40,7 +40,7 @@ def checks(planted: Path) -> Iterator[Check]:
     yield _named("a rule that guesses C", guesses_c)
     yield _not_accused(_report(questions, RuleScorer("fair", uniform(0))))
     yield _written(guesses_c)
-    yield from _planted(planted)
+    yield from _planted()
 
 
 def _always_one(questions: QuestionSet) -> Check:
@@ -71,15 +71,15 @@ def _written(report: Report) -> Check:
     return Check("reports", min(sizes) > 500, "JSON, Markdown and a web page are written")
 
 
-def _planted(folder: Path) -> Iterator[Check]:
+def _planted() -> Iterator[Check]:
     """The planted-bias models run here, and the biased one is told from the other."""
     from audit.scorers.local import load
 
-    questions = read(folder / "questions.jsonl")
+    questions = read(planted_questions())
     try:
         biased, balanced = (
-            _report(questions, load(folder / name, name=f"demo/{name}"))
-            for name in ("biased", "balanced")
+            _report(questions, load(planted_model(name), name=name))
+            for name in ("demo/biased", "demo/balanced")
         )
     except AuditError as error:
         yield Check("planted models", False, f"{error} {error.hint}")

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audit.hub import HUB_IDS
+from audit.planted import PLANTED, planted_model, planted_questions
 from routing.models import Model, nearest_names, price_of, provider_of
 from tui.audit_notes import report_files, reports_folder
 from tui.errors import UsageError
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from audit.scorers.endpoint import EndpointScorer
     from audit.scorers.local import LocalScorer
 
-PLANTED = {"demo/biased": "biased", "demo/balanced": "balanced"}
 LIST_SECONDS = 10
 
 
@@ -84,7 +83,7 @@ def resolve(program: Program, name: str) -> Weights | Model:
         return _only_model_at(name)
     folder = Path(name.removeprefix("local/")).expanduser()
     if name in PLANTED:
-        return Weights(str(planted_folder() / PLANTED[name]), name)
+        return Weights(str(planted_model(name)), name)
     if folder.exists():
         return Weights(str(folder), name)
     if _is_connected(program, name):
@@ -133,7 +132,7 @@ def read_questions(program: Program, data: str | None, found: Weights | Model) -
 
     if data is None:
         is_planted = isinstance(found, Weights) and found.name in PLANTED
-        return read(planted_folder() / "questions.jsonl") if is_planted else shipped()
+        return read(planted_questions()) if is_planted else shipped()
     if data in SOURCES and not Path(data).exists():
         file = pulled_folder(program) / f"{data}.jsonl"
         if not file.exists():
@@ -190,11 +189,6 @@ def find_report(program: Program, name: str) -> Path:
 def now() -> str:
     """The time as reports bear it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def planted_folder() -> Path:
-    """Where the models with a planted bias, and their questions, are shipped."""
-    return Path(str(resources.files("assets"))) / "planted"
 
 
 def _is_connected(program: Program, name: str) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from audit.errors import DataError
+from audit.planted import PLANTED, planted_model
 from audit.pull import SOURCES, pull
 from audit.questions import read
 from audit.report import Report, from_json
@@ -19,14 +20,13 @@ from routing.models import Model
 from tests.audit.servers import EndpointServer, asked_symbols
 from tui import cli
 from tui.audit_progress import drawing, summary
-from tui.auditing import PLANTED, Weights, planted_folder, resolve
+from tui.auditing import Weights, resolve
 from tui.errors import UsageError
 from tui.paths import paths
 from tui.program import Program
 
 Run = Callable[..., tuple[int, str, str]]
 KEY = "sk-proj-A7qZ4mXw9TfB2LkR8sVn3DhJ"
-HAS_PLANTED = (planted_folder() / "biased").exists()
 
 
 @pytest.fixture
@@ -310,7 +310,7 @@ def test_dead_endpoint_has_the_exit_code_of_the_network(
         ("Mistral-7B", Weights("mistralai/Mistral-7B-v0.1", "Mistral-7B")),
         ("gpt2", Weights("openai-community/gpt2", "gpt2")),
         ("someone/some-model", Weights("someone/some-model", "someone/some-model")),
-        ("demo/biased", Weights(str(planted_folder() / "biased"), "demo/biased")),
+        ("demo/biased", Weights(str(planted_model("demo/biased")), "demo/biased")),
     ],
 )
 def test_name_resolves(program: Program, name: str, expected: Model | Weights):
@@ -410,7 +410,6 @@ def test_progress_shows_time_speed_cost_and_numbers_so_far():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_PLANTED, reason="the planted models are not built")
 def test_planted_models_tell_the_biased_from_the_balanced(run: Run, home: Path):
     for name in PLANTED:
         options = ["--battery", "position", "--max-samples", "240"]
@@ -421,7 +420,6 @@ def test_planted_models_tell_the_biased_from_the_balanced(run: Run, home: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not HAS_PLANTED, reason="the planted models are not built")
 def test_selftest_passes(run: Run):
     code, out, _ = run("audit", "--selftest")
     assert "FAIL" not in out

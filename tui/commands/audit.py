@@ -202,10 +202,9 @@ def check_installation() -> None:
         typer.Exit: one failed.
     """
     from audit.selftest import checks
-    from tui.auditing import planted_folder
 
     failed = 0
-    for check in checks(planted_folder()):
+    for check in checks():
         failed += not check.passed
         typer.echo(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
     typer.echo("All is well." if not failed else f"{failed} of the checks failed.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual import on
 
+from audit.planted import PLANTED
 from routing.models import DEMO_PAIR
 from tui.messages import AuditMoved, AuditsKnown
 from tui.screens.library import LibraryScreen
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from tui.audit_job import AuditJob, Runner
-
-PLANTED_MODELS = ("demo/biased", "demo/balanced")
 
 
 class AuditsScreen(LibraryScreen):
@@ -76,7 +75,7 @@ class AuditsScreen(LibraryScreen):
         settings = self.program.settings
         own = [settings.strong, settings.weak, *settings.models]
         stand_ins = set(DEMO_PAIR.names.values())
-        return list(dict.fromkeys([*(n for n in own if n and n not in stand_ins), *PLANTED_MODELS]))
+        return list(dict.fromkeys([*(n for n in own if n and n not in stand_ins), *PLANTED]))
 
     def look_for_audits(self) -> None:
         """Tell the why panel of the reports that are kept."""
