@@ -10,10 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.errors import DataError
 from audit.planted import PLANTED, planted_model
-from audit.pull import SOURCES, pull
-from audit.questions import read
 from audit.report import Report, from_json
 from audit.tally import Tallies
 from routing.models import Model
@@ -337,56 +334,6 @@ def test_unknown_name_gives_the_nearest(program: Program):
     with pytest.raises(UsageError) as caught:
         resolve(program, "lama2-7b")
     assert "llama2-7b" in caught.value.hint
-
-
-ROWS = {
-    "mmlu": {"question": "x?", "subject": "law", "choices": list("abcd"), "answer": 2},
-    "arc": {
-        "id": "Mercury_1",
-        "question": "x?",
-        "choices": {"text": list("abcd"), "label": list("1234")},
-        "answerKey": "3",
-    },
-    "csqa": {
-        "id": "q1",
-        "question": "x?",
-        "question_concept": "thing",
-        "choices": {"text": list("abcde"), "label": list("ABCDE")},
-        "answerKey": "C",
-    },
-}
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_pulled_set_is_read_with_its_answers(tmp_path: Path, name: str):
-    asked = []
-
-    def load(dataset: str, config: str | None, split: str) -> list[dict]:
-        asked.append((dataset, config, split))
-        return [{**ROWS[name], "id": f"{split}-{i}"} for i in range(2)]
-
-    questions = read(pull(name, tmp_path / "data", load))
-    assert [question.answer for question in questions.test] == [2, 2]
-    assert len(questions.examples) == 2
-    assert [dataset for dataset, *_ in asked] == [SOURCES[name].dataset] * 2
-    assert questions.name == name
-    assert [file.name for file in (tmp_path / "data").iterdir()] == [f"{name}.jsonl"]
-
-
-def test_pull_without_a_network_keeps_the_set_that_was_there(tmp_path: Path):
-    def load(*_: object) -> list[dict]:
-        raise OSError("no route to the hub")
-
-    (tmp_path / "arc.jsonl").write_text("before")
-    with pytest.raises(DataError, match="no route to the hub"):
-        pull("arc", tmp_path, load)
-    assert (tmp_path / "arc.jsonl").read_text() == "before"
-
-
-def test_malformed_rows_of_a_pull_are_refused(tmp_path: Path):
-    with pytest.raises(DataError, match="answer is 9"):
-        pull("mmlu", tmp_path, lambda *_: [{**ROWS["mmlu"], "answer": 9}])
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_shows_time_speed_cost_and_numbers_so_far():

@@ -1,0 +1,125 @@
+"""A Hugging Face hub on loopback that holds data sets as parquet files, for `datasets` to read."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+import pyarrow
+from pyarrow import parquet
+
+COMMIT, DIGEST = "0" * 40, "1" * 40
+
+
+class HubServer:
+    """Holds data sets by their id, each as its files by path; all others are not found."""
+
+    def __init__(self, datasets: Mapping[str, Mapping[str, bytes]]) -> None:
+        handler = type("Handler", (_Handler,), {"datasets": datasets})
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._http.server_port}"
+
+    def __enter__(self) -> HubServer:
+        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def dataset(config: str, splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, bytes]:
+    """The files of a data set with one configuration: its card, and a parquet file a split."""
+    files = [{"split": split, "path": f"{config}/{split}-*"} for split in splits]
+    card = {"configs": [{"config_name": config, "data_files": files}]}
+    return {
+        "README.md": f"---\n{json.dumps(card)}\n---\n".encode(),  # JSON is YAML
+        **{
+            f"{config}/{split}-00000-of-00001.parquet": _parquet(rows)
+            for split, rows in splits.items()
+        },
+    }
+
+
+def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(list(rows)), stream)
+    return stream.getvalue()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    datasets: Mapping[str, Mapping[str, bytes]]
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        asked = re.fullmatch(
+            r"(?:/api)?/datasets/(\w+/\w+)/(resolve|revision|tree)/\w+/?([^?]*)(\?.*)?", self.path
+        )
+        name, what, path, query = asked.groups() if asked else ("", "", "", "")
+        files = self.datasets.get(name, {})
+        if what == "resolve" and path in files:
+            self._send_part(files[path])
+        elif what == "revision" and files:
+            self._send_json({"id": name, "sha": COMMIT, "siblings": [], "private": False})
+        elif what == "tree" and (found := _tree(files, path, "recursive=true" in (query or ""))):
+            self._send_json(found)
+        else:
+            self._send(404, b"")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def _send_json(self, content: object) -> None:
+        self._send(200, json.dumps(content).encode())
+
+    def _send_part(self, content: bytes) -> None:
+        """The range that is asked for, or all."""
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if not wanted:
+            self._send(200, content)
+            return
+        first, last = int(wanted[1]), min(int(wanted[2]), len(content) - 1)
+        self._send(
+            206,
+            content[first : last + 1],
+            {"Content-Range": f"bytes {first}-{last}/{len(content)}"},
+        )
+
+    def _send(self, status: int, content: bytes, more: Mapping[str, str] | None = None) -> None:
+        headers = {"Content-Length": str(len(content)), "X-Repo-Commit": COMMIT, "ETag": DIGEST}
+        self.send_response(status)
+        for name, value in {**headers, **(more or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+
+def _tree(files: Mapping[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:
+    """The files and folders below a folder, as the hub lists them."""
+    start = f"{folder}/" if folder else ""
+    below = [path.removeprefix(start) for path in files if path.startswith(start)]
+    folders = {path.partition("/")[0] for path in below if "/" in path}
+    return [
+        *({"type": "directory", "path": start + path, "oid": DIGEST} for path in folders),
+        *(
+            {"type": "file", "path": start + path, "oid": DIGEST, "size": len(files[start + path])}
+            for path in below
+            if recursive or "/" not in path
+        ),
+    ]
