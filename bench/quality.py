@@ -8,14 +8,15 @@ what the defaults were chosen by: how well the starter battles are predicted, ea
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.datasets import ELOBENCH, STRONG, WEAK, Graded, benchmarks, embedded
+from bench.datasets import ELOBENCH, benchmarks, embedded
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
+from routing.evaluate import Interval, best_cosines, bootstrap, chance, curve
+from routing.evaluation_sets import STRONG, WEAK, EvaluationSet
 from routing.index import unique_prompts
 from routing.kernels import Normalize
 from routing.routers.similarity import GAMMA, SimilarityRouter
@@ -24,40 +25,10 @@ DRAWS = 1000
 LEAKED, SUSPECT = 0.95, 0.90
 GAMMAS = (10, 100, 300, GAMMA, 1000, 3000, 10_000)
 
-Floats = NDArray[np.float64]
-
-
-def apgr(probabilities: Floats, graded: Graded, rng: np.random.Generator) -> float:
-    """Average performance gap recovered, by trapezoids over the deciles of the probabilities."""
-    order = np.lexsort((rng.random(len(probabilities)), -probabilities))
-    gains = np.concatenate([[0.0], np.cumsum((graded.strong - graded.weak)[order])])
-    deciles = np.round(np.linspace(0, len(order), 11)).astype(int)
-    return float(np.trapezoid(gains[deciles] / gains[-1], dx=0.1))
-
-
-def resampled(graded: Graded, places: NDArray[np.int64]) -> Graded:
-    """The benchmark with its prompts drawn anew."""
-    prompts = [graded.prompts[at] for at in places]
-    return Graded(graded.name, prompts, graded.strong[places], graded.weak[places])
-
-
-def measured(probabilities: Floats, graded: Graded) -> tuple[float, float, float, float]:
-    """APGR, its 95 % bootstrap interval, and z against random routing."""
-    rng = np.random.default_rng(0)
-    size = len(probabilities)
-    draws = []
-    for _ in range(DRAWS):
-        places = rng.integers(size, size=size)
-        draws.append(apgr(probabilities[places], resampled(graded, places), rng))
-    chance = [apgr(rng.random(size), graded, rng) for _ in range(DRAWS)]
-    found = apgr(probabilities, graded, rng)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return found, float(low), float(high), (found - np.mean(chance)) / np.std(chance)
-
 
 def quality(
     battles: list[Battle],
-    sets: list[Graded],
+    sets: list[EvaluationSet],
     embedder: SentenceEmbedder,
     normalize: Normalize = "query",
 ) -> list[str]:
@@ -68,7 +39,10 @@ def quality(
     cells = []
     for graded in sets:
         probabilities = router.win_probability_from(embedded(embedder, graded.prompts))
-        found, low, high, z = measured(probabilities, graded)
+        grades = graded.grades(STRONG, WEAK)
+        found = curve(probabilities, grades).apgr
+        low, high = Interval.of(bootstrap([probabilities], grades, DRAWS)[0])
+        z = chance(grades, DRAWS).z(found)
         cells.append(f"{found:.3f} [{low:.3f}, {high:.3f}] {z:+.1f}")
     return cells
 
@@ -92,20 +66,22 @@ def left_out(battles: list[Battle], embedder: SentenceEmbedder) -> Table:
     return table
 
 
-def leaks(battles: list[Battle], sets: list[Graded], embedder: SentenceEmbedder) -> list[str]:
+def leaks(
+    battles: list[Battle], sets: list[EvaluationSet], embedder: SentenceEmbedder
+) -> list[str]:
     """A line for each benchmark, and one for each pair of prompts that is suspiciously near."""
     prompts = unique_prompts(battles)
     vectors = embedded(embedder, prompts)
     lines = []
     for graded in sets:
-        cosines = embedded(embedder, graded.prompts) @ vectors.T
-        best = cosines.max(axis=1)
+        queries = embedded(embedder, graded.prompts)
+        best = best_cosines(queries, vectors)
         lines.append(
             f"{graded.name}: highest cosine to a starter prompt {best.max():.3f}, mean of the "
             f"highest {best.mean():.3f}, {(best >= LEAKED).sum()} at or above {LEAKED}"
         )
         for at in np.flatnonzero(best >= SUSPECT):
-            near = prompts[int(cosines[at].argmax())]
+            near = prompts[int((vectors @ queries[at]).argmax())]
             lines.append(f"  {best[at]:.3f}  {near[:70]!r}  ~  {graded.prompts[at][:70]!r}")
     return lines
 

@@ -1,0 +1,151 @@
+"""Quality against cost of routing among a pool of models, and whether it pays there at all.
+
+What routing must beat is what needs no router: the best single model, and the price-only mix, which
+sends each prompt to a model by drawing lots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.evaluate import DRAWS, Floats, Interval
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """How well each model answered each prompt, and what it cost; (n, m) both, m >= 2."""
+
+    quality: Floats
+    cost: Floats
+
+    def __post_init__(self) -> None:
+        shape = self.quality.shape
+        if self.cost.shape != shape or len(shape) != 2 or shape[0] < 1 or shape[1] < 2:
+            raise ValueError(
+                f"quality and cost have one shape (n, m), n > 0, m > 1, "
+                f"not {shape} and {self.cost.shape}"
+            )
+        if not (np.isfinite(self.quality).all() and np.isfinite(self.cost).all()):
+            raise ValueError("quality and cost are finite numbers, and one is not")
+
+    def of(self, picks: Ints) -> Floats:
+        """Quality and cost of a model for each prompt, by its column; (k, n) -> (2, k, n)."""
+        prompts = np.arange(len(self.quality))
+        return np.stack([self.quality[prompts, picks], self.cost[prompts, picks]])
+
+
+@dataclass(frozen=True, eq=False)
+class CostCurve:
+    """Mean quality at a mean cost of a call, cheapest first, shape (k,) both."""
+
+    cost: Floats
+    quality: Floats
+
+    def at(self, cost: Floats) -> Floats:
+        """Quality at those costs, interpolated; level beyond either end."""
+        return np.interp(cost, self.cost, self.quality)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether routing pays on these prompts.
+
+    Attributes:
+        best: column of the model of the highest mean quality, the cheaper of two alike.
+        gain: by how much the routed quality exceeds the price-only mix of the same cost, averaged
+            over all costs between the routed curve's ends.
+        interval: of the gain, prompts drawn anew.
+    """
+
+    best: int
+    gain: float
+    interval: Interval
+
+    @property
+    def pays(self) -> bool:
+        """The gain is above zero by more than chance."""
+        return self.interval.low > 0
+
+    def words(self, models: Sequence[str]) -> str:
+        """The verdict in a sentence; `models` names the columns."""
+        gain = f"{self.gain:+.3g} [{self.interval.low:+.3g}, {self.interval.high:+.3g}]"
+        if self.pays:
+            return f"Routing pays on this data: {gain} over the price-only mix of the same cost."
+        return (
+            f"On this data, always use {models[self.best]}: routing gains {gain} over the "
+            f"price-only mix of the same cost."
+        )
+
+
+def blind_mix(outcomes: Outcomes) -> CostCurve:
+    """The best that can be had at each cost without looking at the prompts.
+
+    The upper hull of the single models, from the cheapest on to the best.
+    """
+    return _hull(outcomes.cost.mean(axis=0), outcomes.quality.mean(axis=0))
+
+
+def routed(outcomes: Outcomes, picks: Ints) -> CostCurve:
+    """The curve through k routings, each the column picked for every prompt, shape (k, n)."""
+    quality, cost = outcomes.of(picks).mean(axis=2)
+    return _by_cost(cost, quality)
+
+
+def verdict(outcomes: Outcomes, picks: Ints, draws: int = DRAWS, seed: int = 0) -> Verdict:
+    """Whether those routings, shape (k, n), beat the models and mixes that need no router."""
+    rng = np.random.default_rng(seed)
+    chosen = outcomes.of(picks)
+    single = np.stack([outcomes.quality.T, outcomes.cost.T])
+    size = len(outcomes.quality)
+    drawn = np.empty(draws)
+    for draw in range(draws):
+        counts = np.bincount(rng.integers(size, size=size), minlength=size) / size
+        drawn[draw] = _gain(chosen @ counts, single @ counts)
+    quality, cost = single.mean(axis=2)
+    best = int(np.lexsort((cost, -quality))[0])
+    return Verdict(best, _gain(chosen.mean(axis=2), single.mean(axis=2)), Interval.of(drawn))
+
+
+def _gain(routings: Floats, singles: Floats) -> float:
+    """Mean height of the routed curve above the hull of the single models.
+
+    Both hold the mean qualities and under them the mean costs: (2, k), (2, m).
+    """
+    curve = _by_cost(routings[1], routings[0])
+    mix = _hull(singles[1], singles[0])
+    low, high = curve.cost[0], curve.cost[-1]
+    if low == high:
+        return float(curve.quality.max() - mix.at(np.array([low]))[0])
+    corners = np.union1d(curve.cost, mix.cost[(mix.cost > low) & (mix.cost < high)])
+    height = curve.at(corners) - mix.at(corners)
+    return float(np.trapezoid(height, corners) / (high - low))
+
+
+def _by_cost(cost: Floats, quality: Floats) -> CostCurve:
+    """The points, cheapest first; of points of one cost the best."""
+    order = np.lexsort((-quality, cost))
+    cost, first = np.unique(cost[order], return_index=True)
+    return CostCurve(cost, quality[order][first])
+
+
+def _hull(cost: Floats, quality: Floats) -> CostCurve:
+    """Upper hull of the points up to the best one: what mixing two of them can reach."""
+    points = _by_cost(cost, quality)
+    kept: list[tuple[float, float]] = []
+    for point in zip(points.cost.tolist(), points.quality.tolist(), strict=True):
+        if kept and point[1] <= kept[-1][1]:
+            continue
+        while len(kept) > 1 and _slope(kept[-2], kept[-1]) <= _slope(kept[-2], point):
+            kept.pop()
+        kept.append(point)
+    return CostCurve(*np.array(kept).T)
+
+
+def _slope(start: tuple[float, float], end: tuple[float, float]) -> float:
+    return (end[1] - start[1]) / (end[0] - start[0])
