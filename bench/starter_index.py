@@ -7,7 +7,7 @@ from pathlib import Path
 from routing.battle_files import starter_battles
 from routing.embeddings import SentenceEmbedder
 from routing.index import BattleIndex, unique_prompts
-from routing.library import STARTER_INDEX
+from routing.neighbours import STARTER_INDEX
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import IO, TYPE_CHECKING
@@ -30,11 +30,13 @@ from routing.events import (
     Event,
     Finished,
     Metered,
+    Notice,
     Readiness,
     TurnRequest,
 )
 from routing.models import Pair, context_of
 from routing.wire import (
+    NO_CALL,
     Call,
     Done,
     Number,
@@ -202,6 +204,8 @@ class Server:
 
     async def serve(self, calls: AsyncIterator[bytes]) -> None:
         """Answer calls until the pipe is closed."""
+        notices = _Notices(asyncio.get_running_loop(), self.notify)
+        logging.getLogger("routing").addHandler(notices)
         warming = asyncio.create_task(self._warm())
         async for line in calls:
             call = msgspec.json.decode(line, type=Call)
@@ -214,6 +218,11 @@ class Server:
             task.add_done_callback(partial(self._forget, call.id))
         for task in (warming, *self._calls.values()):
             task.cancel()
+        logging.getLogger("routing").removeHandler(notices)
+
+    def notify(self, text: str) -> None:
+        """Say something that answers no call."""
+        self.output.write(encode_answer(NO_CALL, Notice(text)))
 
     def _forget(self, call_id: int, _: asyncio.Task[None]) -> None:
         self._calls.pop(call_id, None)
@@ -262,6 +271,18 @@ class Server:
                 raise EngineError(f"the engine knows no verb {call.verb!r}")
 
 
+class _Notices(logging.Handler):
+    """What the router logs, from whichever thread, is told in the loop's."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self.loop = loop
+        self.tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.loop.call_soon_threadsafe(self.tell, record.getMessage())
+
+
 async def _serve(options: EngineOptions, output: IO[bytes]) -> None:
     await Server(Engine(options), output).serve(_lines(sys.stdin.buffer))
 
@@ -278,6 +299,7 @@ def main() -> None:
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     # What a library prints belongs to the log, not between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     asyncio.run(_serve(options, output))
 
 

@@ -98,3 +98,10 @@ class Readiness:
     mine: int
     warm_seconds: float
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the engine says of itself while it works, such as an index that is built anew."""
+
+    text: str

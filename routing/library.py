@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple, Self
@@ -23,14 +22,11 @@ from routing.decide import Decision, decide
 from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
-from routing.files import replace_file
 from routing.ladder import MINE
 from routing.models import Pair
-from routing.neighbours import INDEX_FILE
 from routing.routers import Router, router_class
 
 STARTER = "starter"
-STARTER_INDEX = "starter_battles.index"
 
 
 class Seated(NamedTuple):
@@ -67,7 +63,6 @@ class Library:
         battles = [battle for battles in read_sets(folder).values() for battle in battles]
         embedder = SentenceEmbedder(options.embedder)
         embedder.embed(["hello"])  # loads the model and warms it, so that no decision waits for it
-        _lay_out_starter_index(folder)
         router = kind.open(embedder, battles, folder)
         return cls(folder, options.router, router, len(battles))
 
@@ -237,21 +232,6 @@ def write_mine(folder: Path, battles: Iterable[Battle]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_battles(folder / "mine.jsonl", battles)
-
-
-def _lay_out_starter_index(folder: Path) -> None:
-    """Put the shipped index where a new person's router looks, so that it embeds nothing.
-
-    A router of another embedder finds that it does not fit, and builds its own.
-    """
-    path = folder / INDEX_FILE
-    if path.exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        replace_file(path, resources.files("assets").joinpath(STARTER_INDEX).read_bytes())
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _sets(folder: Path) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +17,18 @@ from routing.index import BattleIndex, Floats, unique_prompts
 from routing.ladder import MINE
 
 INDEX_FILE = "battles.index"
+STARTER_INDEX = "starter_battles.index"
+MANY = 200  # prompts, which take a second or more to embed
+
+logger = logging.getLogger(__name__)
 
 
 def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> BattleIndex:
     """The index of these battles, kept in the folder.
 
-    Only prompts that the kept index does not know are embedded. An index that cannot be read, or
-    is of another embedder, is built anew.
+    Only prompts that neither the kept index nor the shipped one knows are embedded. An index that
+    cannot be read, or is of another embedder, is built anew; the log says so, as it does of many
+    prompts to embed, for that can take minutes.
 
     Raises:
         EmbeddingError: the embedder refused.
@@ -30,18 +37,32 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     """
     check_any(battles)
     path = folder / INDEX_FILE
-    try:
-        kept = BattleIndex.load(path, embedder.name)
-    except (DataError, RouterError):
-        kept = None
+    kept = _load(path, embedder) if path.exists() else None
     if kept is not None and kept.battles == list(battles):
         return kept
-    known = kept.known_vectors() if kept is not None else {}
+    known = _shipped_vectors(embedder) | (kept.known_vectors() if kept else {})
     vectors = _embed_unknown(embedder, battles, known)
     index = BattleIndex.build(battles, vectors, embedder.name)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     index.save(path)
     return index
+
+
+def _load(path: Path, embedder: Embedder) -> BattleIndex | None:
+    try:
+        return BattleIndex.load(path, embedder.name)
+    except (DataError, RouterError) as error:
+        logger.warning("%s. It is built anew from the battles.", error)
+        return None
+
+
+def _shipped_vectors(embedder: Embedder) -> dict[str, Floats]:
+    """Vectors of the starter battles' prompts, where the program ships this embedder's."""
+    with resources.as_file(resources.files("assets").joinpath(STARTER_INDEX)) as path:
+        try:
+            return BattleIndex.load(path, embedder.name).known_vectors()
+        except RouterError:
+            return {}
 
 
 def check_any(battles: Sequence[Battle]) -> None:
@@ -93,5 +114,7 @@ def _embed_unknown(
     """Unit rows of the battles' prompts; only those not known are embedded."""
     prompts = unique_prompts(battles)
     unknown = [prompt for prompt in prompts if prompt not in known]
+    if len(unknown) >= MANY:
+        logger.warning("Embedding %s prompts of battles, this once.", f"{len(unknown):,}")
     fresh = dict(zip(unknown, embedder.embed(unknown), strict=True))
     return np.array([known[prompt] if prompt in known else fresh[prompt] for prompt in prompts])

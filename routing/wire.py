@@ -2,7 +2,7 @@
 
 A call is `{"id", "verb", "body"}`; each answer carries the call's id, the kind of its body and the
 body. A turn is answered by its events and a closing `Done`; every other verb by one answer; each
-by `Failure` where it went wrong.
+by `Failure` where it went wrong. A `Notice` answers no call: its id is 0.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from routing import errors
 from routing.conversation import Delta
 from routing.decide import Decision
 from routing.errors import RateLimitError, RoutingError
-from routing.events import Decided, Finished, Metered, Readiness
+from routing.events import Decided, Finished, Metered, Notice, Readiness
 from routing.models import Pair
 
+NO_CALL = 0
 MAX_LINE_BYTES = 64 * 2**20
 
 
@@ -66,7 +67,18 @@ class Failure(msgspec.Struct, frozen=True):
 
 ANSWERS: dict[str, type] = {
     kind.__name__: kind
-    for kind in (Decided, Delta, Metered, Finished, Readiness, Decision, Done, Number, Failure)
+    for kind in (
+        Decided,
+        Delta,
+        Metered,
+        Finished,
+        Readiness,
+        Notice,
+        Decision,
+        Done,
+        Number,
+        Failure,
+    )
 }
 
 _encoder = msgspec.json.Encoder()

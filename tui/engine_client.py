@@ -15,7 +15,7 @@ import msgspec
 from routing.battles import Battle
 from routing.decide import Decision
 from routing.errors import EngineGoneError
-from routing.events import EngineOptions, Event, Readiness, TurnRequest
+from routing.events import EngineOptions, Event, Notice, Readiness, TurnRequest
 from routing.models import Pair
 from routing.wire import (
     MAX_LINE_BYTES,
@@ -36,12 +36,14 @@ class EngineClient:
     Attributes:
         on_gone: called when the child has ended without being asked to; the next call starts
             another one.
+        on_notice: called with what the engine says of itself while it works.
     """
 
     def __init__(self, options: EngineOptions, log: Path) -> None:
         self.options = options
         self.log = log
         self.on_gone: Callable[[], None] | None = None
+        self.on_notice: Callable[[str], None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -166,7 +168,10 @@ class EngineClient:
         assert process.stdout is not None
         async for line in process.stdout:
             call_id, body = decode_answer(line)
-            if call_id in self._answers:
+            if isinstance(body, Notice):
+                if self.on_notice:
+                    self.on_notice(body.text)
+            elif call_id in self._answers:
                 self._answers[call_id].put_nowait(body)
         code = await process.wait()
         gone = Failure(EngineGoneError.__name__, f"The engine's process ended (code {code}).")

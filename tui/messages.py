@@ -52,6 +52,14 @@ class EngineFailed(Message):
         super().__init__()
 
 
+class EngineSaid(Message):
+    """What the engine says of itself while it works."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__()
+
+
 class EngineDied(Message):
     """The engine's process ended without being asked to."""
 

@@ -31,6 +31,7 @@ class Engine(Protocol):
     """What decides and answers: the child process, or a stand-in that plays back events."""
 
     on_gone: Callable[[], None] | None
+    on_notice: Callable[[str], None] | None
 
     async def start(self) -> Readiness:
         """Ready to decide."""

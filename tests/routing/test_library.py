@@ -12,8 +12,9 @@ from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, RouterError
 from routing.events import EngineOptions
 from routing.index import BattleIndex
-from routing.library import STARTER_INDEX, Library, import_set, read_sets, remove_set
+from routing.library import Library, import_set, read_sets, remove_set
 from routing.models import DEMO_PAIR
+from routing.neighbours import INDEX_FILE, STARTER_INDEX
 from tui.settings import Settings
 
 EASY, HARD = "hi, thanks!", "Prove that there are infinitely many primes congruent to 3 mod 4."
@@ -97,6 +98,16 @@ def test_own_battles_are_there_after_a_restart(fresh: Callable[..., Library]):
     again = fresh()
     assert [battle.battle_id for battle in again.mine] == ["one"]
     assert again.decide(EASY, DEMO_PAIR, 0.3, 0.5).win_probability == pytest.approx(taught)
+
+
+def test_starter_battles_are_never_embedded_by_the_person(
+    fresh: Callable[..., Library], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    before = fresh().threshold(DEMO_PAIR, 0.3)
+    (tmp_path / INDEX_FILE).write_bytes(b"garbage")
+    assert fresh().threshold(DEMO_PAIR, 0.3) == pytest.approx(before)
+    assert "damaged" in caplog.text
+    assert "Embedding" not in caplog.text
 
 
 def test_forgetting_what_is_not_there_is_an_error(fresh: Callable[..., Library]):

@@ -70,6 +70,7 @@ class FakeEngine:
         self.warm.set()
         self.trouble = ""
         self.on_gone: Callable[[], None] | None = None
+        self.on_notice: Callable[[str], None] | None = None
 
     async def start(self) -> Readiness:
         await self.warm.wait()

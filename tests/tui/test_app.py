@@ -156,6 +156,20 @@ async def test_failed_turn_shows_a_card_and_gives_the_draft_back(
     assert stored(app)[-1].state == "failed"
 
 
+async def test_what_the_engine_does_is_said(chat: Chat):
+    engine = FakeEngine()
+    engine.warm.clear()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await wait_until(pilot, lambda: engine.on_notice)
+        engine.on_notice("The index is built anew.")
+        await wait_until(pilot, lambda: "anew" in app.chat.query_one(Empty).engine)
+        assert any("anew" in toast.message for toast in app._notifications)
+        engine.warm.set()
+        await wait_until(pilot, lambda: "848 battles" in app.chat.query_one(Empty).engine)
+
+
 async def test_retry_answers_the_same_message(chat: Chat):
     engine = FakeEngine([errors.NetworkError("offline")], reply_events("back"))
     app = chat(engine)

@@ -5,14 +5,16 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from routing.conversation import Delta, Turn
 from routing.errors import EngineGoneError, NoKeyError
-from routing.events import Decided, EngineOptions, Finished, TurnRequest
+from routing.events import Decided, EngineOptions, Finished, Notice, TurnRequest
 from routing.models import Model, Pair
+from routing.wire import NO_CALL, encode_answer
 from tui.engine_client import EngineClient
 
 DEMO = Pair(Model("demo/strong"), Model("demo/weak"))
@@ -88,3 +90,19 @@ async def test_log_belongs_to_its_owner_alone(client: EngineClient):
     assert client.log.stat().st_mode & 0o777 == 0o600
     assert client.log.parent.stat().st_mode & 0o777 == 0o700
     assert "hello" not in client.log.read_text()
+
+
+async def test_notices_answer_no_call(tmp_path: Path):
+    class Process:
+        stdout = asyncio.StreamReader()
+
+        async def wait(self) -> int:
+            return 0
+
+    told: list[str] = []
+    client = EngineClient(EngineOptions(str(tmp_path)), tmp_path / "log")
+    client.on_notice = told.append
+    Process.stdout.feed_data(encode_answer(NO_CALL, Notice("built anew")))
+    Process.stdout.feed_eof()
+    await client._listen(Process())
+    assert told == ["built anew"]

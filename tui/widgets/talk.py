@@ -26,9 +26,11 @@ from tui.messages import (
     EngineDied,
     EngineFailed,
     EngineReady,
+    EngineSaid,
     Failed,
     Opened,
     ThresholdKnown,
+    Told,
     Trouble,
 )
 from tui.turns import Turns
@@ -104,6 +106,7 @@ class Talk(Vertical):
     def start_engine(self) -> None:
         """Warm up, then ask for the threshold."""
         self.turns.engine.on_gone = self._say_engine_died
+        self.turns.engine.on_notice = self._say_engine_said
         self.run_worker(self._warm_up(), group="engine", exclusive=True, exit_on_error=False)
 
     def ask_threshold(self) -> None:
@@ -142,6 +145,15 @@ class Talk(Vertical):
 
     def _say_engine_died(self) -> None:
         self.post_message(EngineDied())
+
+    def _say_engine_said(self, text: str) -> None:
+        self.post_message(EngineSaid(text))
+
+    @on(EngineSaid)
+    def _engine_said(self, message: EngineSaid) -> None:
+        self.engine_state = message.text
+        self.post_message(Told(message.text))
+        self._engine_changed()
 
     @on(EngineDied)
     def _engine_died(self) -> None:

@@ -1,0 +1,43 @@
+"""The index of the battles: built once, kept, and never built anew in silence."""
+
+from pathlib import Path
+
+import pytest
+
+from routing.neighbours import INDEX_FILE, MANY, open_index
+from tests.routing.fakes import HashEmbedder, random_battles
+
+
+def test_index_that_fits_is_opened_in_silence(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    battles = random_battles(50, 5)
+    open_index(HashEmbedder(), battles, tmp_path)
+    open_index(HashEmbedder(), battles, tmp_path)
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("size", [9, -9])
+def test_damaged_index_is_built_anew_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
+):
+    battles, path = random_battles(50, 5), tmp_path / INDEX_FILE
+    good = open_index(HashEmbedder(), battles, tmp_path)
+    path.write_bytes(path.read_bytes()[:size])
+    again = open_index(HashEmbedder(), battles, tmp_path)
+    assert again.battles == good.battles
+    assert str(path) in caplog.text
+    assert "built anew" in caplog.text
+
+
+def test_index_of_another_embedder_is_built_anew_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    open_index(HashEmbedder(), random_battles(50, 5), tmp_path)
+    other = HashEmbedder(24, "other")
+    assert open_index(other, random_battles(50, 5), tmp_path).embedder == "other"
+    assert "vectors of" in caplog.text
+    assert "expected other" in caplog.text
+
+
+def test_long_embedding_is_announced(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    open_index(HashEmbedder(), random_battles(MANY + 50, 5), tmp_path)
+    assert f"Embedding {MANY + 50} prompts" in caplog.text
