@@ -62,6 +62,18 @@ class LiveTurn:
     whole: bool = False
     done: bool = False
 
+    @classmethod
+    def stored(
+        cls, session: Session, prompt: Message, reply: Message | None, key: str = ""
+    ) -> LiveTurn:
+        """A turn of the past, so that its message can be answered again."""
+        turn = cls(session, prompt.text, key, prompt=prompt, reply=reply, done=True)
+        if reply:
+            turn.decision, turn.usage, turn.bill = reply.decision, reply.usage, reply.bill
+            turn.pieces = [reply.text] if reply.text else []
+            turn.whole = reply.state == "done"
+        return turn
+
     @property
     def answer(self) -> str:
         """What has come of the reply."""

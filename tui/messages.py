@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tui.widgets.branch import View
     from tui.widgets.history import Item
 
+Where = Literal["alone", "before", "after"]
+
 
 class AuditMoved(Message):
     """An audit took a step, or ended."""
@@ -33,6 +35,14 @@ class AuditsKnown(Message):
 
     def __init__(self, notes: Mapping[str, Note]) -> None:
         self.notes = notes
+        super().__init__()
+
+
+class BranchChosen(Message):
+    """Another version of a message is in sight from now on."""
+
+    def __init__(self, message_id: str) -> None:
+        self.message_id = message_id
         super().__init__()
 
 
@@ -130,12 +140,12 @@ class Trouble(Message):
 
 
 class Opened(Message):
-    """Messages of a session, ready to be shown; `earlier` ones stand before what is in sight."""
+    """Messages of a session, ready to be shown: alone, or before or after what stays in sight."""
 
-    def __init__(self, session: Session, views: Sequence[View], *, earlier: bool = False) -> None:
+    def __init__(self, session: Session, views: Sequence[View], where: Where) -> None:
         self.session = session
         self.views = views
-        self.earlier = earlier
+        self.where = where
         super().__init__()
 
 

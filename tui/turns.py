@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from itertools import count
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from textual.message import Message as Notice
 
@@ -25,6 +25,8 @@ from tui.program import Program
 
 if TYPE_CHECKING:
     from tui.sessions import Session, State
+
+Pin = Tier | Literal["session"] | None  # a tier for one turn, None to route it, or as the session
 
 
 class Engine(Protocol):
@@ -90,20 +92,20 @@ class Turns:
         self.ledger = session.info.ledger
         self.live = self.last = None
 
-    def begin(self, text: str, *, replaces: str | None = None) -> LiveTurn:
+    def begin(self, text: str, pin: Pin = "session", *, replaces: str | None = None) -> LiveTurn:
         """A turn for what the person said, perhaps in place of that stored message."""
         self.live = self.last = LiveTurn(
-            self.session, text, self.new_key(), pin=self.routing.pin, replaces=replaces
+            self.session, text, self.new_key(), pin=self._tier(pin), replaces=replaces
         )
         return self.live
 
-    def again(self, turn: LiveTurn, pin: Tier | None, *, unrouted: bool = False) -> LiveTurn:
+    def again(self, turn: LiveTurn, pin: Pin, *, unrouted: bool = False) -> LiveTurn:
         """A turn that answers the same message once more, the former reply beside it."""
         self.live = self.last = LiveTurn(
             self.session,
             turn.text,
             self.new_key(),
-            pin=pin,
+            pin=self._tier(pin),
             unrouted=unrouted,
             replaces=turn.replaces,
             former=turn,
@@ -189,6 +191,9 @@ class Turns:
             source="mine",
             battle_id=turn.prompt.id,
         )
+
+    def _tier(self, pin: Pin) -> Tier | None:
+        return self.routing.pin if pin == "session" else pin
 
     def _fall_back(self, turn: LiveTurn, error: RateLimitError) -> None:
         """The other model is taken without asking only where the person has set that."""

@@ -222,3 +222,17 @@ def test_theme(chat: Chat, snap_compare: Snap, theme: str):
 def test_without_colour(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=both())
+
+
+def test_walking(chat: Chat, snap_compare: Snap):
+    async def walked(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        await pilot.press("ctrl+r")
+        blocks = pilot.app.chat.talk.transcript
+        await wait_until(pilot, lambda: str(blocks.blocks[-1].place) == "<2/2>")
+        await settle(pilot)
+        await pilot.press("alt+up")
+        await wait_until(pilot, lambda: blocks.blocks[-1].has_focus)
+        await pilot.pause()
+
+    assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=walked)

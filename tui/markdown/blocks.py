@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 TAB = "    "
+CODE_TOKENS = {"fence", "code_block"}
 
 _SPLITTABLE = {("list_item_open", 1), ("tr_open", 2)}
 _INLINE_STYLES = {"strong": "bold", "em": "italic", "s": "strike"}
@@ -52,6 +53,12 @@ def parse(source: str, *, first: bool = True) -> list[Block]:
     return blocks
 
 
+def code_of(source: str) -> list[str]:
+    """The text of each fence and indented code block, in order."""
+    tokens = _parser().parse(source)
+    return [token.content.rstrip("\n") for token in tokens if token.type in CODE_TOKENS]
+
+
 @cache
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
@@ -80,7 +87,7 @@ def _leaves(group: Sequence[Token], first: str, rest: str) -> Iterator[Leaf]:
         case "heading_open":
             style = _HEADINGS.get(head.tag, "bold")
             yield Text(_inline(inner[0].children or []).stylize_before(style), first, rest)
-        case "fence" | "code_block":
+        case kind if kind in CODE_TOKENS:
             language = head.info.split(" ")[0] if head.info else ""
             yield Code(
                 [row.replace("\t", TAB) for row in head.content.split("\n")[:-1]], language, rest

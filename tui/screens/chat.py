@@ -14,9 +14,13 @@ from routing.models import Tier
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.money import percent, usd
-from tui.screens.audits import AuditsScreen
+from tui.screens.blocks import BlocksScreen
+from tui.screens.panels import WIDE_HISTORY
 from tui.screens.slash import complete, run_command
+from tui.turns import Pin
 from tui.widgets.actions import Actionable
+from tui.widgets.block import HINTS as BLOCK_HINTS
+from tui.widgets.block import Block
 from tui.widgets.composer import Composer, Draft
 from tui.widgets.header import Header, Mode
 from tui.widgets.history import History
@@ -25,9 +29,9 @@ from tui.widgets.reply import Reply
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
-WIDE_WHY, WIDE_HISTORY = 100, 90  # columns under which the panels fold
 HINTS = "enter send · ctrl+j newline · ctrl+w why · ctrl+b history · ctrl+k all actions"
 SHORT_HINTS = "enter send · ctrl+k all actions"
+EDITING = "another version of your message · enter sends it · esc leaves it as it was"
 CONTINUE = "Go on exactly where your reply stopped."
 
 
@@ -35,7 +39,11 @@ def _key(key: str, action: str, label: str, tooltip: str) -> Binding:
     return Binding(key, action, label, id=action, tooltip=tooltip, priority=True)
 
 
-class ChatScreen(AuditsScreen):
+def _walk(key: str, action: str, name: str, tooltip: str) -> Binding:
+    return Binding(key, action, tooltip, id=name, tooltip=tooltip, priority=True)
+
+
+class ChatScreen(BlocksScreen):
     """One conversation in sight, the others at hand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,6 +54,8 @@ class ChatScreen(AuditsScreen):
         _key("ctrl+s", "search", "Search", "Search all conversations"),
         _key("ctrl+r", "retry", "Retry", "Answer the last message again"),
         _key("ctrl+g", "again", "Again with strong", "Answer again with the strong model"),
+        _walk("alt+up", "walk(-1)", "walk_up", "Go to the message before"),
+        _walk("alt+down", "walk(1)", "walk_down", "Go to the message after"),
         _key("f1", "keys", "Keys", "Show every key"),
         _key("f2", "auto", "Auto", "Route every turn"),
         _key("f3", "weak", "Weak", "Pin the weak model"),
@@ -58,7 +68,6 @@ class ChatScreen(AuditsScreen):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
-        self._folds: dict[str, bool] = {}  # what the person opened or closed by hand
         self._leaving = False
 
     def compose(self) -> ComposeResult:
@@ -95,7 +104,7 @@ class ChatScreen(AuditsScreen):
             header.turns = sum(said.role == "user" for said in turns.session.branch())
         self.query_one(Meter).spending = self._spending()
         self.composer.border_title = self._state_text()
-        self._fold(self.size.width)
+        self.fold(self.size.width)
 
     def _spending(self) -> Spending:
         turns = self.talk.turns
@@ -116,19 +125,18 @@ class ChatScreen(AuditsScreen):
         turns = self.talk.turns
         if turns.live:
             return "streaming · esc stops" if turns.live.decision else "routing …"
+        if self.block:
+            return BLOCK_HINTS[self.size.width < WIDE_HISTORY]
+        if self.editing:
+            return EDITING
         if turns.is_open and turns.session.read_only:
             return "read only"
         hints = HINTS if self.size.width >= WIDE_HISTORY else SHORT_HINTS
         return hints if self.talk.warm else f"warming up … · {hints}"
 
     def on_resize(self, event: Resize) -> None:
-        self._fold(event.size.width)
+        self.fold(event.size.width)
         self.composer.border_title = self._state_text()
-
-    def _fold(self, width: int) -> None:
-        why = width >= WIDE_WHY and self.talk.why.decision is not None
-        self.history.set_class(self._folds.get("history", width >= WIDE_HISTORY), "-open")
-        self.talk.why.set_class(self._folds.get("why", why), "-open")
 
     # Saying something
 
@@ -147,7 +155,13 @@ class ChatScreen(AuditsScreen):
             self.tell("No models are set yet.")
             self.query_one(Welcome).focus()
         else:
-            await self.talk.say(text[1:] if text.startswith("//") else text, self._budget_pin())
+            await self._say(text[1:] if text.startswith("//") else text)
+
+    async def _say(self, text: str, pin: Pin = "session") -> None:
+        edited, self.editing = self.editing, None
+        await self.talk.say(text, self._budget_pin() or pin, replaces=edited)
+        self.composer.restore(self._draft_aside)
+        self._draft_aside = ""
 
     def carry_out(self, text: str) -> None:
         """Do what a slash command says, as if it had been typed."""
@@ -181,8 +195,8 @@ class ChatScreen(AuditsScreen):
 
     # Cards
 
-    @on(Reply.Chosen)
-    async def _card_chosen(self, message: Reply.Chosen) -> None:
+    @on(Reply.CardChosen)
+    async def _card_chosen(self, message: Reply.CardChosen) -> None:
         last = self.talk.turns.last
         if last is None or last.key != message.key:
             self.tell("The conversation has gone on from here.")
@@ -202,13 +216,13 @@ class ChatScreen(AuditsScreen):
         tier = (turn.decision.tier if turn.decision else turn.pin) if turn else None
         match name:
             case "retry":
-                await self._answer_again(turn.pin if turn else None)
+                await self.answer_again("same")
             case "other":
-                await self._answer_again("strong" if tier == "weak" else "weak")
+                await self.answer_again("strong" if tier == "weak" else "weak")
             case "weak" | "strong" as wanted:
-                await self._answer_again("weak" if wanted == "weak" else "strong", unrouted=True)
+                await self.answer_again("weak" if wanted == "weak" else "strong", unrouted=True)
             case "continue":
-                await self.talk.say(CONTINUE, tier)
+                await self.talk.say(CONTINUE, tier or "session")
                 self.composer.draft.focus()
             case "key":
                 self.ask_key(turn)
@@ -218,16 +232,6 @@ class ChatScreen(AuditsScreen):
                 await self.use_demo()
             case "new":
                 self.action_new()
-
-    async def _answer_again(self, pin: Tier | None, *, unrouted: bool = False) -> None:
-        last = self.talk.turns.last
-        if last is None or self.talk.turns.live:
-            self.tell("There is no finished message to answer again.")
-            return
-        if self.composer.text == last.text:
-            self.composer.clear()
-        await self.talk.again(pin, unrouted=unrouted)
-        self.composer.draft.focus()
 
     # Keys and commands
 
@@ -243,7 +247,7 @@ class ChatScreen(AuditsScreen):
 
     def key_list(self) -> list[Binding]:
         """Every key of the chat as it is in force, moved ones included."""
-        own = [*Draft.BINDINGS, *self.BINDINGS]
+        own = [*Draft.BINDINGS, *self.BINDINGS, *Block.BINDINGS]
         moved = self.program.settings.keys
         return [
             binding.with_key(moved.get(binding.id or "", binding.key))
@@ -265,23 +269,6 @@ class ChatScreen(AuditsScreen):
             known = ", ".join(n for n in self.app.available_themes if n.startswith("llmroute"))
             raise UsageError(f"No theme is named {name}.", hint=f"For example {known}")
 
-    def action_history(self) -> None:
-        self._folds["history"] = not self.history.has_class("-open")
-        self._fold(self.size.width)
-        if self._folds["history"]:
-            self.history.focus_list()
-        else:
-            self.composer.draft.focus()
-
-    def action_search(self) -> None:
-        self._folds["history"] = True
-        self._fold(self.size.width)
-        self.history.search()
-
-    def action_why(self) -> None:
-        self._folds["why"] = not self.talk.why.has_class("-open")
-        self._fold(self.size.width)
-
     def action_auto(self) -> None:
         self.pin(None)
 
@@ -292,12 +279,12 @@ class ChatScreen(AuditsScreen):
         self.pin("strong")
 
     async def action_retry(self) -> None:
-        last = self.talk.turns.last
-        await self._answer_again(last.pin if last else None)
+        await self.answer_again("session" if self.block else "same", self.block)
 
     async def action_again(self) -> None:
-        self.judge_outdone()
-        await self._answer_again("strong")
+        if self.block is None:
+            self.judge_outdone()
+        await self.answer_again("strong", self.block)
 
     def action_keys(self) -> None:
         from tui.screens.bindings import BindingsScreen
@@ -308,15 +295,14 @@ class ChatScreen(AuditsScreen):
         self.app.action_command_palette()
 
     def action_stop(self) -> None:
-        if not self.talk.stop():
+        if not (self.talk.stop() or self.stop_editing()):
             self.composer.draft.focus()
 
     def action_clear_or_quit(self) -> None:
         selected = self.get_selected_text() or self.composer.draft.selected_text
         leaving, self._leaving = self._leaving, False
         if selected:
-            self.app.copy_to_clipboard(selected)
-            self.tell("Copied.")
+            self.copy_text(selected, "the selection")
         elif self.composer.draft.text:
             self.composer.clear()
         elif leaving:

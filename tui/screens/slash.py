@@ -73,6 +73,9 @@ COMMANDS: Mapping[str, Command] = {
     "again": Command(
         "answer the last message with the strong model", lambda s, _: s.action_again()
     ),
+    "edit": Command("edit the last message and send it again", lambda s, _: s.edit(s.block)),
+    "fork": Command("go on in a copy of this conversation", lambda s, _: s.fork(s.block)),
+    "copy": Command("copy the last reply", lambda s, a: s.copy(a), "[code|all]"),
     "new": Command("new conversation", lambda s, _: s.action_new()),
     "sessions": Command("earlier conversations", lambda s, _: s.action_history(), "", "history"),
     "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS"),

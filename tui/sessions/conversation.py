@@ -82,6 +82,19 @@ class Conversation:
         parent = self.messages[message_id].parent
         return [message for message in self.messages.values() if message.parent == parent]
 
+    def versions(self) -> dict[str, tuple[str, ...]]:
+        """For each message of the branch in sight that has alternatives, all of them in order.
+
+        A reply that failed before a word is none, unless it is itself in sight.
+        """
+        branch = {message.id for message in self.branch()}
+        children: dict[str | None, list[str]] = {}
+        for message in self.messages.values():
+            if message.id in branch or message.text or message.state != "failed":
+                children.setdefault(message.parent, []).append(message.id)
+        several = (tuple(ids) for ids in children.values() if len(ids) > 1)
+        return {shown: ids for ids in several for shown in branch.intersection(ids)}
+
     def end_of(self, message_id: str) -> str:
         """The last message of the newest branch that runs through that message."""
         below, end = {message_id}, message_id

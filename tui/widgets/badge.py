@@ -22,16 +22,21 @@ class Badge(Widget):
     decision: reactive[Decision | None] = reactive(None)
     cost: reactive[str] = reactive("")
     waiting: reactive[str] = reactive("")
+    place: reactive[str] = reactive("")
 
     def render(self) -> Content:
         width = self.content_size.width
         if self.decision is None:
-            return Content.styled(f"[·] {self.waiting or 'deciding …'}", MUTED)
-        return badge_text(self.decision, self.cost, width)
+            waiting = f"[·] {self.waiting or 'deciding …'}"
+            return Content.styled("  ".join(filter(None, (waiting, self.place))), MUTED)
+        return badge_text(self.decision, "  ".join(filter(None, (self.place, self.cost))), width)
 
 
 def badge_text(decision: Decision, cost: str, width: int) -> Content:
-    """The badge at that width, in cells: the model's name gives way first."""
+    """The badge at that width, in cells: the model's name gives way first.
+
+    `cost` stands at the right, whatever else belongs there before it.
+    """
     letter, word, style = _tier(decision)
     odds = odds_text(decision)
     fixed = len(f"{letter} {word} ·    {odds}   {cost}")

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from textual.widget import Widget
-
 from tui.visible import visible
+from tui.widgets.block import Block
 from tui.widgets.prose import read
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from tui.markdown.document import Document
     from tui.sessions import Message
 
+NO_INSTRUCTIONS = "none from here on"
 NOTES = {"stopped": "■ stopped; what came is kept", "cut": "✗ cut", "failed": "✗ not answered"}
 
 
@@ -26,11 +26,19 @@ class View(NamedTuple):
     message: Message
     document: Document | None
 
-    def widget(self, key: str) -> Widget:
+    def block(self, key: str) -> Block:
         """What shows it; `key` names a reply."""
+        block = self._block(key)
+        block.message_id = self.message.id
+        return block
+
+    def _block(self, key: str) -> Block:
         message = self.message
         if self.document is None:
-            return Said(message.text, datetime.fromisoformat(message.created).astimezone())
+            at = datetime.fromisoformat(message.created).astimezone()
+            if message.role == "system":
+                return Said(message.text or NO_INSTRUCTIONS, at, who="Instructions")
+            return Said(message.text, at)
         note = NOTES.get(message.state, "")
         reply = Reply(
             key,

@@ -166,6 +166,12 @@ class Composer(VerticalGroup):
         else:
             self._write(shown)
 
+    def exchange(self, text: str) -> str:
+        """Write a text in place of the draft; the draft as it was."""
+        draft = self.text
+        self._write(self.draft.set_aside(text) if len(text) > PASTE_CHARACTERS else text)
+        return draft
+
     def insert(self, text: str) -> None:
         """Type for the person, at the cursor."""
         self.draft.focus()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import VerticalGroup
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
@@ -17,6 +16,7 @@ from routing.errors import RoutingError
 from tui.errors import AppError
 from tui.widgets.actions import Actionable
 from tui.widgets.badge import Badge, cost_text
+from tui.widgets.block import Block
 from tui.widgets.card import Card
 from tui.widgets.prose import Prose
 
@@ -27,15 +27,14 @@ PAINT_SECONDS = 0.1  # ten times a second a reader sees no difference
 BUSY_SHARE = 0.2  # of the time is the most that painting may take
 
 
-class Reply(VerticalGroup):
+class Reply(Block):
     """A reply that waits, streams, is whole, or failed."""
 
     DEFAULT_CSS = """
-    Reply { height: auto; padding: 1 1 0 1; }
     Reply > .reply--note { color: $text-warning; height: auto; }
     """
 
-    class Chosen(Message):
+    class CardChosen(Message):
         """The person chose what to do about this reply's card."""
 
         def __init__(self, key: str, name: str) -> None:
@@ -71,7 +70,14 @@ class Reply(VerticalGroup):
     def on_actionable_chosen(self, message: Actionable.Chosen) -> None:
         """A card does not know whose it is."""
         message.stop()
-        self.post_message(self.Chosen(self.key, message.name))
+        self.post_message(self.CardChosen(self.key, message.name))
+
+    @property
+    def copied(self) -> str:
+        return self.prose.source
+
+    def watch_place(self) -> None:
+        self.badge.place = str(self.place)
 
     def wait(self, why: str) -> None:
         """Say what the turn waits for, or waited for in vain, where there is no route."""

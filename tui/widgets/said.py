@@ -5,33 +5,45 @@ from __future__ import annotations
 from datetime import datetime
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from tui.visible import visible
+from tui.widgets.block import Block
 
 SHOWN_LINES = 40
 SHOWN_CHARACTERS = 4000
 
 
-class Said(Vertical):
-    """One message of the person's."""
+class Said(Block):
+    """One message of the person's, or instructions for the model."""
 
     DEFAULT_CSS = """
-    Said { height: auto; padding: 1 1 0 1; }
     Said > .said--who { color: $text-muted; height: 1; }
     """
 
-    def __init__(self, text: str, at: datetime | None) -> None:
+    def __init__(self, text: str, at: datetime | None, *, who: str = "You") -> None:
         super().__init__()
         self.text = text
         self.at = at
+        self.who = who
 
     def compose(self) -> ComposeResult:
-        clock = f"  {self.at:%H:%M}" if self.at else ""
-        yield Static(Content.assemble(("You", "bold $foreground"), clock), classes="said--who")
+        yield Static(self._heading(), classes="said--who")
         yield Static(Content(folded(self.text)))
+
+    @property
+    def copied(self) -> str:
+        return visible(self.text)
+
+    def watch_place(self) -> None:
+        if self.is_mounted:
+            self.query_one(".said--who", Static).update(self._heading())
+
+    def _heading(self) -> Content:
+        clock = f"{self.at:%H:%M}" if self.at else ""
+        after = "".join(f"  {part}" for part in (clock, str(self.place)) if part)
+        return Content.assemble((self.who, "bold $foreground"), after)
 
 
 def folded(text: str) -> str:

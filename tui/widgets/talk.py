@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.message import Message as Notice
 from textual.widget import Widget
 from textual.worker import Worker
@@ -17,7 +15,7 @@ from textual.worker import Worker
 from routing.conversation import Delta
 from routing.errors import RoutingError
 from routing.events import Decided, Finished, Metered
-from routing.models import DEMO_PAIR, Tier
+from routing.models import DEMO_PAIR
 from tui.errors import AppError, StoreError
 from tui.live_turn import SAVE_SECONDS, LiveTurn
 from tui.messages import (
@@ -28,35 +26,30 @@ from tui.messages import (
     EngineReady,
     EngineSaid,
     Failed,
-    Opened,
     ThresholdKnown,
     Told,
     Trouble,
 )
-from tui.turns import Turns
+from tui.turns import Pin, Turns
+from tui.widgets.block import Block
 from tui.widgets.card import Card
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
+from tui.widgets.shown import Shown
 from tui.widgets.transcript import Transcript
 from tui.widgets.welcome import Empty
 from tui.widgets.why import Why
 
 if TYPE_CHECKING:
-    from tui.sessions import Session, State
-
-FIRST_SHOWN = 12  # messages of an opened conversation that are shown at once
-BATCH = 12  # earlier ones that are shown at a time after that
+    from tui.sessions import State
 
 
-class Talk(Vertical):
-    """Transcript and why panel of one conversation, and the turn under way in it."""
+class Talk(Shown):
+    """A conversation on the screen, and the turn under way in it."""
 
     DEFAULT_CSS = """
     Talk { width: 1fr; }
     """
-
-    class Changed(Notice):
-        """Something that the header or the meter shows is another."""
 
     class GaveBack(Notice):
         """A turn failed; its text, "" where some of it was answered, is the composer's again."""
@@ -74,8 +67,7 @@ class Talk(Vertical):
             super().__init__()
 
     def __init__(self, turns: Turns, clock: Callable[[], datetime]) -> None:
-        super().__init__()
-        self.turns = turns
+        super().__init__(turns)
         self.clock = clock
         self.warm = False
         self.threshold: float | None = turns.routing.threshold
@@ -90,16 +82,6 @@ class Talk(Vertical):
     def on_mount(self) -> None:
         self.why.border_title = "WHY (ctrl+w)"
         self.set_interval(SAVE_SECONDS, self._save_partial)
-
-    @property
-    def transcript(self) -> Transcript:
-        """What was said."""
-        return self.query_one(Transcript)
-
-    @property
-    def why(self) -> Why:
-        """The reasons of the last decision."""
-        return self.query_one(Why)
 
     # The engine
 
@@ -176,25 +158,43 @@ class Talk(Vertical):
 
     # A turn
 
-    async def say(self, text: str, pin: Tier | None = None) -> None:
-        """Send a message; it takes the place of the last one where that was never answered."""
-        failed = self.turns.last
-        replaces = None
-        if failed and failed.done and not failed.pieces and self.transcript.last_card:
-            replaces = failed.prompt.id if failed.prompt else None
-            await self.transcript.drop(failed.key, said=True)
-        turn = self.turns.begin(text, replaces=replaces)
-        turn.pin = pin or turn.pin
+    async def say(self, text: str, pin: Pin = "session", *, replaces: Block | None = None) -> None:
+        """Send a message, perhaps as another version of one that was said.
+
+        It takes the place of the last one where that was never answered.
+        """
+        failed, card = self.turns.last, self.transcript.last_card
+        if replaces is None and card and failed and failed.done and not failed.pieces:
+            replaces = self._said(failed)
+        await self.transcript.drop_from(replaces)
+        turn = self.turns.begin(text, pin, replaces=(replaces and replaces.message_id) or None)
         await self.query("Empty, Welcome").remove()
         await self._show(turn, Said(text, self.clock()))
 
-    async def again(self, pin: Tier | None, *, unrouted: bool = False) -> None:
-        """Answer the last message once more; the former answer stays on disk beside it."""
-        last = self.turns.last
-        if last is None or self.turns.live:
+    async def again(
+        self, pin: Pin, *, unrouted: bool = False, turn: LiveTurn | None = None
+    ) -> None:
+        """Answer a message once more, the last one by default; the former answer stays beside."""
+        turn = turn or self.turns.last
+        if turn is None or self.turns.live:
             return
-        await self.transcript.drop(last.key)
-        await self._show(self.turns.again(last, pin, unrouted=unrouted))
+        said = self._said(turn)
+        await self.transcript.drop_from(self.transcript.beside(said, 1) if said else None)
+        await self._show(self.turns.again(turn, pin, unrouted=unrouted))
+
+    def turn_of(self, block: Block) -> LiveTurn | None:
+        """The turn that a message belongs to; None while it is not stored."""
+        session = self.turns.session
+        messages = session.conversation.messages
+        said = messages.get(block.message_id)
+        if said is None or said.role == "system":
+            return None
+        if said.role == "assistant":
+            return LiveTurn.stored(session, messages[said.parent or ""], said)
+        after = self.transcript.beside(block, 1)
+        reply = messages.get(after.message_id) if after else None
+        answered = reply is not None and reply.role == "assistant"
+        return LiveTurn.stored(session, said, reply if answered else None)
 
     def stop(self) -> bool:
         """Stop the reply and keep what came; whether one was under way."""
@@ -223,6 +223,7 @@ class Talk(Vertical):
                 reply.decide(decision)
                 self.why.show(decision, None)
                 self._keep(self.turns.live)
+                self._identify(self.turns.live)
             case Delta(text):
                 reply.add(text)
             case Metered(_, bill):
@@ -273,7 +274,26 @@ class Talk(Vertical):
     ) -> None:
         if not isinstance(error, StoreError):  # then there is a message to store, and no reply
             await self.turns.keep(turn, state, str(error) if error else None)
+        self._identify(turn)
+        self.number_versions()
         self.post_message(self.Finished(turn))
+
+    def _said(self, turn: LiveTurn) -> Block | None:
+        """What shows the turn's message."""
+        reply = self.transcript.reply(turn.key)
+        if reply:
+            return self.transcript.beside(reply, -1)
+        return self.transcript.block(turn.prompt.id) if turn.prompt else None
+
+    def _identify(self, turn: LiveTurn | None) -> None:
+        """Let the turn's blocks know which stored messages they show."""
+        reply = self.transcript.reply(turn.key) if turn else None
+        if turn is None or reply is None:
+            return
+        said = self._said(turn)
+        if said and turn.prompt:
+            said.message_id = turn.prompt.id
+        reply.message_id = turn.reply.id if turn.reply else ""
 
     def _keep(self, turn: LiveTurn | None) -> None:
         """Store what has come so far."""
@@ -283,69 +303,11 @@ class Talk(Vertical):
     def _save_partial(self) -> None:
         self._keep(self.turns.unsaved())
 
-    # A conversation
-
-    async def open(self, session: Session) -> None:
-        """Go on in this session: its end is shown at once, the rest a moment later."""
-        self.turns.open(session)
-        self.why.show(None, None)
-        if session.conversation.head:
-            self.run_worker(self._read(session), group="open", exclusive=True, exit_on_error=False)
-
     def empty(self) -> Empty:
         """The sight of a conversation without a turn."""
         pair = self.turns.routing.pair
         assert pair is not None
         return Empty(pair, self.engine_state)
-
-    async def _read(self, session: Session) -> None:
-        """Read the branch's texts in a thread, from its end."""
-        from tui.widgets.branch import read_branch
-
-        width = max(self.transcript.size.width - 3, 0)
-        branch = session.conversation.branch()
-        shown, earlier = branch[-FIRST_SHOWN:], branch[:-FIRST_SHOWN]
-        self.post_message(Opened(session, await asyncio.to_thread(read_branch, shown, width)))
-        while earlier:
-            earlier, batch = earlier[:-BATCH], earlier[-BATCH:]
-            views = await asyncio.to_thread(read_branch, batch, width)
-            self.post_message(Opened(session, views, earlier=True))
-
-    @on(Opened)
-    async def _opened(self, message: Opened) -> None:
-        if message.session is not self.turns.session:
-            return
-        widgets = [view.widget(self.turns.new_key()) for view in message.views]
-        if message.earlier:
-            await self.transcript.add_before(widgets)
-            return
-        await self.transcript.show(widgets)
-        self.turns.last = self._resumed(message)
-        last = self.transcript.last_reply
-        if last:
-            self.why.show(last.decision, last.bill)
-        self.post_message(self.Changed())
-
-    def _resumed(self, message: Opened) -> LiveTurn | None:
-        """The opened conversation's last turn, so that it can be answered again."""
-        reply = self.transcript.last_reply
-        branch = self.turns.session.conversation.branch()
-        if reply is None or len(branch) < 2 or branch[-1].role != "assistant":
-            return None
-        prompt, stored = branch[-2:]
-        return LiveTurn(
-            self.turns.session,
-            prompt.text,
-            reply.key,
-            prompt=prompt,
-            reply=stored,
-            decision=stored.decision,
-            usage=stored.usage,
-            bill=stored.bill,
-            pieces=[stored.text] if stored.text else [],
-            whole=stored.state == "done",
-            done=True,
-        )
 
 
 def _stopped(turn: LiveTurn) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,9 +10,9 @@ from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.widget import Widget
 
+from tui.widgets.block import Block
 from tui.widgets.card import Card
 from tui.widgets.reply import Reply
-from tui.widgets.said import Said
 
 
 class Transcript(VerticalScroll, can_focus=True):
@@ -39,15 +39,39 @@ class Transcript(VerticalScroll, can_focus=True):
         if self.is_anchored:
             self.anchor()
 
-    async def drop(self, key: str, *, said: bool = False) -> None:
-        """Take a reply away, and what was said before it."""
-        reply = self.reply(key)
-        if reply is None:
-            return
-        before = self.children[self.children.index(reply) - 1]
-        if said and isinstance(before, Said):
-            await before.remove()
-        await reply.remove()
+    @property
+    def blocks(self) -> list[Block]:
+        """The messages that are shown, from the first to the last."""
+        return [child for child in self.children if isinstance(child, Block)]
+
+    def block(self, message_id: str) -> Block | None:
+        """What shows that message."""
+        return next((b for b in self.blocks if message_id and b.message_id == message_id), None)
+
+    def beside(self, block: Block, step: int) -> Block | None:
+        """The message that many before or after this one."""
+        blocks = self.blocks
+        at = blocks.index(block) + step
+        return blocks[at] if 0 <= at < len(blocks) else None
+
+    def walk(self, step: int) -> bool:
+        """Go to the message before or after the one in focus; whether there is one."""
+        blocks = self.blocks
+        at = next((n for n, block in enumerate(blocks) if block.has_focus), len(blocks)) + step
+        if not 0 <= at < len(blocks):
+            return False
+        blocks[at].walk_to()
+        return True
+
+    async def drop_from(self, block: Block | None) -> None:
+        """Take a message away, and all after it."""
+        if block is not None:
+            await self.remove_children(self.children[self.children.index(block) :])
+
+    async def keep(self, message_ids: Container[str]) -> None:
+        """Take away all but these messages."""
+        gone = [block for block in self.blocks if block.message_id not in message_ids]
+        await self.remove_children(gone)
 
     async def add_before(self, turns: Sequence[Widget]) -> None:
         """Show earlier turns; what is in sight stays where it is."""

@@ -1,0 +1,47 @@
+"""The panels beside the conversation: open by the screen's width, or as the person wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tui.screens.audits import AuditsScreen
+from tui.widgets.reply import Reply
+
+WIDE_WHY, WIDE_HISTORY = 100, 90  # columns under which the panels fold
+
+
+class PanelsScreen(AuditsScreen):
+    """History to the left, reasons below."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
+        super().__init__(*args, **kwargs)
+        self._folds: dict[str, bool] = {}  # what the person opened or closed by hand
+
+    def fold(self, width: int) -> None:
+        """Open and close the panels for a screen of that many columns."""
+        why = width >= WIDE_WHY and self.talk.why.decision is not None
+        self.history.set_class(self._folds.get("history", width >= WIDE_HISTORY), "-open")
+        self.talk.why.set_class(self._folds.get("why", why), "-open")
+
+    def show_why(self, reply: Reply) -> None:
+        """Give the reasons of that reply."""
+        self.talk.why.show(reply.decision, reply.bill)
+        self._folds["why"] = True
+        self.fold(self.size.width)
+
+    def action_history(self) -> None:
+        self._folds["history"] = not self.history.has_class("-open")
+        self.fold(self.size.width)
+        if self._folds["history"]:
+            self.history.focus_list()
+        else:
+            self.composer.draft.focus()
+
+    def action_search(self) -> None:
+        self._folds["history"] = True
+        self.fold(self.size.width)
+        self.history.search()
+
+    def action_why(self) -> None:
+        self._folds["why"] = not self.talk.why.has_class("-open")
+        self.fold(self.size.width)

@@ -1,0 +1,133 @@
+"""What of a conversation is on the screen: the messages of its branch in sight, and the reasons."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.containers import Vertical
+from textual.message import Message as Notice
+
+from tui.live_turn import LiveTurn
+from tui.messages import Opened, Where
+from tui.turns import Turns
+from tui.widgets.block import Place
+from tui.widgets.reply import Reply
+from tui.widgets.transcript import Transcript
+from tui.widgets.why import Why
+
+if TYPE_CHECKING:
+    from tui.sessions import Message, Session
+
+FIRST_SHOWN = 12  # messages of an opened conversation that are shown at once
+BATCH = 12  # others that are shown at a time after that
+
+
+class Shown(Vertical):
+    """Transcript and why panel of one conversation."""
+
+    class Changed(Notice):
+        """Something that the header or the meter shows is another."""
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self.turns = turns
+        self._walk_to = ""
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said."""
+        return self.query_one(Transcript)
+
+    @property
+    def why(self) -> Why:
+        """The reasons of the last decision."""
+        return self.query_one(Why)
+
+    async def open(self, session: Session) -> None:
+        """Go on in this session: its end is shown at once, the rest a moment later."""
+        self.turns.open(session)
+        self.why.show(None, None)
+        if session.conversation.head:
+            self.show_branch()
+
+    def show_branch(self, walk_to: str = "") -> None:
+        """Show the branch in sight; what it shares with the one that was shown stays.
+
+        The message `walk_to` takes the focus once it is there.
+        """
+        self._walk_to = walk_to
+        session = self.turns.session
+        self.run_worker(self._read(session), group="open", exclusive=True, exit_on_error=False)
+
+    def number_versions(self) -> None:
+        """Say of each message which of its versions it is."""
+        versions = self.turns.session.conversation.versions()
+        for block in self.transcript.blocks:
+            ids = versions.get(block.message_id, (block.message_id,))
+            block.place = Place(ids.index(block.message_id) + 1, len(ids))
+
+    async def _read(self, session: Session) -> None:
+        """Read the branch's texts in a thread, those in sight first."""
+        branch = session.conversation.branch()
+        ids = [message.id for message in branch]
+        kept = {block.message_id for block in self.transcript.blocks}.intersection(ids)
+        first = min(map(ids.index, kept)) if kept else max(len(ids) - FIRST_SHOWN, 0)
+        rest = branch[first + len(kept) :]
+        await self._post(session, rest[:FIRST_SHOWN], "after" if kept else "alone")
+        for start in range(FIRST_SHOWN, len(rest), BATCH):
+            await self._post(session, rest[start : start + BATCH], "after")
+        for end in range(first, 0, -BATCH):
+            await self._post(session, branch[max(end - BATCH, 0) : end], "before")
+
+    async def _post(self, session: Session, messages: Sequence[Message], where: Where) -> None:
+        from tui.widgets.branch import read_branch
+
+        width = max(self.transcript.size.width - 3, 0)
+        views = await asyncio.to_thread(read_branch, messages, width)
+        self.post_message(Opened(session, views, where))
+
+    @on(Opened)
+    async def _opened(self, message: Opened) -> None:
+        session = self.turns.session
+        if message.session is not session:
+            return
+        blocks = [view.block(self.turns.new_key()) for view in message.views]
+        match message.where:
+            case "alone":
+                await self.transcript.show(blocks)
+            case "after":
+                await self.transcript.keep({said.id for said in session.branch()})
+                await self.transcript.mount(*blocks)
+            case "before":
+                await self.transcript.add_before(blocks)
+        self.number_versions()
+        if reached := self.transcript.block(self._walk_to):
+            self._walk_to = ""
+            self.call_after_refresh(reached.walk_to)
+        if message.where != "before":
+            self._resume(session)
+
+    def _resume(self, session: Session) -> None:
+        """The branch's last turn is the one to answer again and to give reasons for."""
+        branch = session.branch()
+        shown = {block.message_id: block for block in self.transcript.query(Reply)}
+        prompt, reply = _last_turn(branch)
+        last = shown.get(reply.id) if reply else None
+        key = last.key if last else self.turns.new_key()
+        self.turns.last = LiveTurn.stored(session, prompt, reply, key) if prompt else None
+        if last:
+            self.why.show(last.decision, last.bill)
+        self.post_message(self.Changed())
+
+
+def _last_turn(branch: Sequence[Message]) -> tuple[Message | None, Message | None]:
+    """What was said last and its reply, where there is one."""
+    match branch:
+        case [*_, prompt, reply] if reply.role == "assistant":
+            return prompt, reply
+        case [*_, prompt] if prompt.role == "user":
+            return prompt, None
+    return None, None
