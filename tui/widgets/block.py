@@ -41,7 +41,7 @@ class Block(VerticalGroup):
     """
 
     DEFAULT_CSS = """
-    Block { height: auto; padding: 1 1 0 0; border-left: outer transparent; }
+    Block { height: auto; padding: 1 1 0 0; border-left: blank; }
     Block:focus { border-left: outer $accent; background: $foreground 5%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
