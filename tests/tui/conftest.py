@@ -1,7 +1,9 @@
-"""The chat with a played-back engine, in a folder of its own."""
+"""The chat with a played-back engine, and the command line, in folders of their own."""
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -10,11 +12,13 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.tui.fakes import NOON, FakeEngine
+from tui import cli
 from tui.app import ChatApp
 from tui.program import Program
 from tui.sessions import Sessions
 
 Chat = Callable[..., ChatApp]
+Run = Callable[..., tuple[int, str, str]]
 
 SECONDS = 10.0
 
@@ -60,3 +64,30 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chat:
         return ChatApp(program, engine or FakeEngine(), lambda: sessions, clock=lambda: NOON)
 
     return make
+
+
+class Terminal(io.StringIO):
+    """Standard input that nobody pipes into."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line; its exit code, standard output and standard error."""
+    monkeypatch.setenv("LLMROUTE_HOME", str(home))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys, "stdin", Terminal())
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["llmroute", *words])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run

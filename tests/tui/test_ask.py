@@ -9,39 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.servers import CACHED_TOKENS, PROMPT_TOKENS, REPLY, ScriptedServer
-from tui import cli
+from tests.tui.conftest import Run
 from tui.paths import paths
 from tui.sessions import Sessions
 
 Serve = Callable[..., ScriptedServer]
-Run = Callable[..., tuple[int, str, str]]
 SECRET = "sk-never-show-this-4f9a2b7c"
-
-
-class Terminal(io.StringIO):
-    """Standard input that nobody pipes into."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line; its exit code, standard output and standard error."""
-    monkeypatch.setenv("LLMROUTE_HOME", str(home))
-    monkeypatch.setattr(sys, "stdin", Terminal())
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["llmroute", *words])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 def at(server: ScriptedServer) -> list[str]:

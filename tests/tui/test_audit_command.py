@@ -3,8 +3,7 @@
 import io
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,34 +14,14 @@ from audit.report import Report, from_json
 from audit.tally import Tallies
 from routing.models import Model
 from tests.audit.servers import EndpointServer, asked_symbols
-from tui import cli
+from tests.tui.conftest import Run
 from tui.audit_progress import drawing, summary
 from tui.auditing import Weights, resolve
 from tui.errors import UsageError
 from tui.paths import paths
 from tui.program import Program
 
-Run = Callable[..., tuple[int, str, str]]
 KEY = "sk-proj-A7qZ4mXw9TfB2LkR8sVn3DhJ"
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command line; its exit code, standard output and standard error."""
-    monkeypatch.setenv("LLMROUTE_HOME", str(home))
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["llmroute", *words])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as exit_:
-            code = int(exit_.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from tui.commands.options import AsJson
+from tui.errors import KeysError, SettingsError
 from tui.program import Program
 
 
@@ -19,14 +20,17 @@ def doctor(
     as_json: AsJson = False,
     engine: Annotated[bool, typer.Option(help="Start the engine and route a prompt.")] = True,
 ) -> None:
-    """Check paths, settings, keys, models and the engine. Keys are never shown."""
+    """Check paths, settings, keys and the engine. Keys are never shown.
+
+    What is wrong is reported, and the rest is checked all the same; the exit code is 1 then.
+    """
     import asyncio
 
-    program = Program.open()
+    program, trouble = _program()
     found: dict[str, dict[str, Any]] = {
         "version": _versions(),
         "paths": _paths(program),
-        "settings": _settings(program),
+        "settings": _settings(program) | trouble,
         "keys": _keys(program),
     }
     if engine:
@@ -35,7 +39,23 @@ def doctor(
         typer.echo(json.dumps(found, indent=2))
     else:
         _print(found)
-    raise typer.Exit(1 if found.get("engine", {}).get("trouble") else 0)
+    raise typer.Exit(1 if any(section.get("trouble") for section in found.values()) else 0)
+
+
+def _program() -> tuple[Program, dict[str, str]]:
+    """The program, with the defaults in place of settings that are not as expected."""
+    from tui.keymap import check_keymap
+    from tui.paths import paths
+    from tui.settings import Loaded, Settings
+
+    places = paths(os.environ)
+    program = Program(Loaded(Settings(), {}), places, os.environ)
+    try:
+        program = Program.open()
+        check_keymap(program.settings.keys, places.settings)
+    except SettingsError as error:
+        return program, {"trouble": f"{error} {error.hint}".strip()}
+    return program, {}
 
 
 def _versions() -> dict[str, str]:
@@ -71,8 +91,14 @@ def _keys(program: Program) -> dict[str, str]:
     pair = program.pair
     names = {key_name_of(model) for model in (pair.strong, pair.weak)} if pair else set()
     names |= {name for name in program.environment if name.endswith("_API_KEY")}
-    found = {name: program.keyring.find(name) for name in sorted(filter(None, names))}
-    return {name: key.origin if key else "not set" for name, key in found.items()}
+    found: dict[str, str] = {}
+    for name in sorted(filter(None, names)):
+        try:
+            key = program.keyring.find(name)
+            found[name] = key.origin if key else "not set"
+        except KeysError as error:
+            found |= {name: "cannot be read", "trouble": f"{error} {error.hint}".strip()}
+    return found
 
 
 async def _engine(program: Program) -> dict[str, Any]:
@@ -86,6 +112,8 @@ async def _engine(program: Program) -> dict[str, Any]:
     from tui.engine_client import EngineClient
 
     client = EngineClient(program.engine_options(), program.paths.log)
+    said: list[str] = []
+    client.on_notice = said.append
     pair = program.pair or DEMO_PAIR
     request = TurnRequest((Turn("user", "hi, thanks!"),), pair, share=program.settings.share)
     try:
@@ -94,6 +122,7 @@ async def _engine(program: Program) -> dict[str, Any]:
         if not readiness.trouble:
             decision = await client.decide(request)
             answer |= {"probe": decision.reason, "decision_ms": round(decision.decision_ms, 1)}
+        answer |= {"said": " ".join(said)} if said else {}
     except RoutingError as error:
         answer = {"trouble": f"{error} See {program.paths.log}."}
     finally:

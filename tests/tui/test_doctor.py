@@ -1,0 +1,51 @@
+"""`llmroute doctor` reports what is wrong and goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.tui.conftest import Run
+
+SECRET = "sk-never-show-this-4f9a2b7c"
+
+
+def test_malformed_settings_are_reported_and_the_rest_is_checked(run: Run, home: Path):
+    (home / "settings.toml").write_text("theme = 'x'\nshare = 7\n")
+    code, out, err = run("doctor", "--no-engine", "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert "settings.toml, line 2" in found["settings"]["trouble"]
+    assert found["paths"]["settings"].endswith("(ok)")
+    assert found["version"]["llmroute"]
+    assert err == ""
+
+
+def test_bad_key_of_the_keyboard_is_reported(run: Run, home: Path):
+    (home / "settings.toml").write_text("[keys]\nwhy = 'x'\n")
+    code, out, _ = run("doctor", "--no-engine", "--json")
+    assert code == 1
+    assert "keys.why" in json.loads(out)["settings"]["trouble"]
+
+
+def test_keys_that_cannot_be_read_are_reported(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (home / "keys.json").write_text("not json")
+    (home / "keys.json").chmod(0o600)
+    monkeypatch.setenv("GROQ_API_KEY", SECRET)
+    (home / "settings.toml").write_text('strong = "openai/gpt-4o"\nweak = "groq/x"\n')
+    code, out, err = run("doctor", "--no-engine", "--json")
+    keys = json.loads(out)["keys"]
+    assert code == 1
+    assert keys["GROQ_API_KEY"] == "environment"
+    assert "keys.json" in keys["trouble"]
+    assert SECRET not in out + err
+
+
+def test_nothing_wrong_is_exit_code_0(run: Run):
+    code, out, _ = run("doctor", "--no-engine", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["settings"]["share"] == "0.5 (default)"
+    assert not any("trouble" in section for section in found.values())
