@@ -30,6 +30,9 @@ def find_fault(
     path = _with_names(tokens, values, settings)
     if unknown := re.search(r"unknown field `(.+?)`", message):
         return _unknown(path, unknown[1], tokens, settings)
+    if tokens[-1] == "key_name":  # whoever put the key itself there does not want it shown
+        wanted = "expected the name of a variable such as MY_KEY, not the key itself"
+        return Fault(path, f"{'.'.join(path)}: {wanted}")
     expected = _type_at(tokens, settings)
     if isinstance(expected, inspect.LiteralType):
         message = f"expected {' or '.join(map(repr, expected.values))}"

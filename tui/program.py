@@ -45,10 +45,9 @@ class Program:
 
         Raises:
             SettingsError: a setting is not as expected.
-            UsageError: a key is named for no endpoint.
+            UsageError: the endpoint or the name of its key is none, or it has no endpoint.
         """
-        if key_name and not api_base:
-            raise UsageError("--key-name names the key for --api-base, which is not given.")
+        _check_endpoint(api_base, key_name)
         from routing.models import DEMO_PAIR
         from tui.settings import load
 
@@ -122,3 +121,14 @@ class Program:
             pair=self.pair,
             timeout=self.settings.timeout,
         )
+
+
+def _check_endpoint(api_base: str | None, key_name: str | None) -> None:
+    from tui.model_check import check_address, check_key_name
+
+    if key_name and not api_base:
+        raise UsageError("--key-name names the key for --api-base, which is not given.")
+    if key_name:
+        check_key_name(key_name)
+    if api_base is not None:
+        check_address(api_base)

@@ -28,7 +28,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     """One `[models."NAME"]` table. Prices are US dollars per million tokens."""
 
     api_base: str | None = None
-    key_name: str | None = None
+    key_name: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
     prompt_price: Dollars | None = None
     completion_price: Dollars | None = None
     cached_price: Dollars | None = None

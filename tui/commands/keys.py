@@ -20,6 +20,9 @@ def set_key(name: Name) -> None:
     The key is asked for, or read from standard input; never given as an argument, where other
     programs could see it.
     """
+    from tui.model_check import check_key_name
+
+    check_key_name(name)
     value = typer.prompt(name, hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
     place = Program.open().keyring.store(name, value)
     typer.echo(f"{name} is kept in: {place}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tui.commands.options import ApiBase, AsJson, KeyName
+from tui.errors import UsageError
 from tui.money import MILLION, usd
 from tui.program import Program
 
@@ -45,9 +48,17 @@ def list_models(*, as_json: AsJson = False) -> None:
 @app.command("use")
 def use_pair(strong: Name, weak: Name) -> None:
     """Set the strong and the weak model."""
+    from tui.model_check import check_model
+
     program = Program.open()
+    models = [program.model(name) for name in (strong, weak)]
+    for model in models:
+        check_model(model)
+    if strong == weak:
+        raise UsageError(f"{strong} cannot be both the strong and the weak model.")
     program.change({"strong": strong, "weak": weak})
     typer.echo(f"strong = {strong}\nweak   = {weak}\nkept in {program.paths.settings}")
+    _remark(program, models)
 
 
 @app.command("add")
@@ -59,10 +70,23 @@ def add_model(
     context: Annotated[int | None, typer.Option(min=1, help="Tokens that it can read.")] = None,
 ) -> None:
     """Say where a model is reached and which key it needs."""
+    from tui.model_check import check_key_name, check_model
+
     own = {"api_base": api_base, "key_name": key_name, "context_tokens": context}
+    given = {key: value for key, value in own.items() if value is not None}
+    if not given:
+        raise UsageError(
+            f"Nothing is said about {name}.", hint="Give --api-base, --key-name or --context."
+        )
+    if key_name is not None:
+        check_key_name(key_name)
     program = Program.open()
-    program.change({"models": {name: {key: value for key, value in own.items() if value}}})
+    known = program.model(name)
+    model = replace(known, api_base=api_base or known.api_base, key_name=key_name or known.key_name)
+    check_model(model)
+    program.change({"models": {name: given}})
     typer.echo(f"{name} is kept in {program.paths.settings}")
+    _remark(program, [model])
 
 
 @app.command("price")
@@ -123,6 +147,15 @@ def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None)
         f"{name} answers: {time.perf_counter() - start:.1f} s, {done.usage.prompt_tokens} + "
         f"{done.usage.completion_tokens} tokens, {usd(cost(done.usage, price_of(model)))}"
     )
+
+
+def _remark(program: Program, models: Iterable[Model]) -> None:
+    """Say on stderr what is still missing for the models' first turn."""
+    from tui.model_check import remarks
+
+    said = [remark for model in models for remark in remarks(model, program.keyring)]
+    for remark in dict.fromkeys(said):
+        typer.echo(remark, err=True)
 
 
 def _row(program: Program, model: Model, seat: str) -> dict[str, str | int]:

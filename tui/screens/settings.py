@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
+from tui.errors import UsageError
 from tui.money import parse_share, percent
 from tui.settings import Loaded
 from tui.widgets.actions import Action, Actionable
@@ -78,7 +79,11 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
             self._refuse("A pair needs a strong and a weak model.")
             return
         try:
+            self._check_pair(values["strong"], values["weak"])
             share = parse_share(values["share"])
+        except UsageError as error:
+            self._refuse(f"{error} {error.hint}")
+            return
         except ValueError:
             self._refuse(f"{values['share']!r} is not a share: write 30 % or 0.3")
             return
@@ -93,6 +98,19 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+    def _check_pair(self, *names: str) -> None:
+        """Let pass two models that can be used, or none.
+
+        Raises:
+            UsageError: one cannot be used, or they are one.
+        """
+        from tui.model_check import check_model
+
+        for name in filter(None, names):
+            check_model(self.loaded.settings.model(name))
+        if names[0] and names[0] == names[1]:
+            raise UsageError(f"{names[0]} cannot be both the strong and the weak model.")
 
     def _refuse(self, why: str) -> None:
         self.query_one(".error", Static).update(why)

@@ -1,0 +1,89 @@
+"""`llmroute models`: what is kept, and what is refused before it is."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.conftest import Run
+
+SECRET = "gsk_neverShowThis4f9a2b7c"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["openai/gpt-4o", "gpt5000"], ["gpt5000", "Did you mean", "provider/model"]),
+        (["openai/gpt-4o", "opnai/gpt-4o"], ["opnai/gpt-4o", "openai/gpt-4o"]),
+        (["openai/gpt-4o", "openai/gpt-4o"], ["both"]),
+        (["openai/gpt-4o", " "], ["no model's name"]),
+        (["demo/strong", "demo/best"], ["demo/best", "demo/weak"]),
+        (["openai/gpt-4o", "local//no/such/folder"], ["no folder /no/such/folder"]),
+    ],
+)
+def test_model_that_nobody_serves_is_refused(
+    run: Run, home: Path, words: list[str], told: list[str]
+):
+    code, _, err = run("models", "use", *words)
+    assert code == 2
+    assert [word for word in told if word not in err] == []
+    assert not (home / "settings.toml").exists()
+
+
+def test_pair_is_kept_and_what_it_lacks_is_said(run: Run, home: Path):
+    code, out, err = run("models", "use", "openai/gpt-4o", "openai/gpt-4o-minni")
+    assert code == 0
+    assert "openai/gpt-4o-minni" in (home / "settings.toml").read_text()
+    assert "kept in" in out
+    assert err.count("OPENAI_API_KEY is not set") == 1
+    assert "price of openai/gpt-4o-minni is unknown" in err
+    assert "Did you mean gpt-4o-mini or" in err
+
+
+def test_pair_that_lacks_nothing_needs_no_words(run: Run):
+    assert run("models", "use", "demo/strong", "demo/weak")[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "Nothing is said"),
+        (["--api-base", "not a url"], "'not a url'"),
+        (["--api-base", "ftp://example.org"], "ftp"),
+        (["--api-base", "http://127.0.0.1:port"], "port"),
+        (["--key-name", SECRET], "name of its variable"),
+    ],
+)
+def test_address_or_key_name_that_is_none_is_refused(
+    run: Run, home: Path, options: list[str], told: str
+):
+    code, out, err = run("models", "add", "openai/in-house", *options)
+    assert code == 2
+    assert told in err
+    assert SECRET not in out + err
+    assert not (home / "settings.toml").exists()
+
+
+def test_added_model_has_its_address(run: Run, home: Path):
+    options = ["--api-base", "127.0.0.1:8000", "--key-name", "IN_HOUSE_KEY", "--context", "8192"]
+    code, _, err = run("models", "add", "openai/in-house", *options)
+    assert code == 0
+    assert "IN_HOUSE_KEY is not set" in err
+    assert 'api_base = "127.0.0.1:8000"' in (home / "settings.toml").read_text()
+    assert run("models", "use", "openai/gpt-4o", "openai/in-house")[0] == 0
+
+
+def test_key_in_the_place_of_its_name_is_never_shown(run: Run, home: Path):
+    (home / "settings.toml").write_text(f'[models."openai/x"]\nkey_name = "{SECRET}"\n')
+    for command in (["models", "list"], ["doctor", "--no-engine"], ["ask", "hi"]):
+        code, out, err = run(*command)
+        assert code in {1, 2}
+        assert "line 2" in out + err
+        assert SECRET not in out + err
+    (home / "settings.toml").unlink()
+    for command in (
+        ["ask", "--demo", "--api-base", "127.0.0.1:9", "--key-name", SECRET, "hi"],
+        ["keys", "set", SECRET],
+    ):
+        code, out, err = run(*command)
+        assert code == 2
+        assert SECRET not in out + err
