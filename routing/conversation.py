@@ -42,8 +42,18 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole reply, with why it ended ("stop", "length", "content_filter")."""
+    """All of a reply, with why it ended ("stop", "length", "content_filter")."""
 
     text: str
     usage: Usage
     finish_reason: str = "stop"
+
+    @property
+    def ended_early(self) -> str:
+        """Why the reply ended before its end, in words; "" where it is whole."""
+        words = {
+            "stop": "",
+            "length": "the model reached the most tokens that it may write",
+            "content_filter": "the provider's content filter ended it",
+        }
+        return words.get(self.finish_reason, f"the model ended it early ({self.finish_reason})")

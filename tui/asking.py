@@ -86,7 +86,7 @@ class Asking:
                 async for event in events:
                     self._show(turn.take(event), turn)
                     self._store_at_times(event, turn)
-            state = "done"
+            state, error = ("done", None) if turn.whole else ("cut", turn.ended_early)
         except RoutingError as failure:
             state = "cut" if turn.pieces else "failed"
             error = str(failure)
@@ -119,8 +119,8 @@ class Asking:
         bill, reply = finished.bill, finished.reply
         if not self.as_json:
             tokens = f"{reply.usage.prompt_tokens:,} + {reply.usage.completion_tokens:,} tokens"
-            if reply.finish_reason != "stop":
-                typer.echo(f"\nThe model ended it early: {reply.finish_reason}.", err=True)
+            if reply.ended_early:
+                typer.echo(f"\nThe reply is not whole: {reply.ended_early}.", err=True)
             saved = "" if bill.saved_usd is None else f", saved ~{usd(bill.saved_usd)}"
             typer.echo(f"\n{usd(bill.cost_usd)} ({tokens}){saved}", err=True)
             return

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tui.keys import KeyRing
     from tui.sessions import Message, Session, State
 
+KEPT = "What has come is kept: ask it to go on, or ask again."
 SAVE_SECONDS = 2.0  # how often a reply is stored while it streams
 
 
@@ -41,6 +42,7 @@ class LiveTurn:
         former: the turn that answered the same prompt before.
         prompt, reply: as they are stored, once they are.
         whole: the reply came to its end.
+        ended_early: why the model ended it before that, or "".
         done: nothing more comes, whole or not.
     """
 
@@ -60,6 +62,7 @@ class LiveTurn:
     pieces: list[str] = field(default_factory=list)
     saved_pieces: int = 0
     whole: bool = False
+    ended_early: str = ""
     done: bool = False
 
     @classmethod
@@ -113,7 +116,8 @@ class LiveTurn:
                 self.usage, self.bill = usage, bill
             case Finished(reply, bill):
                 self.usage, self.bill = reply.usage, bill
-                self.pieces, self.whole = [reply.text], True
+                self.pieces, self.ended_early = [reply.text], reply.ended_early
+                self.whole = not reply.ended_early
         return event
 
     def store_prompt(self) -> None:

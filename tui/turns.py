@@ -15,11 +15,11 @@ from textual.message import Message as Notice
 
 from routing.battles import Battle
 from routing.cost import Ledger
-from routing.errors import RateLimitError, RoutingError
+from routing.errors import CutError, RateLimitError, RoutingError
 from routing.events import Event, Readiness, TurnRequest
 from routing.models import Pair, Tier
 from tui.errors import AppError, StoreError
-from tui.live_turn import LiveTurn, Routing
+from tui.live_turn import KEPT, LiveTurn, Routing
 from tui.messages import Arrived, Ended, Failed, Trouble
 from tui.program import Program
 
@@ -126,6 +126,8 @@ class Turns:
             async with aclosing(self.engine.turn(request)) as events:
                 async for event in events:
                     self._post(Arrived(turn.key, turn.take(event)))
+            if turn.ended_early:
+                raise CutError(f"The reply is not whole: {turn.ended_early}.", hint=KEPT)
         except asyncio.CancelledError:
             self._post(Ended(turn.key, stopped=True))
             raise

@@ -1,6 +1,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from routing import errors
 from routing.conversation import Delta
 from routing.events import Event, TurnRequest
 from tests.tui.conftest import Chat, ready, say, wait_until
-from tests.tui.fakes import FakeEngine, reply_events
+from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.app import ChatApp
 from tui.errors import StoreError
 from tui.sessions import Message, Sessions
@@ -262,6 +263,64 @@ async def test_cut_reply_can_be_continued(chat: Chat):
         await pilot.press("c")
         await wait_until(pilot, lambda: len(engine.requests) == 2)
         assert [turn.role for turn in engine.requests[1].turns] == ["user", "assistant", "user"]
+
+
+@pytest.mark.parametrize(("reason", "why"), [("length", "tokens"), ("content_filter", "filter")])
+async def test_reply_that_ended_early_is_marked_and_can_be_continued(
+    chat: Chat, reason: str, why: str
+):
+    events = reply_events("half of it")
+    early = replace(events[-1], reply=replace(events[-1].reply, finish_reason=reason))
+    engine = FakeEngine([*events[:-1], early])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        assert why in str(app.chat.query_one(Card).error)
+        assert app.chat.query_one(Reply).badge.cost == "$0.0004"
+        assert app.chat.query_one(Meter).spending.ledger.weak_turns == 1
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.reply.state == "cut")
+        await pilot.press("c")
+        await wait_until(pilot, lambda: len(engine.requests) == 2)
+        assert engine.requests[1].turns[-2].text == "half of it"
+
+
+async def test_cut_reply_of_an_opened_conversation_can_be_continued(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    session = Sessions(app.chat.program.paths.sessions).create()
+    session.add("user", "tell me everything")
+    session.add("assistant", "half of it", state="streaming", decision=decision("strong"))
+    session.close()  # as after a crash: the reply never ended
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.query_one(History).post_message(History.Opened(session.id))
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        assert "program ended" in str(app.chat.query_one(Card).error)
+        assert not app.chat.query(".reply--note")
+        await wait_until(pilot, lambda: app.chat.query_one(Card).has_focus)
+        await pilot.press("c")
+        await wait_until(pilot, lambda: engine.requests)
+        assert engine.requests[0].pin == "strong"
+        assert [turn.role for turn in engine.requests[0].turns] == ["user", "assistant", "user"]
+
+
+async def test_unanswered_message_of_an_opened_conversation_can_be_answered(chat: Chat):
+    engine = FakeEngine(reply_events("at last"))
+    app = chat(engine)
+    session = Sessions(app.chat.program.paths.sessions).create()
+    session.add("user", "hello?")
+    reply = session.add("assistant", "", state="failed")
+    session.update(replace(reply, error="The network was down."))
+    session.close()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.query_one(History).post_message(History.Opened(session.id))
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        assert str(app.chat.query_one(Card).error) == "The network was down."
+        await wait_until(pilot, lambda: app.chat.query_one(Card).has_focus)
+        await pilot.press("r")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "at last")
 
 
 async def test_typing_on_a_card_goes_to_the_composer(chat: Chat):

@@ -77,7 +77,8 @@ def test_each_failure_has_its_message_and_exit_code(
     serve: Serve, run: Run, monkeypatch: pytest.MonkeyPatch, *, mode: str, code: int, word: str
 ):
     monkeypatch.setenv("MY_KEY", SECRET)
-    options = [*at(serve(mode)), "--key-name", "MY_KEY", "--pin", "weak", "--timeout", "0.5"]
+    seconds = "0.5" if mode == "hang" else "20"
+    options = [*at(serve(mode)), "--key-name", "MY_KEY", "--pin", "weak", "--timeout", seconds]
     got, out, err = run("ask", *options, "hello")
     assert got == code
     assert word in err
@@ -196,9 +197,17 @@ def test_json_of_a_failure_is_one_object_too(serve: Serve, run: Run):
     assert error["message"] in err
 
 
-def test_reply_that_the_model_cut_short_is_told(serve: Serve, run: Run):
-    _, _, err = run("ask", *at(serve("length")), "--pin", "weak", "hello")
-    assert "ended it early: length" in err
+@pytest.mark.parametrize(("mode", "why"), [("length", "tokens"), ("filtered", "filter")])
+def test_reply_that_ended_early_is_told_and_kept_as_cut(
+    serve: Serve, run: Run, home: Path, *, mode: str, why: str
+):
+    code, _, err = run("ask", *at(serve(mode)), "--pin", "weak", "hello")
+    assert code == 0
+    assert "not whole" in err
+    assert why in err
+    ((_, reply),) = stored(home)
+    assert (reply.state, reply.text) == ("cut", REPLY)
+    assert why in reply.error
 
 
 def test_session_of_unknown_price_is_not_free(serve: Serve, run: Run):

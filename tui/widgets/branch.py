@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
+from routing.errors import CutError, RoutingError
+from tui.live_turn import KEPT
 from tui.visible import visible
 from tui.widgets.block import Block
 from tui.widgets.prose import read
@@ -49,6 +51,15 @@ class View(NamedTuple):
         if message.bill:
             reply.meter(message.bill, estimated=bool(message.usage and message.usage.estimated))
         return reply
+
+
+def interruption(reply: Message) -> RoutingError | None:
+    """What a card says of a stored reply that is not whole; None where the person stopped it."""
+    if reply.state == "cut" and reply.text:
+        return CutError(reply.error or "The program ended while the reply came.", hint=KEPT)
+    if reply.state in {"cut", "failed"}:
+        return RoutingError(reply.error or "The program ended before the reply came.")
+    return None
 
 
 def read_branch(messages: Sequence[Message], width: int) -> list[View]:

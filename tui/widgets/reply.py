@@ -119,6 +119,11 @@ class Reply(Block):
     async def fail(self, error: RoutingError | AppError) -> Card:
         """Show what went wrong below what has arrived."""
         await self.finish()
+        return await self.offer(error)
+
+    async def offer(self, error: RoutingError | AppError) -> Card:
+        """Show what went wrong, with what can be done about it, in place of a note."""
+        await self.query(".reply--note").remove()
         card = Card(error)
         await self.mount(card)
         return card

@@ -14,6 +14,7 @@ from tui.live_turn import LiveTurn
 from tui.messages import Opened, Where
 from tui.turns import Turns
 from tui.widgets.block import Place
+from tui.widgets.card import Card
 from tui.widgets.reply import Reply
 from tui.widgets.transcript import Transcript
 from tui.widgets.why import Why
@@ -30,6 +31,14 @@ class Shown(Vertical):
 
     class Changed(Notice):
         """Something that the header or the meter shows is another."""
+
+    class GaveBack(Notice):
+        """A turn failed; its text, "" where some of it was answered, is the composer's again."""
+
+        def __init__(self, text: str, card: Card) -> None:
+            self.text = text
+            self.card = card
+            super().__init__()
 
     def __init__(self, turns: Turns) -> None:
         super().__init__()
@@ -108,9 +117,9 @@ class Shown(Vertical):
             self._walk_to = ""
             self.call_after_refresh(reached.walk_to)
         if message.where != "before":
-            self._resume(session)
+            await self._resume(session)
 
-    def _resume(self, session: Session) -> None:
+    async def _resume(self, session: Session) -> None:
         """The branch's last turn is the one to answer again and to give reasons for."""
         branch = session.branch()
         shown = {block.message_id: block for block in self.transcript.query(Reply)}
@@ -118,9 +127,18 @@ class Shown(Vertical):
         last = shown.get(reply.id) if reply else None
         key = last.key if last else self.turns.new_key()
         self.turns.last = LiveTurn.stored(session, prompt, reply, key) if prompt else None
-        if last:
+        if last and reply:
             self.why.show(last.decision, last.bill)
+            await self._offer(last, reply)
         self.post_message(self.Changed())
+
+    async def _offer(self, shown: Reply, reply: Message) -> None:
+        """Say what can be done about a reply that was not finished."""
+        from tui.widgets.branch import interruption
+
+        error = interruption(reply)
+        if error and not shown.query(Card):
+            self.post_message(self.GaveBack("", await shown.offer(error)))
 
 
 def _last_turn(branch: Sequence[Message]) -> tuple[Message | None, Message | None]:

@@ -32,7 +32,6 @@ from tui.messages import (
 )
 from tui.turns import Pin, Turns
 from tui.widgets.block import Block
-from tui.widgets.card import Card
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
 from tui.widgets.shown import Shown
@@ -50,14 +49,6 @@ class Talk(Shown):
     DEFAULT_CSS = """
     Talk { width: 1fr; }
     """
-
-    class GaveBack(Notice):
-        """A turn failed; its text, "" where some of it was answered, is the composer's again."""
-
-        def __init__(self, text: str, card: Card) -> None:
-            self.text = text
-            self.card = card
-            super().__init__()
 
     class Finished(Notice):
         """A turn is over and stored."""
