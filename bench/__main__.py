@@ -13,6 +13,7 @@ import sys
 TABLES = {
     "audit_loglik": "accuracy and RStd of real models on MMLU, from their log-likelihoods",
     "decision": "decision time, error and memory of the similarity router's forms",
+    "followups": "follow-ups routed by what they refer to, on labelled conversations",
     "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
     "audit_speed": "the audit's local scorer beside lm-eval: CPU seconds and memory",
     "parity_lm_eval": "every log-likelihood beside lm-eval's",

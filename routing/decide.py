@@ -51,6 +51,7 @@ class Decision:
         decision_ms: milliseconds, embedding included.
         router: the name of the router that decided, "" where none did: win probabilities of
             different routers do not compare.
+        earlier: how many of the person's earlier messages were routed together with the last.
     """
 
     model: str
@@ -63,6 +64,7 @@ class Decision:
     pinned: bool = False
     decision_ms: float = 0.0
     router: str = ""
+    earlier: int = 0
 
 
 def tier_for(win_probability: float, threshold: float) -> Tier:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
@@ -35,6 +36,7 @@ from routing.events import (
     TurnRequest,
 )
 from routing.models import Pair, context_of
+from routing.query import query_of
 from routing.wire import (
     NO_CALL,
     Call,
@@ -86,10 +88,11 @@ class Engine:
         if request.pin is not None:
             return pinned(request.pair, request.pin)
         library = await self._library()
-        prompt = request.turns[-1].text
-        return await asyncio.to_thread(
-            library.decide, prompt, request.pair, request.share, request.threshold
+        query = query_of(request.turns)
+        decision = await asyncio.to_thread(
+            library.decide, query.text, request.pair, request.share, request.threshold
         )
+        return replace(decision, earlier=query.earlier)
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:
         """The events of one turn: where it goes, the reply as it comes, and the bill.

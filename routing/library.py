@@ -84,6 +84,10 @@ class Library:
             decision = decide(prompt, pair, router, calibration, threshold)
         return replace(decision, router=self.name)
 
+    def router_for(self, pair: Pair) -> Router:
+        """The router as it decides between that pair."""
+        return self._router.for_pair(pair.strong.name, pair.weak.name)
+
     def threshold(self, pair: Pair, share: float) -> float:
         """The threshold that sends that share of prompts to the pair's strong model."""
         with self._lock:
@@ -98,7 +102,7 @@ class Library:
             RoutingError: the embedder refused a prompt.
             DataError: the calibration cannot be written.
         """
-        router = self._router.for_pair(pair.strong.name, pair.weak.name)
+        router = self.router_for(pair)
         path = self._calibration_path(pair)
         if not prompts:
             if keep:

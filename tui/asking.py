@@ -37,15 +37,22 @@ class Asking:
         self.as_json = as_json
         self._stored = 0.0
 
-    def decide(self) -> None:
+    def decide(self, *, go_on: bool) -> None:
         """Show where the question would go; no model is called and nothing is stored.
 
         Raises:
             RoutingError: no decision could be taken.
+            AppError: no models are set, or the newest session cannot be read.
         """
         engine = Engine(self.program.engine_options())
         settings, pair = self.program.settings, self.program.require_pair()
-        turns = (Turn("user", self.question),)
+        sessions = Sessions(self.program.paths.sessions)
+        newest = sessions.list()[:1] if go_on else []
+        earlier = [sessions.read(info.id) for info in newest]
+        turns = (
+            *(turn for session in earlier for turn in session.turns_to(session.head)),
+            Turn("user", self.question),
+        )
         request = TurnRequest(turns, pair, settings.share, settings.threshold, self.pin)
         decision = asyncio.run(engine.decide(request))
         if self.as_json:

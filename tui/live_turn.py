@@ -90,17 +90,20 @@ class LiveTurn:
         """
         pair = routing.pair
         assert pair is not None
-        assert self.prompt is not None
         models = [pair.of(self.pin)] if self.pin else [pair.strong, pair.weak]
-        path = self.session.conversation.path_to(self.prompt.id)
         return TurnRequest(
-            turns=tuple(Turn(said.role, said.text) for said in path if said.text),
+            turns=self.turns(),
             pair=pair,
             share=routing.share,
             threshold=routing.threshold,
             pin=self.pin,
             keys=keyring.for_models(*models),
         )
+
+    def turns(self) -> tuple[Turn, ...]:
+        """The conversation up to and with the prompt, once that is stored."""
+        assert self.prompt is not None
+        return self.session.conversation.turns_to(self.prompt.id)
 
     def take(self, event: Event) -> Event:
         """Note what the event says about the turn; the event as the person is shown it."""

@@ -18,6 +18,7 @@ from routing.cost import Ledger
 from routing.errors import CutError, RateLimitError, RoutingError
 from routing.events import Event, Readiness, TurnRequest
 from routing.models import Pair, Tier
+from routing.query import query_of
 from tui.errors import AppError, StoreError
 from tui.live_turn import KEPT, LiveTurn, Routing
 from tui.messages import Arrived, Ended, Failed, Trouble
@@ -186,7 +187,7 @@ class Turns:
         if names["strong"] == names["weak"]:
             return None
         return Battle(
-            prompt=turn.text,
+            prompt=query_of(turn.turns()).text,
             model_a=names["strong"],
             model_b=names["weak"],
             winner="a" if (tier == "strong") == good else "b",

@@ -68,7 +68,7 @@ def ask(
     asking = Asking(program, _question(words or [], file or []), pin, as_json=as_json)
     try:
         if dry_run:
-            asking.decide()
+            asking.decide(go_on=go_on)
         else:
             asking.answer(system=system, go_on=go_on, temporary=temporary)
     except (RoutingError, AppError) as error:

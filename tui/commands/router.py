@@ -90,10 +90,16 @@ def _prompts(program: Program, on: str) -> list[str]:
 
 
 def _history(program: Program) -> list[str]:
+    """What was routed, or would have been, for each message that the person wrote."""
+    from routing.query import query_of
     from tui.sessions import Sessions
 
-    sessions = Sessions(program.paths.sessions)
-    prompts = [message.text for message in sessions.messages() if message.role == "user"]
+    prompts = [
+        query_of(conversation.turns_to(message.id)).text
+        for conversation in Sessions(program.paths.sessions).conversations()
+        for message in conversation.messages.values()
+        if message.role == "user" and message.origin is None
+    ]
     if not prompts:
         raise UsageError("There is no history yet.", hint="Calibrate with --on battles.")
     return prompts

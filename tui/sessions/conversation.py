@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from routing.conversation import Turn
 from routing.cost import Ledger
 from tui.sessions.costs import DayCost, day_costs, total
 from tui.sessions.message import Message, clean, timestamp
@@ -76,6 +77,11 @@ class Conversation:
             path.append(message)
             message_id = message.parent
         return path[::-1]
+
+    def turns_to(self, message_id: str | None) -> tuple[Turn, ...]:
+        """What was said up to and with that message; replies without a word are left out."""
+        path = self.path_to(message_id)
+        return tuple(Turn(said.role, said.text) for said in path if said.text)
 
     def siblings(self, message_id: str) -> list[Message]:
         """The message and its alternatives, in the order in which they were made."""

@@ -73,13 +73,17 @@ class Sessions:
         """
         return self._storage(session_id).load()
 
-    def messages(self) -> Iterator[Message]:
-        """Every message of every session that can be read, the last changed session first."""
+    def conversations(self) -> Iterator[Conversation]:
+        """Every session that can be read, the last changed one first."""
         for path in self._newest_first():
             try:
-                conversation = self.read(path.stem)
+                yield self.read(path.stem)
             except StoreError:  # the list names it
                 continue
+
+    def messages(self) -> Iterator[Message]:
+        """Every message of every session that can be read, the last changed session first."""
+        for conversation in self.conversations():
             yield from conversation.messages.values()
 
     def fork(self, session: Session, at: str | None = None) -> Session:

@@ -51,7 +51,12 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     """The reasons as lines of at most that width, in cells."""
     lines = [Content(one_line(decision.reason or odds_text(decision), width))]
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
-    facts = [_flip(decision), _other(decision, bill), f"decided in {decision.decision_ms:.0f} ms"]
+    facts = [
+        _with_earlier(decision),
+        _flip(decision),
+        _other(decision, bill),
+        f"decided in {decision.decision_ms:.0f} ms",
+    ]
     lines.append(Content.styled(" · ".join(fact for fact in facts if fact), MUTED))
     if audit:
         lines.append(Content.styled(one_line(f"audit: {audit}", width), MUTED))
@@ -91,6 +96,13 @@ def _outcome(neighbour: Neighbour, room: int) -> str:
     won = "=" if neighbour.winner == "tie" else "beat"
     room = min(room, MOST_NAME)
     return f"{one_line(winner, room)} {won} {one_line(loser, room)}"
+
+
+def _with_earlier(decision: Decision) -> str:
+    if not decision.earlier:
+        return ""
+    messages = "your message" if decision.earlier == 1 else f"your {decision.earlier} messages"
+    return f"routed with {messages} before it"
 
 
 def _flip(decision: Decision) -> str:
