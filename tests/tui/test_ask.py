@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from routing.calibrate import Calibration
+from routing.library import Library
+from routing.models import Pair
 from tests.servers import CACHED_TOKENS, PROMPT_TOKENS, REPLY, ScriptedServer
 from tests.tui.conftest import Run
 from tui.paths import paths
@@ -224,3 +227,38 @@ def test_damaged_session_is_never_shown_in_silence(serve: Serve, run: Run, home:
         words = ["sessions", command, *([file.stem] if command == "show" else [])]
         _, _, err = run(*words)
         assert "damaged" in err
+
+
+def test_dry_run_that_goes_on_is_routed_with_what_was_said(run: Run, home: Path):
+    proof = "Prove that there are infinitely many primes congruent to 3 mod 4, in full."
+    session = Sessions(paths({"LLMROUTE_HOME": str(home)}).sessions).create()
+    session.add("user", proof)
+    session.add("assistant", "Shall I?", state="done")
+    session.close()
+    alone = json.loads(run("ask", "--demo", "--dry-run", "--json", "yes, do it")[1])
+    after = json.loads(run("ask", "--demo", "--dry-run", "--json", "-c", "yes, do it")[1])
+    assert (alone["earlier"], after["earlier"]) == (0, 1)
+    assert after["win_probability"] > alone["win_probability"]
+    assert len(stored(home)[0]) == 2
+
+
+def test_history_is_calibrated_on_what_was_routed(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    session = Sessions(paths({"LLMROUTE_HOME": str(home)}).sessions).create()
+    session.add("user", "Prove it by induction on n, please, and do not leave a step out.")
+    session.add("assistant", "So be it.", state="done")
+    session.add("user", "now in Lean")
+    session.close()
+    calibrated: list[str] = []
+    calibrate = Library.calibrate
+
+    def noted(self: Library, pair: Pair, prompts: list[str], *, keep: bool) -> Calibration:
+        calibrated.extend(prompts)
+        return calibrate(self, pair, prompts, keep=keep)
+
+    monkeypatch.setattr(Library, "calibrate", noted)
+    code, *_ = run("router", "calibrate", "--strong", "50%", "--on", "history", "--dry-run")
+    assert code == 0
+    assert [text.count("\n\n") for text in calibrated] == [0, 1]
+    assert calibrated[1].startswith("now in Lean\n\nProve it")
