@@ -6,9 +6,7 @@ where embeddings are kept between runs (by default a folder for temporary files)
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.embeddings import Embedder
+from routing.embeddings import Embedder, KeptEmbedder
 from routing.evaluation_sets import NAMES, EvaluationSet, read_set
 
 DATA = Path(os.environ.get("LLMROUTE_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -31,11 +29,4 @@ def benchmarks() -> list[EvaluationSet]:
 
 def embedded(embedder: Embedder, prompts: Sequence[str]) -> NDArray[np.float32]:
     """Unit rows of the prompts, computed once for each list of prompts and embedder."""
-    text = "\0".join((embedder.name, *prompts)).encode("utf-8", "surrogatepass")
-    path = CACHE / f"{hashlib.sha256(text).hexdigest()[:24]}.npy"
-    if not path.exists():
-        print(f"embedding {len(prompts):,} prompts ...", file=sys.stderr)
-        CACHE.mkdir(parents=True, exist_ok=True)
-        np.save(path, embedder.embed(prompts))
-    rows: NDArray[np.float32] = np.load(path)
-    return rows
+    return KeptEmbedder(embedder, CACHE).keep(prompts)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import io
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.errors import EmbeddingError
+from routing.files import replace_file
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -29,6 +31,7 @@ DIGEST_CHARACTERS = 12
 CHARACTERS_PER_TOKEN = 16
 DEFAULT_TOKENS = 512
 BATCH_SIZE = 32
+PART = 512
 
 
 class Embedder(Protocol):
@@ -127,6 +130,84 @@ class SentenceEmbedder:
                 f'downloaded, or "{PACKAGED}" for the packaged one.',
                 detail=str(error),
             ) from error
+
+
+class KeptEmbedder:
+    """An embedder that keeps the rows of large lists of prompts in a folder, to embed them once.
+
+    Args:
+        embedder: embeds what is not kept.
+        folder: one file for each list and embedder.
+    """
+
+    def __init__(self, embedder: Embedder, folder: Path) -> None:
+        self.embedder = embedder
+        self.folder = folder
+        self._rows: dict[str, NDArray[np.float32]] = {}
+
+    @property
+    def name(self) -> str:
+        """The embedder's own."""
+        return self.embedder.name
+
+    @property
+    def dimension(self) -> int:
+        """The embedder's own."""
+        return self.embedder.dimension
+
+    def embed(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows, shape (n, d); only those of prompts that are not kept are computed.
+
+        Raises:
+            EmbeddingError: the model refused its input.
+        """
+        unknown = [prompt for prompt in prompts if prompt not in self._rows]
+        if len(unknown) == len(prompts):
+            return self.embedder.embed(prompts)
+        fresh = dict(zip(unknown, self.embedder.embed(unknown), strict=True)) if unknown else {}
+        return np.array([fresh[each] if each in fresh else self._rows[each] for each in prompts])
+
+    def keep(
+        self, prompts: Sequence[str], tell: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
+        """The same, kept from now on. `tell` hears how many more were embedded, as it goes.
+
+        Raises:
+            EmbeddingError: the model refused its input.
+            OSError: the rows cannot be written.
+        """
+        text = "\0".join((self.name, *prompts)).encode("utf-8", "surrogatepass")
+        path = self.folder / f"{hashlib.sha256(text).hexdigest()[:24]}.npy"
+        rows = _kept(path, len(prompts))
+        if rows is None:
+            rows = self._embed_in_parts(prompts, tell)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = io.BytesIO()
+            np.save(file, rows)
+            replace_file(path, file.getvalue())
+        elif tell:
+            tell(len(prompts))
+        self._rows.update(zip(prompts, rows, strict=True))
+        return rows
+
+    def _embed_in_parts(
+        self, prompts: Sequence[str], tell: Callable[[int], None] | None
+    ) -> NDArray[np.float32]:
+        parts = []
+        for start in range(0, len(prompts), PART):
+            parts.append(self.embedder.embed(prompts[start : start + PART]))
+            if tell:
+                tell(len(parts[-1]))
+        return np.concatenate(parts) if parts else self.embedder.embed(prompts)
+
+
+def _kept(path: Path, size: int) -> NDArray[np.float32] | None:
+    """The rows in the file; None where there is none, or it is damaged."""
+    try:
+        rows: NDArray[np.float32] = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return rows if rows.ndim == 2 and len(rows) == size else None
 
 
 def _packaged_folder() -> Path:

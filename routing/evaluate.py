@@ -111,6 +111,11 @@ class Curve:
         """Average of the gap recovered over all shares; nan where there is no gap."""
         return float(np.trapezoid(self.recovered, self.shares))
 
+    @property
+    def mean_quality(self) -> float:
+        """Average quality over all shares."""
+        return float(np.trapezoid(self.quality, self.shares))
+
     def cpt(self, recovered: float) -> float:
         """The least share of strong calls that wins back this part of the gap.
 
@@ -168,6 +173,13 @@ def curve(win_probabilities: Floats, grades: Grades, seed: int = 0) -> Curve:
     if not ((win_probabilities >= 0) & (win_probabilities <= 1)).all():
         raise ValueError("win probabilities lie in [0, 1], and there is one that does not")
     return _curve(_gains(grades)[_order(win_probabilities, seed)], grades)
+
+
+def calls(win_probabilities: Floats, seed: int = 0) -> NDArray[np.bool_]:
+    """Which prompts go to the strong model at each point of the curve, shape (11, n)."""
+    ranks = np.empty(len(win_probabilities), dtype=np.int64)
+    ranks[_order(win_probabilities, seed)] = np.arange(len(ranks))
+    return ranks < _deciles(len(ranks))[:, None]
 
 
 def oracle(grades: Grades) -> Curve:
@@ -248,16 +260,20 @@ def _order(win_probabilities: Floats, seed: int) -> NDArray[np.int64]:
 
 def _curve(gains: Floats, grades: Grades) -> Curve:
     """The curve at the deciles, from what each strong call gains in the order of the calls."""
-    calls = np.round(np.linspace(0, len(gains), DECILES + 1)).astype(np.int64)
+    strong = _deciles(len(gains))
     won = np.concatenate([[0.0], np.cumsum(gains)])
-    return _from_gains(calls, won[calls], grades)
+    return _from_gains(strong, won[strong], grades)
+
+
+def _deciles(size: int) -> NDArray[np.int64]:
+    return np.round(np.linspace(0, size, DECILES + 1)).astype(np.int64)
 
 
 def _from_gains(
-    calls: NDArray[np.int64], won: Floats, grades: Grades, *, is_stepped: bool = False
+    strong: NDArray[np.int64], won: Floats, grades: Grades, *, is_stepped: bool = False
 ) -> Curve:
     size, weak = len(grades), float(grades.weak.mean())
-    return Curve(calls / size, weak + won / size, weak, float(grades.strong.mean()), is_stepped)
+    return Curve(strong / size, weak + won / size, weak, float(grades.strong.mean()), is_stepped)
 
 
 def _ratio(above: float, below: float) -> float:

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routing.errors import DataError
-from routing.evaluate import Grades
+from routing.evaluate import Grades, best_cosines
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +29,7 @@ FOLDERS = dict(zip(NAMES, ("mt_bench", "mmlu", "gsm8k"), strict=True))
 PLACES = (".", "routellm", "routellm/evals")
 EXPECTED = 'JSON lines: {"prompt": "...", "quality": {"MODEL": 0.9, ...}, "cost": {"MODEL": 0.01}}'
 PROBLEMS_SHOWN = 3
+NEAR = 0.95  # the cosine from which on two prompts are one question
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +80,41 @@ class EvaluationSet:
         prompts = tuple(self.prompts[place] for place in places)
         cost = None if self.cost is None else self.cost[places]
         return EvaluationSet(self.name, prompts, self.models, self.quality[places], cost)
+
+
+class Unseen(NamedTuple):
+    """A set without the prompts that training holds.
+
+    Attributes:
+        left_out: how many prompts of the set were near one of training.
+        similarity: the paper's benchmark-dataset similarity: the mean, over all prompts of the
+            set, of the cosine to the nearest prompt of training.
+    """
+
+    evaluation: EvaluationSet
+    left_out: int
+    similarity: float
+
+
+def unseen(
+    evaluation: EvaluationSet, vectors: NDArray[np.float32], training: NDArray[np.float32]
+) -> Unseen:
+    """The set without prompts whose cosine to one of training is .95 or more.
+
+    `vectors` are the unit rows of the set's prompts, `training` those of training's.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    nearest = best_cosines(vectors, training)
+    rows = np.flatnonzero(nearest < NEAR)
+    if not len(rows):
+        raise DataError(
+            f"{evaluation.name}: each of its {len(nearest):,} prompts is among the battles that "
+            "the routers learn from, so that nothing is left to measure them on",
+            hint="Remove that set of battles (llmroute battles remove), or evaluate on another.",
+        )
+    return Unseen(evaluation.at(rows), len(nearest) - len(rows), float(nearest.mean()))
 
 
 def read_set(name: str, folder: Path | None = None) -> EvaluationSet:

@@ -57,7 +57,7 @@ class Verdict:
     """Whether routing pays on these prompts.
 
     Attributes:
-        best: column of the model of the highest mean quality, the cheaper of two alike.
+        best: column of the best single model.
         gain: by how much the routed quality exceeds the price-only mix of the same cost, averaged
             over all costs between the routed curve's ends.
         interval: of the gain, prompts drawn anew.
@@ -81,6 +81,11 @@ class Verdict:
             f"On this data, always use {models[self.best]}: routing gains {gain} over the "
             f"price-only mix of the same cost."
         )
+
+
+def best_single(outcomes: Outcomes) -> int:
+    """Column of the model of the highest mean quality, the cheaper of two alike."""
+    return int(np.lexsort((outcomes.cost.mean(axis=0), -outcomes.quality.mean(axis=0)))[0])
 
 
 def blind_mix(outcomes: Outcomes) -> CostCurve:
@@ -107,9 +112,9 @@ def verdict(outcomes: Outcomes, picks: Ints, draws: int = DRAWS, seed: int = 0) 
     for draw in range(draws):
         counts = np.bincount(rng.integers(size, size=size), minlength=size) / size
         drawn[draw] = _gain(chosen @ counts, single @ counts)
-    quality, cost = single.mean(axis=2)
-    best = int(np.lexsort((cost, -quality))[0])
-    return Verdict(best, _gain(chosen.mean(axis=2), single.mean(axis=2)), Interval.of(drawn))
+    return Verdict(
+        best_single(outcomes), _gain(chosen.mean(axis=2), single.mean(axis=2)), Interval.of(drawn)
+    )
 
 
 def _gain(routings: Floats, singles: Floats) -> float:

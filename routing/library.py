@@ -19,7 +19,7 @@ from routing.battle_files import BattleFile, read_battles, starter_battles, writ
 from routing.battles import Battle
 from routing.calibrate import Calibration
 from routing.decide import Decision, decide
-from routing.embeddings import SentenceEmbedder
+from routing.embeddings import Embedder, SentenceEmbedder
 from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
 from routing.ladder import MINE
@@ -55,16 +55,11 @@ class Library:
         Raises:
             RoutingError: a file is malformed, or the embedder or the router cannot be loaded.
         """
-        try:
-            kind = router_class(options.router)
-        except ValueError as error:
-            raise RouterError(str(error)) from error
         folder = Path(options.folder)
-        battles = [battle for battles in read_sets(folder).values() for battle in battles]
         embedder = SentenceEmbedder(options.embedder)
         embedder.embed(["hello"])  # loads the model and warms it, so that no decision waits for it
-        router = kind.open(embedder, battles, folder)
-        return cls(folder, options.router, router, len(battles))
+        opened = open_routers([options.router], folder, embedder)
+        return cls(folder, options.router, opened.routers[options.router], len(opened.battles))
 
     @property
     def mine(self) -> tuple[Battle, ...]:
@@ -168,6 +163,28 @@ class Library:
     def _calibration_path(self, pair: Pair) -> Path:
         names = "\n".join((self.name, pair.strong.name, pair.weak.name))
         return self.folder / f"calibration-{hashlib.sha256(names.encode()).hexdigest()[:12]}.json"
+
+
+class Opened(NamedTuple):
+    """Fitted routers by name, and the battles around them."""
+
+    routers: dict[str, Router]
+    battles: list[Battle]
+
+
+def open_routers(names: Iterable[str], folder: Path, embedder: Embedder) -> Opened:
+    """The routers of those names as they are used, fitted or loaded.
+
+    Raises:
+        RoutingError: there is no such router, a file is malformed, or one cannot be loaded.
+    """
+    try:
+        kinds = {name: router_class(name) for name in names}
+    except ValueError as error:
+        raise RouterError(str(error)) from error
+    battles = [battle for battles in read_sets(folder).values() for battle in battles]
+    routers = {name: kind.open(embedder, battles, folder) for name, kind in kinds.items()}
+    return Opened(routers, battles)
 
 
 def read_sets(folder: Path) -> dict[str, tuple[Battle, ...]]:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from routing import embeddings
-from routing.embeddings import SentenceEmbedder
+from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.errors import EmbeddingError
+from tests.routing.fakes import HashEmbedder
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,33 @@ def test_missing_package_is_an_error(monkeypatch: pytest.MonkeyPatch):
 def test_numbers_that_are_not_finite_are_refused():
     with pytest.raises(EmbeddingError, match="not finite"):
         embeddings._unit(np.array([[np.nan, 1.0]], dtype=np.float32))
+
+
+def test_kept_rows_are_embedded_once(tmp_path: Path):
+    inner = HashEmbedder()
+    heard: list[int] = []
+    prompts = [f"prompt {number}" for number in range(600)]
+    rows = KeptEmbedder(inner, tmp_path / "new").keep(prompts, heard.append)
+    assert rows == pytest.approx(HashEmbedder().embed(prompts))
+    assert (sum(heard), len(inner.embedded)) == (600, 600)
+
+    again = KeptEmbedder(inner, tmp_path / "new")
+    assert again.keep(prompts) == pytest.approx(rows)
+    assert again.embed(["new", *prompts[:2]])[1:] == pytest.approx(rows[:2])
+    assert inner.embedded[600:] == ["new"]
+    assert again.embed([]).shape == (0, inner.dimension)
+
+
+def test_damaged_rows_are_embedded_anew(tmp_path: Path):
+    first = KeptEmbedder(HashEmbedder(), tmp_path).keep(["a", "b"])
+    (path,) = tmp_path.iterdir()
+    for damage in (b"", path.read_bytes()[:-9], b"not numbers"):
+        path.write_bytes(damage)
+        assert KeptEmbedder(HashEmbedder(), tmp_path).keep(["a", "b"]) == pytest.approx(first)
+
+
+def test_rows_of_another_embedder_are_not_taken(tmp_path: Path):
+    KeptEmbedder(HashEmbedder(), tmp_path).keep(["a"])
+    other = HashEmbedder(name="other")
+    KeptEmbedder(other, tmp_path).keep(["a"])
+    assert other.embedded == ["a"]

@@ -10,7 +10,7 @@ import pytest
 
 from routing.errors import DataError
 from routing.evaluate import Interval, chance, oracle
-from routing.evaluation_sets import STRONG, WEAK, read_file, read_set
+from routing.evaluation_sets import STRONG, WEAK, read_file, read_set, unseen
 
 DATA = Path(os.environ.get("LLMROUTE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
@@ -96,6 +96,18 @@ def test_models_that_a_set_has_not(tmp_path: Path):
         found.grades("c", "a")
     with pytest.raises(DataError, match="a is given for both"):
         found.grades("a", "a")
+
+
+def test_prompts_near_training_are_left_out_and_counted(tmp_path: Path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text("\n".join(row(prompt=prompt) for prompt in ("a", "b", "c")))
+    vectors = np.eye(3, dtype=np.float32)
+    training = np.array([[0.96, 0.28, 0], [0, 0, -1]], dtype=np.float32)
+    clean, left_out, similarity = unseen(read_file(path), vectors, training)
+    assert (clean.prompts, left_out) == (("b", "c"), 1)
+    assert similarity == pytest.approx((0.96 + 0.28 + 0) / 3)
+    with pytest.raises(DataError, match="each of its 3 prompts is among the battles"):
+        unseen(read_file(path), vectors, vectors)
 
 
 def test_absent_benchmarks_say_how_to_get_them(tmp_path: Path):

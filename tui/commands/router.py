@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from tui.commands.evaluate import evaluate
 from tui.commands.options import AsJson, parse_share_option
 from tui.errors import UsageError
 from tui.money import percent
 from tui.program import Program
 
-app = typer.Typer(help="The router: list, calibrate.", no_args_is_help=True)
+app = typer.Typer(help="The router: list, calibrate, eval.", no_args_is_help=True)
+app.command("eval")(evaluate)
 
 HISTORY = "history"
 BATTLES = "battles"

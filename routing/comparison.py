@@ -1,0 +1,157 @@
+"""Routers side by side on one set and pair of models, with the baselines that they must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.evaluate import (
+    DRAWS,
+    Chance,
+    Curve,
+    Floats,
+    Grades,
+    Interval,
+    Saving,
+    bootstrap,
+    calls,
+    chance,
+    curve,
+    oracle,
+    saving,
+)
+from routing.evaluation_sets import EvaluationSet
+from routing.frontier import Outcomes, Verdict, best_single, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One router on the set.
+
+    Attributes:
+        interval: of its APGR, prompts drawn anew.
+        z: by how many of its standard deviations its APGR exceeds that of random routing.
+        saving50: what it saves where half of the gap is won back; `saving80` likewise.
+        verdict: whether it beats the better model and the mix of both by lot.
+    """
+
+    name: str
+    curve: Curve
+    interval: Interval
+    z: float
+    saving50: Saving
+    saving80: Saving
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """By how much one router's APGR exceeds another's on the same prompts."""
+
+    better: str
+    worse: str
+    apgr: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that was measured.
+
+    Attributes:
+        best: the model of the pair with the higher mean quality; of two alike the cheaper.
+        price_mix: quality of mixing the two models by lot, where only prices are known.
+        costs: of a call of the strong and of the weak model; nan where unknown.
+    """
+
+    set_name: str
+    size: int
+    strong: str
+    weak: str
+    best: str
+    costs: tuple[float, float]
+    routers: tuple[Measured, ...]
+    differences: tuple[Difference, ...]
+    oracle: Curve
+    price_mix: Curve
+    chance: Chance
+
+
+def compare(
+    evaluation: EvaluationSet,
+    pair: tuple[str, str],
+    win_probabilities: Mapping[str, Floats],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Comparison:
+    """The routers' win probabilities, shape (n,) each, measured against the grades of the pair.
+
+    `pair` names the strong and the weak model.
+
+    Raises:
+        DataError: the set has no grades of one of them.
+        ValueError: win probabilities are not those of the set's prompts.
+    """
+    strong, weak = pair
+    grades = evaluation.grades(strong, weak)
+    costs = (evaluation.mean_cost(strong), evaluation.mean_cost(weak))
+    curves = {name: curve(found, grades, seed) for name, found in win_probabilities.items()}
+    random = chance(grades, draws, seed)
+    drawn = bootstrap(list(win_probabilities.values()), grades, draws, seed)
+    outcomes = _outcomes(evaluation, pair, grades)
+    routers = []
+    for (name, found), samples in zip(curves.items(), drawn, strict=True):
+        picks = calls(win_probabilities[name], seed).astype(np.int64)
+        routers.append(
+            Measured(
+                name,
+                found,
+                Interval.of(samples),
+                random.z(found.apgr),
+                saving(found.cpt(0.5), float(random.cpt50.mean()), *costs),
+                saving(found.cpt(0.8), float(random.cpt80.mean()), *costs),
+                verdict(outcomes, picks, draws, seed),
+            )
+        )
+    return Comparison(
+        evaluation.name,
+        len(grades),
+        strong,
+        weak,
+        (weak, strong)[best_single(outcomes)],
+        costs,
+        tuple(routers),
+        _differences(curves, drawn),
+        oracle(grades),
+        _price_mix(grades),
+        random,
+    )
+
+
+def _differences(curves: Mapping[str, Curve], drawn: Floats) -> tuple[Difference, ...]:
+    rows = dict(zip(curves, drawn, strict=True))
+    found = []
+    for pair in combinations(curves, 2):
+        better, worse = sorted(pair, key=lambda name: -curves[name].apgr)
+        gap = curves[better].apgr - curves[worse].apgr
+        found.append(Difference(better, worse, gap, Interval.of(rows[better] - rows[worse])))
+    return tuple(found)
+
+
+def _outcomes(evaluation: EvaluationSet, pair: tuple[str, str], grades: Grades) -> Outcomes:
+    """Weak and strong; a strong call costs 1 and a weak one nothing where costs are unknown."""
+    quality = np.stack([grades.weak, grades.strong], axis=1)
+    if evaluation.cost is None:
+        return Outcomes(quality, np.tile([0.0, 1.0], (len(quality), 1)))
+    strong, weak = (evaluation.column(model) for model in pair)
+    return Outcomes(quality, evaluation.cost[:, [weak, strong]])
+
+
+def _price_mix(grades: Grades) -> Curve:
+    shares: NDArray[np.float64] = np.linspace(0, 1, 11)
+    weak, strong = float(grades.weak.mean()), float(grades.strong.mean())
+    return Curve(shares, weak + shares * (strong - weak), weak, strong)

@@ -1,0 +1,203 @@
+"""`llmroute router eval`: what it prints, draws and refuses."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from routing.comparison import Comparison, compare
+from routing.evaluation_sets import EvaluationSet
+from tui import cli
+from tui.comparison_view import as_json, known, rows, sentences
+from tui.curve_plots import Chart, Level, Line, save_plot, terminal_plot
+from tui.evaluating import Wanted, chosen_pair
+from tui.program import Program
+
+Run = Callable[..., tuple[int, str, str]]
+
+EASY = ["hello there", "thanks a lot", "good morning", "what is the capital of France?"]
+HARD = [
+    "Prove that every finite integral domain is a field.",
+    "Design a lock-free queue in C++ and argue that it is linearizable.",
+    "Derive the Black-Scholes equation from first principles.",
+    "Find and fix the deadlock in this distributed transaction protocol.",
+]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command line; its exit code, standard output and standard error."""
+    monkeypatch.setenv("LLMROUTE_HOME", str(home))
+    monkeypatch.delenv("LLMROUTE_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["llmroute", *words])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def graded(tmp_path: Path) -> Path:
+    """Eight prompts; only the big model can answer the hard ones."""
+    path = tmp_path / "graded.jsonl"
+    lines = [
+        {"prompt": prompt, "quality": {"big": 1, "small": good}, "cost": {"big": 3, "small": 1}}
+        for prompts, good in ((EASY, 1), (HARD, 0))
+        for prompt in prompts
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def a_set(cost: bool = True, **quality: list[float]) -> EvaluationSet:
+    grades = np.array(list(quality.values())).T
+    prices = np.tile(np.arange(len(quality), 0, -1.0), (len(grades), 1))
+    prompts = tuple(f"prompt {number}" for number in range(len(grades)))
+    return EvaluationSet("made up", prompts, tuple(quality), grades, prices if cost else None)
+
+
+def compared(*, cost: bool = True) -> Comparison:
+    """Twenty prompts of which the strong model wins the first ten, by two routers."""
+    falling = np.linspace(1, 0, 20)
+    found = a_set(cost, big=[1.0] * 20, small=[0.0] * 10 + [1.0] * 10)
+    return compare(found, ("big", "small"), {"good": falling, "bad": 1 - falling}, draws=200)
+
+
+def test_the_router_in_use_is_measured_end_to_end(run: Run, graded: Path, tmp_path: Path):
+    plots = [tmp_path / "curve.svg", tmp_path / "curve.PNG"]
+    code, out, err = run("router", "eval", "--set", str(graded), "--plot", str(plots[0]))
+    assert (code, err) == (0, "")
+    assert "graded.jsonl: 8 prompts, strong big, weak small" in out
+    for row in ("oracle", "similarity", "chance", "price-only mix", "always strong (best)"):
+        assert f"\n{row} " in out
+    assert "Routing pays on this data" in out
+    assert plots[0].read_text().startswith("<?xml")
+    words = ("router", "eval", "--set", str(graded), "--router", "similarity,chance", "--json")
+    code, out, _ = run(*words, "--plot", str(plots[1]))
+    found = json.loads(out)
+    similarity, chance = found["routers"]
+    assert (similarity["router"], chance["router"]) == ("similarity", "chance")
+    assert similarity["apgr"] == pytest.approx(0.75)
+    assert (found["prompts"], found["left_out"], found["best_single"]) == (8, 0, "big")
+    assert "others stand in" in found["remarks"][0]
+    assert plots[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_prompts_that_the_battles_hold_are_left_out(run: Run, graded: Path, tmp_path: Path):
+    battle = {"prompt": HARD[0], "model_a": "big", "model_b": "small", "winner": "model_a"}
+    (tmp_path / "votes.jsonl").write_text(json.dumps(battle))
+    assert run("battles", "import", str(tmp_path / "votes.jsonl"))[0] == 0
+    out = run("router", "eval", "--set", str(graded), "--router", "chance", "--json")[1]
+    assert (json.loads(out)["prompts"], json.loads(out)["left_out"]) == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "mmlu"], "LLMROUTE_DATA names no folder"),
+        (["--set", "nowhere.jsonl"], "neither a file nor one of mt-bench"),
+        (["--set", "GRADED", "--strong", "huge"], "no grades of huge; it has those of big, small"),
+        (["--set", "GRADED", "--router", "oracle"], "unknown router 'oracle'; known: "),
+        (["--set", "GRADED", "--router", "chance,chance"], "a router is named twice"),
+        (["--set", "GRADED", "--plot", "a.pdf"], "expected a name that ends in .svg or .png"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(run: Run, graded: Path, words: list[str], said: str):
+    code, _, err = run("router", "eval", *(word.replace("GRADED", str(graded)) for word in words))
+    assert code in {1, 2}
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_rows_name_every_baseline_and_the_best_router_comes_first():
+    table = rows(compared())
+    assert [row[0] for row in table] == [
+        *("oracle", "good", "bad", "chance", "price-only mix"),
+        *("always strong (best)", "always weak"),
+    ]
+    assert {len(row) for row in table} == {7}
+    assert table[1][2:5] == ("25.0", "40.0", "0.750")
+
+
+def test_sentences_tell_routers_apart_and_give_the_verdict():
+    said = sentences(compared())
+    assert said[0].startswith("good exceeds bad by 0.500 APGR")
+    assert "not told apart" not in said[0]
+    assert "times fewer strong calls than random routing" in said[1]
+    assert said[-2].startswith("good: Routing pays")
+    assert said[-1].startswith("bad: On this data, always use big")
+
+
+def test_unknown_costs_are_said_to_be_unknown():
+    found = compared(cost=False)
+    assert "at unknown prices" in sentences(found)[1]
+    assert known(as_json(found))["strong"]["cost"] is None
+
+
+def test_a_weak_model_that_is_as_good_leaves_nothing_to_win():
+    even = a_set(big=[1.0, 0.0], small=[1.0, 0.0])
+    found = compare(even, ("big", "small"), {"r": np.array([0.1, 0.2])}, draws=50)
+    assert found.best == "small"  # the cheaper one
+    assert rows(found)[1][4] == "–"
+    said = " ".join(sentences(found))
+    assert "big is not better than small" in said
+    assert "always use small" in said
+    json.dumps(known(as_json(found)), allow_nan=False)
+
+
+def test_pair_is_that_of_the_set_unless_one_is_named(monkeypatch: pytest.MonkeyPatch, home: Path):
+    monkeypatch.setenv("LLMROUTE_HOME", str(home))
+    graded = a_set(dear=[0.9], good=[1.0], cheap=[0.5], worst=[0.1])
+    program = Program.open()
+    assert chosen_pair(graded, Wanted(""), program) == ("good", "worst")
+    assert chosen_pair(graded, Wanted("", strong="dear"), program) == ("dear", "worst")
+    assert chosen_pair(graded, Wanted("", weak="good"), program) == ("dear", "good")
+    settled = Program.open(strong="cheap", weak="elsewhere")
+    assert chosen_pair(graded, Wanted(""), settled) == ("cheap", "worst")
+    unpriced = a_set(False, cheap=[0.5], good=[1.0], worst=[0.1])
+    assert chosen_pair(unpriced, Wanted(""), program) == ("good", "worst")
+
+
+CHART = Chart(
+    "title",
+    "strong calls, %",
+    "quality",
+    [Line("one", [0, 50, 100], [1, 3, 4]), Line("chance", [0, 100], [1, 4], is_reference=True)],
+    [Level("strong model", 4), Level("weak model", 1)],
+)
+
+
+def test_terminal_plot_has_the_wanted_size_and_names_its_lines():
+    lines = terminal_plot(CHART, 60, 16).rstrip("\n").split("\n")
+    assert len(lines) == 16
+    text = "\n".join(lines)
+    for word in ("one", "chance", "title", "strong calls, %", "quality"):
+        assert word in text
+
+
+def test_equal_charts_are_equal_files_with_text_in_them(tmp_path: Path):
+    first, second = tmp_path / "a.svg", tmp_path / "b.svg"
+    for path in (first, second):
+        save_plot(CHART, path)
+    assert first.read_bytes() == second.read_bytes()
+    for word in ("one", "chance", "title", "strong model", "weak model"):
+        assert f">{word}<" in first.read_text()
+
+
+def test_plot_that_cannot_be_written_is_said(run: Run, graded: Path, tmp_path: Path):
+    plot = str(tmp_path / "nowhere" / "a.svg")
+    words = ("router", "eval", "--set", str(graded), "--router", "chance", "--plot", plot)
+    code, _, err = run(*words)
+    assert code == 2
+    assert "cannot be written: No such file or directory" in err

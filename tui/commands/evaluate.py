@@ -1,0 +1,135 @@
+"""`llmroute router eval`: quality against cost of routers on graded prompts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tui.commands.options import AsJson, Strong, Weak
+from tui.program import Program
+
+if TYPE_CHECKING:
+    from tui.evaluating import Evaluated, Follow
+
+PLOT_LINES, PLOT_WIDTH = 22, 100
+
+
+def evaluate(
+    *,
+    set_name: Annotated[
+        str,
+        typer.Option(
+            "--set",
+            metavar="mt-bench|mmlu|gsm8k|FILE",
+            help="A set of the RouteLLM paper (in the folder that LLMROUTE_DATA names), or JSON "
+            "lines with prompt, the quality of each model's reply and, where known, its cost.",
+        ),
+    ],
+    routers: Annotated[
+        str, typer.Option("--router", metavar="A,B", help="Routers by name; the one in use.")
+    ] = "",
+    strong: Strong = None,
+    weak: Weak = None,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    as_json: AsJson = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="OUT.svg|OUT.png", help="Draw the curves into a file.")
+    ] = None,
+) -> None:
+    """Measure routers on graded prompts: quality won back for each share of strong calls.
+
+    Beside them stand what needs no router: chance, the price-only mix, each model alone. Prompts
+    that the battles hold already are left out.
+    """
+    from tui import comparison_view as view
+    from tui.curve_plots import check_format, save_plot
+    from tui.evaluating import Wanted
+    from tui.evaluating import evaluate as measure
+
+    if plot:
+        check_format(plot)
+    names = [name.strip() for name in routers.split(",") if name.strip()]
+    wanted = Wanted(set_name, names, strong, weak, seed)
+    with _following() as follow:
+        found = measure(Program.open(), wanted, follow)
+    if plot:
+        save_plot(view.chart(found.comparison), plot)
+    if as_json:
+        fields = view.as_json(found.comparison) | {
+            "benchmark_dataset_similarity": found.similarity,
+            "left_out": found.left_out,
+            "remarks": list(found.remarks),
+        }
+        typer.echo(json.dumps(view.known(fields), indent=2, ensure_ascii=False))
+        return
+    _print(found)
+    if plot:
+        typer.echo(f"Drawn into {plot}.")
+
+
+def _print(found: Evaluated) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from tui import comparison_view as view
+    from tui.curve_plots import terminal_plot
+
+    comparison, console = found.comparison, Console()
+    typer.echo(
+        f"{comparison.set_name}: {comparison.size:,} prompts, strong {comparison.strong}, "
+        f"weak {comparison.weak}"
+    )
+    typer.echo(
+        f"{found.left_out:,} prompts left out because the battles hold them (cosine .95 or more); "
+        f"mean cosine to the nearest battle {found.similarity:.3f}\n"
+    )
+    table = Table(*view.COLUMNS, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in view.rows(comparison):
+        table.add_row(*map(Text, row))
+    console.print(table)
+    typer.echo()
+    width = min(PLOT_WIDTH, shutil.get_terminal_size().columns)
+    drawn = terminal_plot(view.chart(comparison), width, PLOT_LINES)
+    console.print(Text.from_ansi(drawn), no_wrap=True, crop=True)
+    for sentence in [*view.sentences(comparison), *found.remarks, "", view.LEGEND]:
+        console.print(Text(sentence))
+
+
+@contextmanager
+def _following() -> Iterator[Follow]:
+    """Bars on stderr for what takes long; none where nobody watches."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+
+        def follow(description: str, total: int) -> Callable[[int], None]:
+            task = progress.add_task(description, total=total)
+            return lambda done: progress.advance(task, done)
+
+        yield follow
