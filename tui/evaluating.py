@@ -74,7 +74,8 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     vectors = embedder.keep(
         evaluation.prompts, follow("Embedding the set's prompts", len(evaluation.prompts))
     )
-    clean = unseen(evaluation, vectors, open_index(embedder, opened.battles, folder).vectors())
+    index = open_index(embedder, opened.battles, folder)  # held: its vectors are its own memory
+    clean = unseen(evaluation, vectors, index.vectors())
     routers = {name: router.for_pair(*pair) for name, router in opened.routers.items()}
     tell = follow("Asking the routers", len(routers))
     chances = {}
