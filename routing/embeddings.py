@@ -114,12 +114,12 @@ class SentenceEmbedder:
 
     @cached_property
     def _model(self) -> SentenceTransformer:
-        path = str(_packaged_folder()) if self.model == PACKAGED else self.model
+        path = str(packaged_folder()) if self.model == PACKAGED else self.model
         # OpenMP reads it when torch is first imported. Threads that spin while they wait for each
         # other take ten times as long for a prompt when another process wants the cores.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
-            with _silence():
+            with quiet():
                 from sentence_transformers import SentenceTransformer
 
                 return SentenceTransformer(str(Path(path).expanduser()), device=self.device)
@@ -210,7 +210,7 @@ def _kept(path: Path, size: int) -> NDArray[np.float32] | None:
     return rows if rows.ndim == 2 and len(rows) == size else None
 
 
-def _packaged_folder() -> Path:
+def packaged_folder() -> Path:
     """The folder of the packaged model, its weights checked.
 
     Raises:
@@ -256,7 +256,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No progress bars and no log lines below errors while a model loads."""
     from transformers.utils import logging as transformers_logging
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ROUTERS = {
     "chance": "routing.routers.chance:ChanceRouter",
     "similarity": "routing.routers.similarity:SimilarityRouter",
+    "factorization": "routing.routers.factorization:FactorizationRouter",
+    "bert": "routing.routers.bert:BertRouter",
+    "causal": "routing.routers.causal:CausalRouter",
 }
 
 

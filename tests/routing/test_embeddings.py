@@ -58,7 +58,7 @@ def test_loading_prints_nothing(capfd: pytest.CaptureFixture[str]):
 
 def test_folder_is_named_by_its_content(tmp_path: Path, minilm: SentenceEmbedder):
     folder = tmp_path / "mine"
-    shutil.copytree(embeddings._packaged_folder(), folder)
+    shutil.copytree(embeddings.packaged_folder(), folder)
     embedder = SentenceEmbedder(str(folder))
     assert embedder.name.startswith("mine@")
     assert embedder.embed(["hello"]) == pytest.approx(minilm.embed(["hello"]), abs=1e-6)

@@ -1,19 +1,53 @@
 """What every router owes its callers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from routing.battles import Battle
+from routing.checkpoints import checkpoint_folder
 from routing.errors import RouterError
 from routing.routers import ROUTERS, Router, router_class
+from routing.routers.trained import TrainedRouter
+from routing.training import Schedule
 from tests.routing.fakes import HashEmbedder, random_battles
+from tests.routing.tiny import tiny_causal, tiny_encoder
 
 # A float32 product rounds by the shape of its batch: cosines move by 1e-7, and at gamma 500 a win
 # probability by some of them.
 ROUNDING = 1e-6
 PROMPTS = ["", "hello", "word1 word2 word3", "prove it\n" * 1000, "你好", "[/bold] \x00 \ud800"]
+
+
+BATTLES = random_battles(200, 6)
+
+
+@pytest.fixture(scope="session")
+def bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """What a router needs beside an embedder: little models to start from, and a short training."""
+    folder = tmp_path_factory.mktemp("bases")
+    short = Schedule(batch_size=16, learning_rate=1e-3, weight_decay=0, steps=8, check_every=4)
+    return {
+        "factorization": {"schedule": replace(short, batch_size=64, steps=200)},
+        "bert": {"base": str(tiny_encoder(folder / "encoder")), "schedule": short},
+        "causal": {"base": str(tiny_causal(folder / "causal")), "schedule": short},
+    }
+
+
+@pytest.fixture(scope="session")
+def folders(
+    bases: dict[str, dict[str, object]], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """By name, the folder of a library in which the router was trained, if it is one to train."""
+    folders = {}
+    for name in ROUTERS:
+        folders[name] = tmp_path_factory.mktemp(name)
+        router = unfitted(name, bases)
+        if isinstance(router, TrainedRouter):
+            list(router.train_into(checkpoint_folder(folders[name], name), BATTLES))
+    return folders
 
 
 @pytest.fixture(params=ROUTERS)
@@ -22,13 +56,13 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def router(name: str, tmp_path: Path) -> Router:
-    return router_class(name).open(HashEmbedder(), random_battles(200, 6), tmp_path)
+def router(name: str, folders: dict[str, Path]) -> Router:
+    return router_class(name).open(HashEmbedder(), BATTLES, folders[name])
 
 
-def unfitted(name: str) -> Router:
+def unfitted(name: str, bases: dict[str, dict[str, object]]) -> Router:
     kind = router_class(name)
-    return kind(HashEmbedder()) if name == "similarity" else kind()
+    return kind() if name == "chance" else kind(HashEmbedder(), **bases.get(name, {}))
 
 
 def test_win_probabilities_are_float64_in_the_unit_interval(router: Router):
@@ -78,8 +112,8 @@ def test_battle_can_be_added_and_forgotten(router: Router):
     assert router.win_probability(PROMPTS) == pytest.approx(before, abs=ROUNDING)
 
 
-def test_use_before_fit_is_refused(name: str):
-    router = unfitted(name)
+def test_use_before_fit_is_refused(name: str, bases: dict[str, dict[str, object]]):
+    router = unfitted(name, bases)
     uses = (
         lambda: router.win_probability(["hello"]),
         lambda: router.judge("hello", 1),
@@ -92,13 +126,13 @@ def test_use_before_fit_is_refused(name: str):
             use()
 
 
-def test_fit_returns_the_router(name: str):
-    router = unfitted(name)
+def test_fit_returns_the_router(name: str, bases: dict[str, dict[str, object]]):
+    router = unfitted(name, bases)
     assert router.fit(random_battles(50, 4)) is router
 
 
 def test_unknown_router_names_the_known():
-    with pytest.raises(ValueError, match="unknown router 'magic'; known: chance, similarity"):
+    with pytest.raises(ValueError, match="unknown router 'magic'; known: chance, similarity, "):
         router_class("magic")
 
 

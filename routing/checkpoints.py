@@ -1,0 +1,194 @@
+"""Trained routers on disk: a folder of weights, and a manifest that says what they are.
+
+A checkpoint is put in place whole, and checked whole when it is loaded. Reading a manifest loads
+nothing heavy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+from routing.battles import Battle
+from routing.errors import DataError, RouterError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+FOLDER = "trained"
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checkpoint says of itself.
+
+    Attributes:
+        router: its name in `ROUTERS`.
+        embedder: whose vectors it reads; "" where it reads the text itself.
+        base: the model that it was trained from, or "".
+        models: the models that its battles named, in the order of its table where it has one.
+        strong: those that may sit in the strong seat; `weak` likewise.
+        battles, digest: how many it learnt from, and their sha256.
+        held_out_loss: nats, at the best step.
+        steps: how many led to these weights; epochs: the same in passes over the battles.
+        created: when, ISO 8601 in UTC; created_by: which version of this program.
+        files: name -> sha256 of every other file in the folder.
+    """
+
+    format: int = FORMAT
+    router: str
+    embedder: str = ""
+    base: str = ""
+    models: tuple[str, ...]
+    strong: tuple[str, ...]
+    weak: tuple[str, ...]
+    battles: int
+    digest: str
+    seed: int
+    held_out_loss: float
+    steps: int
+    epochs: float
+    created: str = ""
+    created_by: str = ""
+    files: dict[str, str] = {}
+
+
+def checkpoint_folder(folder: Path, router: str) -> Path:
+    """Where the router of that name keeps its checkpoint, below the library's folder."""
+    return folder / FOLDER / router
+
+
+def train_command(router: str) -> str:
+    """What the person runs to train that router."""
+    return f"llmroute router train {router}"
+
+
+def battles_digest(battles: Sequence[Battle]) -> str:
+    """sha256 over the battles in their order."""
+    digest = hashlib.sha256()
+    for battle in battles:
+        digest.update(msgspec.json.encode(battle))
+    return digest.hexdigest()
+
+
+def save(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> Manifest:
+    """Put a checkpoint in place of the folder; the manifest as it stands there.
+
+    `write` puts the weights into the folder that it is given.
+
+    Raises:
+        DataError: it cannot be written; what was there is still there.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            write(fresh)
+            manifest = msgspec.structs.replace(
+                manifest,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                created_by=f"llmroute {metadata.version('llmroute')}",
+                files=_digests(fresh),
+            )
+            encoded = msgspec.json.format(msgspec.json.encode(manifest))
+            (fresh / MANIFEST).write_bytes(encoded)
+            _swap(fresh, folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"{folder}: the checkpoint cannot be written: {error.strerror}", detail=str(error)
+        ) from error
+    return manifest
+
+
+def read_manifest(folder: Path, router: str) -> Manifest:
+    """What the checkpoint in that folder is; its weights are not looked at.
+
+    Raises:
+        RouterError: there is none, or it is another router's.
+        DataError: its manifest cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError as error:
+        raise RouterError(
+            f"the {router} router is not trained: there is no {path}",
+            hint=f"Train it: {train_command(router)}",
+        ) from error
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(
+            f"{path}: no manifest of a checkpoint, or damaged",
+            hint=_again(router),
+            detail=str(error),
+        ) from error
+    if manifest.format != FORMAT:
+        raise DataError(
+            f"{path}: checkpoint format {manifest.format}, expected {FORMAT}", hint=_again(router)
+        )
+    if manifest.router != router:
+        raise RouterError(
+            f"{folder}: a checkpoint of the {manifest.router} router, expected {router}",
+            hint=_again(router),
+        )
+    return manifest
+
+
+def check(folder: Path, router: str, embedder: str | None = None) -> Manifest:
+    """The manifest of a checkpoint whose every file is as it was written.
+
+    `embedder` is the one in use, for a router that reads its vectors.
+
+    Raises:
+        RouterError: there is none, or it is another router's or another embedder's.
+        DataError: it is damaged.
+    """
+    manifest = read_manifest(folder, router)
+    if embedder is not None and manifest.embedder != embedder:
+        raise RouterError(
+            f"{folder}: the {router} router was trained on vectors of "
+            f"{manifest.embedder or 'no embedder'}, the embedder in use is {embedder}",
+            hint=f"Train it anew ({train_command(router)}), or set the embedder back.",
+        )
+    found = _digests(folder)
+    for name, digest in manifest.files.items():
+        if found.get(name) != digest:
+            state = "damaged: its digest is another" if name in found else "missing"
+            raise DataError(f"{folder / name}: {state}", hint=_again(router))
+    return manifest
+
+
+def _again(router: str) -> str:
+    return f"Train it anew: {train_command(router)}"
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    digests = {}
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        if name != MANIFEST:
+            with path.open("rb") as file:
+                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    """Put a folder in place of another one, which is set aside until that is done."""
+    aside = folder.with_name(f".{folder.name}.former")
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
