@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from routing.conversation import Usage
-from routing.models import Pair, Price, Tier, price_of
+from routing.models import Model, Pool, Price, Tier, price_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +17,12 @@ class Bill:
         cost_usd: what the reply cost at the price of the model that gave it.
         all_strong_usd: the same tokens at the strong model's price. Another model would have
             written another number of tokens, so for a weak reply this is an estimate.
-        other_usd: the same tokens at the price of the model that was not taken.
+        others_usd: the same tokens at the price of each model that was not taken, by its name.
     """
 
     cost_usd: float | None
     all_strong_usd: float | None
-    other_usd: float | None
+    others_usd: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def saved_usd(self) -> float | None:
@@ -52,12 +53,15 @@ def cost(usage: Usage, price: Price | None) -> float | None:
     )
 
 
-def bill(usage: Usage, pair: Pair, tier: Tier) -> Bill:
-    """The bill of a reply by the pair's model of that tier."""
-    strong = cost(usage, price_of(pair.strong))
-    weak = cost(usage, price_of(pair.weak))
-    paid, other = (strong, weak) if tier == "strong" else (weak, strong)
-    return Bill(cost_usd=paid, all_strong_usd=strong, other_usd=other)
+def bill(usage: Usage, pool: Pool, model: Model) -> Bill:
+    """The bill of a reply by that model of the pool."""
+    return Bill(
+        cost_usd=cost(usage, price_of(model)),
+        all_strong_usd=cost(usage, price_of(pool.strong)),
+        others_usd={
+            other.name: cost(usage, price_of(other)) for other in pool.models if other != model
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,20 @@ class Ledger:
     compared_usd: float = 0.0
     strong_turns: int = 0
     weak_turns: int = 0
+    middle_turns: int = 0
     unpriced_turns: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+
+    @property
+    def turns(self) -> dict[Tier, int]:
+        """How many turns went to each tier."""
+        return {
+            "strong": self.strong_turns,
+            "middle": self.middle_turns,
+            "weak": self.weak_turns,
+        }
 
     @property
     def saved_usd(self) -> float:
@@ -99,6 +113,7 @@ class Ledger:
             compared_usd=self.compared_usd + (bill.cost_usd or 0.0) * comparable,
             strong_turns=self.strong_turns + (tier == "strong"),
             weak_turns=self.weak_turns + (tier == "weak"),
+            middle_turns=self.middle_turns + (tier == "middle"),
             unpriced_turns=self.unpriced_turns + (bill.cost_usd is None),
             prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
             completion_tokens=self.completion_tokens + usage.completion_tokens,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from routing.battles import Winner
-from routing.models import Pair, Tier
+from routing.models import Pool, Tier
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from routing.calibrate import Calibration
-    from routing.routers import Router
+    from routing.routers.pool import PoolRouter
 
 NEAREST = 5
 SNIPPET_CHARACTERS = 60
@@ -37,21 +39,44 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that the turn could have gone to.
+
+    Attributes:
+        win_probability: chance that the strongest model's reply is preferred to this one's; None
+            for the strongest itself.
+        prior: what the router goes by while no battle names the model, or "".
+    """
+
+    model: str
+    tier: Tier
+    win_probability: float | None = None
+    prior: str = ""
+
+    @property
+    def good_enough(self) -> float:
+        """Chance that its reply is at least as good as the strongest model's."""
+        return 1.0 if self.win_probability is None else 1 - self.win_probability
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Where a turn goes and why.
 
     Attributes:
         model: name of the model taken.
-        win_probability: chance that the strong reply is preferred; None where no router decided.
+        win_probability: chance that the strongest model's reply is preferred to that of the best
+            of the others; None where no router decided.
         threshold: the least win probability that goes to the strong model; None likewise.
         flip_share: the share of strong calls from which on this prompt goes to the strong model,
             in [0, 1]; None where no router decided.
         reason: one sentence for the person.
-        pinned: the person chose the tier, not the router.
+        pinned: the person chose the model, not the router.
         decision_ms: milliseconds, embedding included.
         router: the name of the router that decided, "" where none did: win probabilities of
             different routers do not compare.
         earlier: how many of the person's earlier messages were routed together with the last.
+        candidates: every model of the pool in its order; none where no router decided.
     """
 
     model: str
@@ -65,16 +90,28 @@ class Decision:
     decision_ms: float = 0.0
     router: str = ""
     earlier: int = 0
+    candidates: tuple[Candidate, ...] = ()
+
+    @property
+    def odds(self) -> float | None:
+        """The win probability against the model taken, or the least one where that is strongest."""
+        taken = next((c for c in self.candidates if c.model == self.model), None)
+        known = taken.win_probability if taken else None
+        return self.win_probability if known is None else known
 
 
-def tier_for(win_probability: float, threshold: float) -> Tier:
-    """The rule: at or above the threshold the strong model answers."""
-    return "strong" if win_probability >= threshold else "weak"
+def choose(win_probabilities: Sequence[float], threshold: float) -> int:
+    """The rule: the cheapest model that is good enough answers, by its place in the pool.
+
+    A model is good enough where the strongest one's win probability against it is below the
+    threshold. `win_probabilities` are those against each other model, the cheapest last. Place 0,
+    the strongest, answers where they all reach the threshold.
+    """
+    good = [place for place, chance in enumerate(win_probabilities, 1) if chance < threshold]
+    return good[-1] if good else 0
 
 
-def decide(
-    prompt: str, pair: Pair, router: Router, calibration: Calibration, threshold: float
-) -> Decision:
+def decide(prompt: str, router: PoolRouter, calibration: Calibration, threshold: float) -> Decision:
     """Where the prompt goes, with the battles nearest to it and where it would flip.
 
     Raises:
@@ -82,39 +119,62 @@ def decide(
         RouterError: the router cannot decide.
     """
     start = time.perf_counter()
-    judgement = router.for_pair(pair.strong.name, pair.weak.name).judge(prompt, NEAREST)
-    tier = tier_for(judgement.win_probability, threshold)
-    return Decision(
-        model=pair.of(tier).name,
-        tier=tier,
-        win_probability=judgement.win_probability,
+    pool = router.pool
+    judged = router.judge(prompt, NEAREST)
+    taken = pool.models[choose(judged.win_probabilities, threshold)]
+    least = min(judged.win_probabilities)
+    decision = Decision(
+        model=taken.name,
+        tier=pool.tier_of(taken),
+        win_probability=least,
         threshold=threshold,
-        reason=_reason(judgement.win_probability, threshold, judgement.neighbours),
-        neighbours=judgement.neighbours,
-        flip_share=calibration.share(judgement.win_probability),
-        decision_ms=(time.perf_counter() - start) * 1000,
+        reason="",
+        neighbours=judged.neighbours,
+        flip_share=calibration.share(least),
+        candidates=_candidates(router, judged.win_probabilities),
+    )
+    return replace(
+        decision, reason=_reason(decision), decision_ms=(time.perf_counter() - start) * 1000
     )
 
 
-def pinned(pair: Pair, tier: Tier) -> Decision:
-    """The decision that the person took."""
+def pinned(pool: Pool, pin: str) -> Decision:
+    """The decision that the person took: a tier, or a model's name.
+
+    Raises:
+        NoModelError: the pool has no such model.
+    """
+    model = pool.find(pin)
+    tier = pool.tier_of(model)
+    named = f"the {tier} model" if tier != "middle" else model.name
     return Decision(
-        model=pair.of(tier).name,
+        model=model.name,
         tier=tier,
         win_probability=None,
         threshold=None,
-        reason=f"You pinned the {tier} model.",
+        reason=f"You pinned {named}.",
         pinned=True,
     )
 
 
-def _reason(win_probability: float, threshold: float, neighbours: tuple[Neighbour, ...]) -> str:
+def _candidates(router: PoolRouter, chances: Sequence[float]) -> tuple[Candidate, ...]:
+    pool = router.pool
+    return tuple(
+        Candidate(model.name, pool.tier_of(model), chance, router.priors.get(model.name, ""))
+        for model, chance in zip(pool.models, (None, *chances), strict=True)
+    )
+
+
+def _reason(decision: Decision) -> str:
     """One sentence: the comparison, and the battle that speaks for it the most."""
-    sign = "≥" if win_probability >= threshold else "<"
-    compared = f"win probability {win_probability:.4f} {sign} threshold {threshold:.4f}"
-    if not neighbours:
+    odds, threshold = decision.odds, decision.threshold
+    assert odds is not None
+    assert threshold is not None
+    sign = "≥" if odds >= threshold else "<"
+    compared = f"win probability {odds:.4f} {sign} threshold {threshold:.4f}"
+    if not decision.neighbours:
         return f"{compared}."
-    nearest = neighbours[0]
+    nearest = decision.neighbours[0]
     snippet = " ".join(nearest.prompt.split())
     if len(snippet) > SNIPPET_CHARACTERS:
         snippet = snippet[: SNIPPET_CHARACTERS - 1].rstrip() + "…"

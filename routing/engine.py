@@ -35,7 +35,7 @@ from routing.events import (
     Readiness,
     TurnRequest,
 )
-from routing.models import Pair, context_of
+from routing.models import Model, Pool, context_of
 from routing.query import query_of
 from routing.wire import (
     NO_CALL,
@@ -86,11 +86,11 @@ class Engine:
             RoutingError: no router could be loaded, or it refused the prompt.
         """
         if request.pin is not None:
-            return pinned(request.pair, request.pin)
+            return pinned(request.pool, request.pin)
         library = await self._library()
         query = query_of(request.turns)
         decision = await asyncio.to_thread(
-            library.decide, query.text, request.pair, request.share, request.threshold
+            library.decide, query.text, request.pool, request.share, request.threshold
         )
         return replace(decision, earlier=query.earlier)
 
@@ -101,9 +101,9 @@ class Engine:
             RoutingError: no decision could be taken, or the model did not answer.
         """
         decision = await self.decide(request)
-        model = request.pair.of(decision.tier)
+        model = request.pool.find(decision.model)
         yield Decided(decision, context_of(model))
-        meter = Meter(request, decision)
+        meter = Meter(request, model)
         pieces = stream(
             model,
             request.turns,
@@ -120,20 +120,20 @@ class Engine:
                         if estimate := meter.after(piece):
                             yield estimate
                     else:
-                        yield Finished(piece, bill(piece.usage, request.pair, decision.tier))
+                        yield Finished(piece, bill(piece.usage, request.pool, model))
             except CutError as error:  # what came of the reply is paid for all the same
                 usage = error.usage or meter.usage()
-                yield Metered(usage, bill(usage, request.pair, decision.tier))
+                yield Metered(usage, bill(usage, request.pool, model))
                 raise
 
-    async def threshold(self, pair: Pair, share: float) -> float:
-        """The threshold that sends that share of prompts to the pair's strong model.
+    async def threshold(self, pool: Pool, share: float) -> float:
+        """The threshold that sends that share of prompts to the pool's strongest model.
 
         Raises:
             RoutingError: no router could be loaded.
         """
         library = await self._library()
-        return await asyncio.to_thread(library.threshold, pair, share)
+        return await asyncio.to_thread(library.threshold, pool, share)
 
     async def learn(self, battle: Battle) -> None:
         """Add one of the person's own battles to the live index and to their file.
@@ -162,9 +162,9 @@ class Engine:
 class Meter:
     """Estimates the running bill of a reply while it streams."""
 
-    def __init__(self, request: TurnRequest, decision: Decision) -> None:
+    def __init__(self, request: TurnRequest, model: Model) -> None:
         self.request = request
-        self.decision = decision
+        self.model = model
         self.characters = 0
         self._told = 0.0
 
@@ -179,7 +179,7 @@ class Meter:
     def estimate(self) -> Metered:
         """Usage and bill as far as the reply has come."""
         usage = self.usage()
-        return Metered(usage, bill(usage, self.request.pair, self.decision.tier))
+        return Metered(usage, bill(usage, self.request.pool, self.model))
 
     def usage(self) -> Usage:
         """Tokens by the number of characters."""
@@ -263,7 +263,7 @@ class Server:
                 yield await self.engine.decide(msgspec.json.decode(call.body, type=TurnRequest))
             case "threshold":
                 wanted = msgspec.json.decode(call.body, type=WantedShare)
-                yield Number(await self.engine.threshold(wanted.pair, wanted.share))
+                yield Number(await self.engine.threshold(wanted.pool, wanted.share))
             case "learn":
                 await self.engine.learn(msgspec.json.decode(call.body, type=Battle))
                 yield Done()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from routing.conversation import Delta, Reply, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
-from routing.models import Pair, Tier
+from routing.models import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class EngineOptions:
     Attributes:
         folder: where the index, imported battles and the person's own are kept.
         embedder: "minilm", a sentence-transformers id, or a folder.
-        pair: the pair to warm up for; a turn may name another.
+        pool: the models to warm up for; a turn may name another.
         timeout: seconds to wait for a model's first token, and between two tokens.
         retries: how often a failed connection is tried again before the first token.
     """
@@ -31,7 +31,7 @@ class EngineOptions:
     folder: str
     router: str = "similarity"
     embedder: str = "minilm"
-    pair: Pair | None = None
+    pool: Pool | None = None
     timeout: float = 60.0
     retries: int = 2
 
@@ -43,15 +43,15 @@ class TurnRequest:
     Attributes:
         turns: the conversation, ending with the person's message.
         share: wanted share of strong calls in [0, 1]; `threshold`, where given, overrules it.
-        pin: the tier that the person chose; no router is asked.
+        pin: "strong", "weak" or the name of the model that the person chose; no router is asked.
         keys: API keys by model name; never logged, never shown.
     """
 
     turns: tuple[Turn, ...]
-    pair: Pair
+    pool: Pool
     share: float = 0.5
     threshold: float | None = None
-    pin: Tier | None = None
+    pin: str | None = None
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

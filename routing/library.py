@@ -23,16 +23,17 @@ from routing.embeddings import Embedder, SentenceEmbedder
 from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
 from routing.ladder import MINE
-from routing.models import Pair
+from routing.models import Pool
 from routing.routers import Router, router_class
+from routing.routers.pool import PoolRouter
 
 STARTER = "starter"
 
 
 class Seated(NamedTuple):
-    """A router for one pair, and the calibration that gives its thresholds."""
+    """A router for one pool, and the calibration that gives its thresholds."""
 
-    router: Router
+    router: PoolRouter
     calibration: Calibration
 
 
@@ -45,7 +46,7 @@ class Library:
         self.battles = battles
         self._router = router
         self._mine = read_mine(folder)
-        self._seated: dict[tuple[str, str], Seated] = {}
+        self._seated: dict[Pool, Seated] = {}
         self._lock = Lock()
 
     @classmethod
@@ -66,39 +67,39 @@ class Library:
         """The person's own battles."""
         return self._mine
 
-    def decide(self, prompt: str, pair: Pair, share: float, threshold: float | None) -> Decision:
+    def decide(self, prompt: str, pool: Pool, share: float, threshold: float | None) -> Decision:
         """Where the prompt goes at that threshold, or at the one that gives that share.
 
         Raises:
             RoutingError: the embedder refused the prompt.
         """
         with self._lock:
-            router, calibration = self._seat(pair)
+            router, calibration = self._seat(pool)
             if threshold is None:
                 threshold = calibration.threshold(share)
-            decision = decide(prompt, pair, router, calibration, threshold)
+            decision = decide(prompt, router, calibration, threshold)
         return replace(decision, router=self.name)
 
-    def router_for(self, pair: Pair) -> Router:
-        """The router as it decides between that pair."""
-        return self._router.for_pair(pair.strong.name, pair.weak.name)
+    def router_for(self, pool: Pool) -> PoolRouter:
+        """The router as it decides among that pool."""
+        return PoolRouter(self._router, pool)
 
-    def threshold(self, pair: Pair, share: float) -> float:
-        """The threshold that sends that share of prompts to the pair's strong model."""
+    def threshold(self, pool: Pool, share: float) -> float:
+        """The threshold that sends that share of prompts to the pool's strongest model."""
         with self._lock:
-            return self._seat(pair).calibration.threshold(share)
+            return self._seat(pool).calibration.threshold(share)
 
-    def calibrate(self, pair: Pair, prompts: Sequence[str], *, keep: bool) -> Calibration:
+    def calibrate(self, pool: Pool, prompts: Sequence[str], *, keep: bool) -> Calibration:
         """A calibration on those prompts, or on the battles' own where there are none.
 
-        `keep` uses it for this pair from now on.
+        `keep` uses it for this pool from now on.
 
         Raises:
             RoutingError: the embedder refused a prompt.
             DataError: the calibration cannot be written.
         """
-        router = self.router_for(pair)
-        path = self._calibration_path(pair)
+        router = self.router_for(pool)
+        path = self._calibration_path(pool)
         if not prompts:
             if keep:
                 path.unlink(missing_ok=True)
@@ -151,17 +152,17 @@ class Library:
         self._mine = mine
         self._seated.clear()
 
-    def _seat(self, pair: Pair) -> Seated:
-        names = (pair.strong.name, pair.weak.name)
-        if names not in self._seated:
-            router = self._router.for_pair(*names)
-            path = self._calibration_path(pair)
+    def _seat(self, pool: Pool) -> Seated:
+        if pool not in self._seated:
+            router = PoolRouter(self._router, pool)
+            path = self._calibration_path(pool)
             kept = Calibration.load(path) if path.exists() else router.calibration()
-            self._seated[names] = Seated(router, kept)
-        return self._seated[names]
+            self._seated[pool] = Seated(router, kept)
+        return self._seated[pool]
 
-    def _calibration_path(self, pair: Pair) -> Path:
-        names = "\n".join((self.name, pair.strong.name, pair.weak.name))
+    def _calibration_path(self, pool: Pool) -> Path:
+        likes = (f"{model.name} like {model.like}" for model in pool.models if model.like)
+        names = "\n".join((self.name, *pool.names, *likes))
         return self.folder / f"calibration-{hashlib.sha256(names.encode()).hexdigest()[:12]}.json"
 
 

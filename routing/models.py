@@ -12,15 +12,17 @@ import importlib.util
 import ipaddress
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
-Tier = Literal["strong", "weak"]
+from routing.errors import NoModelError
+
+Tier = Literal["strong", "middle", "weak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Model:
         key_name: the environment variable that names its key; None for the provider's usual one.
         price: the person's own price; None to look it up.
         context_tokens: how much it can read; None to look it up.
+        like: as which model the router judges it while no battle names it: "strong" or "weak" of
+            the starter battles, or any model that has battles.
     """
 
     name: str
@@ -61,23 +65,85 @@ class Model:
     key_name: str | None = None
     price: Price | None = None
     context_tokens: int | None = None
+    like: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The two models that a turn can go to."""
+class Pool:
+    """The models that a turn can go to, two or more: the strongest first, the cheapest last.
 
-    strong: Model
-    weak: Model
+    A pair is a pool of two.
+    """
 
-    def of(self, tier: Tier) -> Model:
-        """The pair's model of that tier."""
-        return self.strong if tier == "strong" else self.weak
+    models: tuple[Model, ...]
+
+    @classmethod
+    def ordered(cls, models: Sequence[Model]) -> Self:
+        """The pool whose strongest model is the first, the others from the dearest to the cheapest.
+
+        Models of unknown price stay where they stand among the others.
+
+        Raises:
+            ValueError: there are fewer than two models.
+        """
+        if len(models) < 2:
+            raise ValueError(f"a pool has two models or more, not {len(models)}")
+        strong, *others = models
+        blends = [_blend(model) for model in others]
+        dearest = iter(
+            sorted(
+                (at for at, blend in enumerate(blends) if blend is not None),
+                key=lambda at: -(blends[at] or 0.0),
+            )
+        )
+        order = [at if blend is None else next(dearest) for at, blend in enumerate(blends)]
+        return cls((strong, *(others[at] for at in order)))
 
     @property
-    def names(self) -> dict[str, str]:
-        """The models' names by tier, as the settings have them."""
-        return {"strong": self.strong.name, "weak": self.weak.name}
+    def strong(self) -> Model:
+        """The strongest model."""
+        return self.models[0]
+
+    @property
+    def weak(self) -> Model:
+        """The cheapest model."""
+        return self.models[-1]
+
+    @property
+    def others(self) -> tuple[Model, ...]:
+        """The models beside the strongest, the cheapest last."""
+        return self.models[1:]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models' names, in the pool's order."""
+        return tuple(model.name for model in self.models)
+
+    def find(self, pin: str) -> Model:
+        """The strong or the weak model, or the one of that name.
+
+        Raises:
+            NoModelError: the pool has none of that name.
+        """
+        ends = {"strong": self.strong, "weak": self.weak}
+        found = ends.get(pin) or next((m for m in self.models if m.name == pin), None)
+        if found is None:
+            known = ", ".join(self.names)
+            raise NoModelError(
+                f"{pin!r} is none of the models to route between.", hint=f"They are {known}."
+            )
+        return found
+
+    def alternative(self, model: Model) -> Model:
+        """The model that answers where that one cannot: the next stronger one, if there is one."""
+        at = self.models.index(model)
+        return self.models[at - 1 if at else 1]
+
+    def tier_of(self, model: Model) -> Tier:
+        """Which end of the pool the model stands at, or that it stands between them."""
+        if model == self.strong:
+            return "strong"
+        return "weak" if model == self.weak else "middle"
 
 
 FREE = Price(0.0, 0.0)
@@ -86,7 +152,7 @@ DEMO_PRICES = {
     "demo/strong": Price(prompt=5e-6, completion=25e-6, cached=0.5e-6),
     "demo/weak": Price(prompt=0.25e-6, completion=1.25e-6, cached=0.025e-6),
 }
-DEMO_PAIR = Pair(strong=Model("demo/strong"), weak=Model("demo/weak"))
+DEMO_PAIR = Pool((Model("demo/strong"), Model("demo/weak")))
 
 # Servers that people run themselves, and where each listens unless it is told otherwise.
 SELF_HOSTED = {
@@ -97,6 +163,8 @@ SELF_HOSTED = {
     "hosted_vllm": "http://localhost:8000/v1",
 }
 BUILT_IN = frozenset({"demo", "local"})
+# Prompt tokens for one completion token in an ordinary chat: what models are ordered by.
+PROMPT_WEIGHT = 3
 
 # Environment variables that do not follow PROVIDER_API_KEY. None: the provider takes no single
 # key (cloud credentials, a device login).
@@ -136,6 +204,12 @@ def price_of(model: Model) -> Price | None:
         return None
     entry = _entry_of(model.name)
     return None if entry is None else _price(entry)
+
+
+def _blend(model: Model) -> float | None:
+    """US dollars of an ordinary turn, up to a factor."""
+    price = price_of(model)
+    return None if price is None else PROMPT_WEIGHT * price.prompt + price.completion
 
 
 def context_of(model: Model) -> int | None:

@@ -16,7 +16,7 @@ from routing.conversation import Delta
 from routing.decide import Decision
 from routing.errors import RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Notice, Readiness
-from routing.models import Pair
+from routing.models import Pool
 
 NO_CALL = 0
 MAX_LINE_BYTES = 64 * 2**20
@@ -41,7 +41,7 @@ class Answer(msgspec.Struct, frozen=True):
 class WantedShare(msgspec.Struct, frozen=True):
     """Which threshold is asked for."""
 
-    pair: Pair
+    pool: Pool
     share: float
 
 

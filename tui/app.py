@@ -34,7 +34,7 @@ THEMES = (
         warning="#E0AF68",
         error="#F7768E",
         dark=True,
-        variables={"route-strong": "#E0AF68", "route-weak": "#7DCFFF"},
+        variables={"route-strong": "#E0AF68", "route-middle": "#9ECE6A", "route-weak": "#7DCFFF"},
     ),
     Theme(
         name="llmroute-light",
@@ -49,7 +49,7 @@ THEMES = (
         warning="#8A4B00",
         error="#B3202F",
         dark=False,
-        variables={"route-strong": "#8A4B00", "route-weak": "#0B5A7A"},
+        variables={"route-strong": "#8A4B00", "route-middle": "#3A6B1F", "route-weak": "#0B5A7A"},
     ),
     Theme(
         name="llmroute-contrast",
@@ -64,7 +64,7 @@ THEMES = (
         warning="#FFFF00",
         error="#FF8080",
         dark=True,
-        variables={"route-strong": "#FFFF00", "route-weak": "#66FFFF"},
+        variables={"route-strong": "#FFFF00", "route-middle": "#66FF66", "route-weak": "#66FFFF"},
     ),
 )
 
@@ -102,7 +102,7 @@ class ChatApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Colours of the tiers under a theme that is not ours."""
-        return {"route-strong": "#E0AF68", "route-weak": "#7DCFFF"}
+        return {"route-strong": "#E0AF68", "route-middle": "#9ECE6A", "route-weak": "#7DCFFF"}
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action with its key: the palette's rows."""

@@ -17,7 +17,6 @@ from routing.decide import Decision
 from routing.engine import Engine
 from routing.errors import RoutingError
 from routing.events import Decided, Event, Finished, TurnRequest
-from routing.models import Tier
 from tui.errors import UsageError
 from tui.live_turn import SAVE_SECONDS, LiveTurn, Routing
 from tui.money import usd
@@ -30,7 +29,7 @@ from tui.widgets.badge import badge_line
 class Asking:
     """One question. The answer goes to stdout, its route and cost to stderr; or all as JSON."""
 
-    def __init__(self, program: Program, question: str, pin: Tier | None, *, as_json: bool) -> None:
+    def __init__(self, program: Program, question: str, pin: str | None, *, as_json: bool) -> None:
         self.program = program
         self.question = question
         self.pin = pin
@@ -45,7 +44,7 @@ class Asking:
             AppError: no models are set, or the newest session cannot be read.
         """
         engine = Engine(self.program.engine_options())
-        settings, pair = self.program.settings, self.program.require_pair()
+        settings, pool = self.program.settings, self.program.require_pool()
         sessions = Sessions(self.program.paths.sessions)
         newest = sessions.list()[:1] if go_on else []
         earlier = [sessions.read(info.id) for info in newest]
@@ -53,7 +52,7 @@ class Asking:
             *(turn for session in earlier for turn in session.turns_to(session.head)),
             Turn("user", self.question),
         )
-        request = TurnRequest(turns, pair, settings.share, settings.threshold, self.pin)
+        request = TurnRequest(turns, pool, settings.share, settings.threshold, self.pin)
         decision = asyncio.run(engine.decide(request))
         if self.as_json:
             _print_json(_fields(decision))
@@ -119,7 +118,7 @@ class Asking:
 
     def _routing(self) -> Routing:
         settings = self.program.settings
-        return Routing(self.program.require_pair(), settings.share, settings.threshold)
+        return Routing(self.program.require_pool(), settings.share, settings.threshold)
 
     def _finish(self, finished: Finished, turn: LiveTurn) -> None:
         assert turn.decision is not None

@@ -46,7 +46,7 @@ def _perform(order: Order) -> Iterator[Step]:
     from tui.auditing import Wanted, keep, now, opened
 
     program = Program.open(
-        strong=order.strong, weak=order.weak, api_base=order.api_base, key_name=order.key_name
+        pool=order.pool or None, api_base=order.api_base, key_name=order.key_name
     )
     limit = order.max_cost if order.max_cost is not None else _usual_limit(program, order.model)
     wanted = Wanted(order.model, max_cost=limit, max_samples=order.max_samples)

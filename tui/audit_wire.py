@@ -12,15 +12,14 @@ class Order(msgspec.Struct, frozen=True):
 
     Attributes:
         max_cost: US dollars; None for the usual limit where the model's price is known.
-        strong, weak: names of the chat's pair.
+        pool: names of the chat's models.
         api_base, key_name: the endpoint given on the command line of the chat.
     """
 
     model: str
     max_cost: float | None = None
     max_samples: int | None = None
-    strong: str | None = None
-    weak: str | None = None
+    pool: tuple[str, ...] = ()
     api_base: str | None = None
     key_name: str | None = None
 

@@ -194,7 +194,7 @@ def now() -> str:
 def _is_connected(program: Program, name: str) -> bool:
     """Whether the person set the model up, or litellm knows who serves it."""
     settings = program.settings
-    if name in {*settings.models, settings.strong, settings.weak}:
+    if name in {*settings.models, *settings.pool_names}:
         return True
     known = provider_of(program.model(name)) not in {"", "local"}
     return known and name.lower() not in HUB_IDS

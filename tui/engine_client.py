@@ -16,7 +16,7 @@ from routing.battles import Battle
 from routing.decide import Decision
 from routing.errors import EngineGoneError
 from routing.events import EngineOptions, Event, Notice, Readiness, TurnRequest
-from routing.models import Pair
+from routing.models import Pool
 from routing.wire import (
     MAX_LINE_BYTES,
     Done,
@@ -91,9 +91,9 @@ class EngineClient:
         decision: Decision = await self._ask("decide", request)
         return decision
 
-    async def threshold(self, pair: Pair, share: float) -> float:
-        """The threshold that sends that share of prompts to the pair's strong model."""
-        answer = await self._ask("threshold", WantedShare(pair, share))
+    async def threshold(self, pool: Pool, share: float) -> float:
+        """The threshold that sends that share of prompts to the pool's strongest model."""
+        answer = await self._ask("threshold", WantedShare(pool, share))
         return float(answer.value)
 
     async def learn(self, battle: Battle) -> None:

@@ -9,7 +9,7 @@ from routing.conversation import Delta, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
 from routing.events import Decided, Event, Finished, Metered, TurnRequest
-from routing.models import Pair, Tier
+from routing.models import Pool
 from tui.errors import StoreError
 
 if TYPE_CHECKING:
@@ -22,12 +22,17 @@ SAVE_SECONDS = 2.0  # how often a reply is stored while it streams
 
 @dataclass
 class Routing:
-    """How the next turn is routed. `threshold` is the person's own, in place of a share's."""
+    """How the next turn is routed.
 
-    pair: Pair | None
+    Attributes:
+        threshold: the person's own, in place of a share's.
+        pin: "strong", "weak" or the name of the model that answers.
+    """
+
+    pool: Pool | None
     share: float
     threshold: float | None = None
-    pin: Tier | None = None
+    pin: str | None = None
 
 
 @dataclass
@@ -36,7 +41,7 @@ class LiveTurn:
 
     Attributes:
         key: its reply's name on the screen.
-        pin: the tier that answers whatever the router says.
+        pin: the model that answers whatever the router says: "strong", "weak" or its name.
         unrouted: pinned because no router could be asked, which is not the person's choice.
         replaces: the stored message that its prompt is another version of.
         former: the turn that answered the same prompt before.
@@ -49,7 +54,7 @@ class LiveTurn:
     session: Session
     text: str
     key: str = ""
-    pin: Tier | None = None
+    pin: str | None = None
     unrouted: bool = False
     replaces: str | None = None
     former: LiveTurn | None = None
@@ -86,14 +91,15 @@ class LiveTurn:
         """What the engine is asked, with the keys of the models that may answer.
 
         Raises:
+            NoModelError: the pool has not the pinned model.
             KeysError: a place that may hold a key cannot be read.
         """
-        pair = routing.pair
-        assert pair is not None
-        models = [pair.of(self.pin)] if self.pin else [pair.strong, pair.weak]
+        pool = routing.pool
+        assert pool is not None
+        models = [pool.find(self.pin)] if self.pin else pool.models
         return TurnRequest(
             turns=self.turns(),
-            pair=pair,
+            pool=pool,
             share=routing.share,
             threshold=routing.threshold,
             pin=self.pin,

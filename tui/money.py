@@ -1,6 +1,10 @@
-"""Amounts and shares as the person reads them."""
+"""Amounts, shares and turn counts as the person reads them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from routing.models import Tier
 
 MILLION = 1_000_000  # prices are listed per million tokens
 
@@ -35,3 +39,9 @@ def parse_share(text: str) -> float:
     if not 0.0 <= share <= 1.0:
         raise ValueError(f"{text!r} is not a share: expected 0% to 100%, or 0.0 to 1.0")
     return share
+
+
+def turns_text(turns: Mapping[Tier, int]) -> str:
+    """Turns by tier: "3W 2S", "3W 1M 2S" where a model in the middle answered."""
+    middle = f" {turns['middle']:,}M" if turns.get("middle") else ""
+    return f"{turns.get('weak', 0):,}W{middle} {turns.get('strong', 0):,}S"

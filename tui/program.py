@@ -13,7 +13,7 @@ from tui.paths import Paths, paths
 
 if TYPE_CHECKING:
     from routing.events import EngineOptions
-    from routing.models import Model, Pair
+    from routing.models import Model, Pool
     from tui.keys import KeyRing
     from tui.settings import Loaded, Settings
 
@@ -49,10 +49,10 @@ class Program:
         """
         _check_endpoint(api_base, key_name)
         from routing.models import DEMO_PAIR
-        from tui.settings import load
+        from tui.settings import load, pool_settings
 
         places = paths(os.environ)
-        given = flags | DEMO_PAIR.names if demo else flags
+        given = flags | pool_settings(DEMO_PAIR.names) if demo else flags
         loaded = load(places.settings, os.environ, given)
         return cls(loaded, places, os.environ, api_base, key_name)
 
@@ -77,28 +77,26 @@ class Program:
         return replace(model, api_base=self.api_base, key_name=self.key_name)
 
     @property
-    def pair(self) -> Pair | None:
-        """The pair to route between; None before one was chosen."""
-        from routing.models import Pair
+    def pool(self) -> Pool | None:
+        """The models to route between; None before any were chosen."""
+        from routing.models import Pool
 
-        settings = self.settings
-        if settings.strong is None or settings.weak is None:
-            return None
-        return Pair(self.model(settings.strong), self.model(settings.weak))
+        names = self.settings.pool_names
+        return Pool.ordered([self.model(name) for name in names]) if names else None
 
-    def require_pair(self) -> Pair:
-        """The pair to route between.
+    def require_pool(self) -> Pool:
+        """The models to route between.
 
         Raises:
             UsageError: none is set.
         """
-        if self.pair is None:
+        if self.pool is None:
             raise UsageError(
                 "No models are set.",
                 hint="Give --strong MODEL and --weak MODEL, or --demo for the built-in pair; "
-                "llmroute models use STRONG WEAK keeps a choice.",
+                "llmroute models use STRONG ... WEAK keeps a choice.",
             )
-        return self.pair
+        return self.pool
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Write settings into the person's file.
@@ -118,7 +116,7 @@ class Program:
             folder=str(self.paths.router),
             router=self.settings.router,
             embedder=self.settings.embedder,
-            pair=self.pair,
+            pool=self.pool,
             timeout=self.settings.timeout,
         )
 

@@ -25,7 +25,11 @@ PREFIX = "LLMROUTE_"
 
 
 class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One `[models."NAME"]` table. Prices are US dollars per million tokens."""
+    """One `[models."NAME"]` table. Prices are US dollars per million tokens.
+
+    Attributes:
+        like: as which model the router judges it while no battle names it.
+    """
 
     api_base: str | None = None
     key_name: Annotated[str, Meta(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
@@ -33,6 +37,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     completion_price: Dollars | None = None
     cached_price: Dollars | None = None
     context_tokens: Annotated[int, Meta(gt=0)] | None = None
+    like: str | None = None
 
 
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         strong, weak: names of the pair's models; both or none.
+        pool: in place of a pair, the names of two or more models, the strongest first.
         share: wanted share of strong calls; `threshold`, where given, overrules it.
         embedder: "minilm", a sentence-transformers id, or a folder.
         fallback: on a rate limit the other model answers without being asked for.
@@ -57,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     strong: str | None = None
     weak: str | None = None
+    pool: tuple[str, ...] | None = None
     share: Share = 0.5
     threshold: Share | None = None
     router: str = "similarity"
@@ -79,7 +86,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             key_name=own.key_name,
             price=_own_price(own),
             context_tokens=own.context_tokens,
+            like=own.like,
         )
+
+    @property
+    def pool_names(self) -> tuple[str, ...]:
+        """The models to route between as the person named them; none before any were chosen."""
+        if self.pool is not None:
+            return self.pool
+        if self.strong is None or self.weak is None:
+            return ()
+        return (self.strong, self.weak)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +125,13 @@ def load(file: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -
     origins: dict[str, str] = {}
     for origin, values in layers:
         _check(values, origin, file)
+        if "pool" in values:
+            where = _place("pool", origin, file)
+            _check_alone(values, where)
+            check_pool(values["pool"], f"{where}: pool")
+        for name in _overruled(values):
+            merged.pop(name, None)
+            origins.pop(name, None)
         merged |= values
         for name in values:
             known = origin != "environment"
@@ -143,6 +167,48 @@ def save(file: Path, changes: Mapping[str, Any]) -> None:
         raise SettingsError(f"{file} cannot be written: {error.strerror}") from error
 
 
+def split_pool(text: str) -> tuple[str, ...]:
+    """The names in a text that separates them by commas."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def pool_settings(names: Sequence[str]) -> dict[str, Any]:
+    """The settings that name these models, the strongest first; None for those that give way."""
+    if len(names) == 2:
+        return {"strong": names[0], "weak": names[1], "pool": None}
+    return {"strong": None, "weak": None, "pool": tuple(names)}
+
+
+def _overruled(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """The settings of earlier layers that these leave no room for."""
+    if "pool" in values:
+        return ("strong", "weak")
+    return ("pool",) if {"strong", "weak"} & values.keys() else ()
+
+
+def check_pool(names: Sequence[str], where: str) -> None:
+    """Refuse a pool of too few models, or with one of them twice.
+
+    Raises:
+        SettingsError: it is one; `where` says who asks for it.
+    """
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise SettingsError(
+            f"{where}: {', '.join(names) or 'nothing'}: expected two or more different models, "
+            "the strongest first"
+        )
+
+
+def _check_alone(values: Mapping[str, Any], where: str) -> None:
+    """Refuse a pool beside a pair."""
+    beside = sorted({"strong", "weak"} & values.keys())
+    if beside:
+        raise SettingsError(
+            f"{where}: pool is set beside {' and '.join(beside)}",
+            hint="Keep one: strong and weak name a pair, pool names two or more models.",
+        )
+
+
 def _own_price(own: ModelSettings) -> Price | None:
     if own.prompt_price is None or own.completion_price is None:
         return None
@@ -174,11 +240,13 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         text = environment.get(PREFIX + field.name.upper())
         if text is None or field.name in {"budget", "keys", "models"}:
             continue
-        values[field.name] = _number_of_share(field.name, text)
+        values[field.name] = _parsed(field.name, text)
     return values
 
 
-def _number_of_share(name: str, text: str) -> Any:  # noqa: ANN401  # any setting's value
+def _parsed(name: str, text: str) -> Any:  # noqa: ANN401  # any setting's value
+    if name == "pool":
+        return split_pool(text)
     if name != "share":
         return text
     try:

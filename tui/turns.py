@@ -9,15 +9,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from itertools import count
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from textual.message import Message as Notice
 
 from routing.battles import Battle
 from routing.cost import Ledger
-from routing.errors import CutError, RateLimitError, RoutingError
+from routing.decide import Decision
+from routing.errors import CutError, NoModelError, RateLimitError, RoutingError
 from routing.events import Event, Readiness, TurnRequest
-from routing.models import Pair, Tier
+from routing.models import Model, Pool
 from routing.query import query_of
 from tui.errors import AppError, StoreError
 from tui.live_turn import KEPT, LiveTurn, Routing
@@ -27,7 +28,8 @@ from tui.program import Program
 if TYPE_CHECKING:
     from tui.sessions import Session, State
 
-Pin = Tier | Literal["session"] | None  # a tier for one turn, None to route it, or as the session
+# Of one turn: "strong", "weak" or a model's name, None to route it, "session" for the session's.
+Pin = str | None
 
 
 class Engine(Protocol):
@@ -42,8 +44,8 @@ class Engine(Protocol):
     def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:
         """The events of one turn."""
 
-    async def threshold(self, pair: Pair, share: float) -> float:
-        """The threshold that sends that share of prompts to the pair's strong model."""
+    async def threshold(self, pool: Pool, share: float) -> float:
+        """The threshold that sends that share of prompts to the pool's strongest model."""
 
     async def learn(self, battle: Battle) -> None:
         """Add one of the person's own battles."""
@@ -67,7 +69,7 @@ class Turns:
         settings = program.settings
         self.program = program
         self.engine = engine
-        self.routing = Routing(program.pair, settings.share, settings.threshold)
+        self.routing = Routing(program.pool, settings.share, settings.threshold)
         self.ledger = Ledger()
         self.live: LiveTurn | None = None
         self.last: LiveTurn | None = None
@@ -96,9 +98,26 @@ class Turns:
     def begin(self, text: str, pin: Pin = "session", *, replaces: str | None = None) -> LiveTurn:
         """A turn for what the person said, perhaps in place of that stored message."""
         self.live = self.last = LiveTurn(
-            self.session, text, self.new_key(), pin=self._tier(pin), replaces=replaces
+            self.session, text, self.new_key(), pin=self._pinned(pin), replaces=replaces
         )
         return self.live
+
+    def model_of(self, turn: LiveTurn) -> Model | None:
+        """The pool's model that answered the turn or was to; None where the pool has it not."""
+        pin = turn.decision.model if turn.decision else turn.pin
+        if self.routing.pool is None or pin is None:
+            return None
+        try:
+            return self.routing.pool.find(pin)
+        except NoModelError:
+            return None
+
+    def alternative(self, turn: LiveTurn) -> str | None:
+        """Name of the model to answer the turn where its own cannot."""
+        pool, model = self.routing.pool, self.model_of(turn)
+        if pool is None:
+            return None
+        return (pool.alternative(model) if model else pool.weak).name
 
     def again(self, turn: LiveTurn, pin: Pin, *, unrouted: bool = False) -> LiveTurn:
         """A turn that answers the same message once more, the former reply beside it."""
@@ -106,7 +125,7 @@ class Turns:
             self.session,
             turn.text,
             self.new_key(),
-            pin=self._tier(pin),
+            pin=self._pinned(pin),
             unrouted=unrouted,
             replaces=turn.replaces,
             former=turn,
@@ -175,30 +194,39 @@ class Turns:
         if turn.bill and turn.usage and turn.decision:
             self.ledger = self.ledger.add(turn.bill, turn.usage, turn.decision.tier)
 
-    def battle(self, turn: LiveTurn, pair: Pair, *, good: bool) -> Battle | None:
-        """What the person's judgement of a reply says about the pair; None where it says nothing.
+    def battle(self, turn: LiveTurn, pool: Pool, *, good: bool) -> Battle | None:
+        """What the person's judgement of a reply says about the pool; None where it says nothing.
+
+        The model taken is compared with the strongest, the strongest with the best of the others.
 
         A prompt has one battle, whose id is the message's: the last judgement counts.
         """
         if turn.decision is None or turn.prompt is None or not (turn.done and turn.pieces):
             return None
-        tier = turn.decision.tier
-        names = pair.names | {tier: turn.decision.model}  # the pair may be another by now
-        if names["strong"] == names["weak"]:
+        taken, strong = turn.decision.model, turn.decision.tier == "strong"
+        other = _next_best(turn.decision, pool) if strong else pool.strong.name
+        if taken == other:  # the pool may be another by now
             return None
         return Battle(
             prompt=query_of(turn.turns()).text,
-            model_a=names["strong"],
-            model_b=names["weak"],
-            winner="a" if (tier == "strong") == good else "b",
+            model_a=taken if strong else other,
+            model_b=other if strong else taken,
+            winner="a" if strong == good else "b",
             source="mine",
             battle_id=turn.prompt.id,
         )
 
-    def _tier(self, pin: Pin) -> Tier | None:
+    def _pinned(self, pin: Pin) -> str | None:
         return self.routing.pin if pin == "session" else pin
 
     def _fall_back(self, turn: LiveTurn, error: RateLimitError) -> None:
         """The other model is taken without asking only where the person has set that."""
         wanted = self.program.settings.fallback and turn.pin is None and not turn.pieces
         self._post(Failed(turn.key, error, fall_back=bool(wanted and turn.decision)))
+
+
+def _next_best(decision: Decision, pool: Pool) -> str:
+    """Name of the model whose reply would have come nearest to the strongest model's."""
+    others = [c for c in decision.candidates if c.win_probability is not None]
+    best = max(others, key=lambda candidate: candidate.good_enough, default=None)
+    return best.model if best else pool.weak.name

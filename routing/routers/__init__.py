@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from routing.battles import Battle
-    from routing.calibrate import Calibration
     from routing.decide import Neighbour
     from routing.embeddings import Embedder
 
@@ -75,8 +74,11 @@ class Router(Protocol):
             EmbeddingError: the embedder refused.
         """
 
-    def calibration(self) -> Calibration:
-        """Win probabilities of a sample of prompts, for this pair."""
+    def sample(self) -> NDArray[np.float64]:
+        """Win probabilities of a sample of prompts for this pair, shape (s,).
+
+        The prompts are the same ones, in the same order, for every pair.
+        """
 
     def add(self, battles: Sequence[Battle]) -> None:
         """Take new battles in at once, without fitting the rest anew.

@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.battles import Battle
-from routing.calibrate import Calibration
 from routing.embeddings import Embedder
 from routing.errors import RouterError
 from routing.routers import Judgement
 
 BITS = 53  # as many as a float64 in [0, 1) holds
-CALIBRATION_STEPS = 1000
+SAMPLE_SIZE = 1000
 
 
 class ChanceRouter:
@@ -59,10 +58,10 @@ class ChanceRouter:
         """The win probability of one prompt; no battle speaks for it."""
         return Judgement(float(self.win_probability([prompt])[0]))
 
-    def calibration(self) -> Calibration:
+    def sample(self) -> NDArray[np.float64]:
         """What a very large sample would give: the uniform distribution."""
         self._check_fitted()
-        return Calibration((np.arange(CALIBRATION_STEPS) + 0.5) / CALIBRATION_STEPS)
+        return (np.arange(SAMPLE_SIZE) + 0.5) / SAMPLE_SIZE
 
     def add(self, battles: Sequence[Battle]) -> None:
         """Learn nothing."""

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.battles import Battle
-from routing.calibrate import Calibration
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
 from routing.errors import RouterError
@@ -146,7 +145,8 @@ class SimilarityRouter:
             RouterError: the router is not fitted.
         """
         self._check_fitted()
-        return self.win_probability_from(self.embedder.embed(prompts))
+        with self._lock:
+            return self._chance(self._ask(prompts).strengths)
 
     def win_probability_from(self, queries: Floats) -> NDArray[np.float64]:
         """The same from unit rows, (n, d) -> (n,)."""
@@ -162,10 +162,10 @@ class SimilarityRouter:
             RouterError: the router is not fitted.
         """
         self._check_fitted()
-        query = self.embedder.embed([prompt])
-        return Judgement(
-            float(self.win_probability_from(query)[0]), self.nearest(query[0], nearest)
-        )
+        with self._lock:
+            asked = self._ask([prompt])
+            chance = float(self._chance(asked.strengths)[0])
+            return Judgement(chance, self.nearest(asked.queries[0], nearest))
 
     def nearest(self, query: Floats, count: int) -> tuple[Neighbour, ...]:
         """One battle for each of the prompts nearest to the unit vector, the nearest first.
@@ -181,14 +181,14 @@ class SimilarityRouter:
                 self.index_, query, count, lambda battle: set(ladder.tiers_in(battle)) == pair
             )
 
-    def calibration(self) -> Calibration:
-        """Win probabilities of the battles' own prompts for this pair, a sample of 1,000 at most.
+    def sample(self) -> NDArray[np.float64]:
+        """Win probabilities of the battles' own prompts for this pair, of 1,000 at most.
 
         Each is judged by the other prompts' battles alone.
         """
         self._check_fitted()
         with self._lock:
-            return Calibration.from_probabilities(self._chance(self.sample_.strengths))
+            return self._chance(self.sample_.strengths)
 
     def add(self, battles: Sequence[Battle]) -> None:
         """Take new battles in at once. Tiers stay as they are.
@@ -213,12 +213,22 @@ class SimilarityRouter:
 
     def _fit(self, index: BattleIndex) -> Self:
         self.index_ = index
+        self.asked_ = _Asked()
         self.ladder_ = Ladder.of(index.battles, self.tier_count, prior=not self.reference)
         self.effect_ = _effects(self.ladder_.size, reference=self.reference)
         self.kernel_ = self._kernel(index, self.ladder_.cells(index.battles))
         self._centre()
         self.sample_ = _Sample(self)
         return self
+
+    def _ask(self, prompts: Sequence[str]) -> _Asked:
+        """What the battles say of the prompts, at hand where they are those of the last call."""
+        known = self.asked_
+        if known.prompts != tuple(prompts):
+            queries = self.embedder.embed(prompts)
+            known.strengths = self._strengths(self.kernel_.wins(queries))
+            known.prompts, known.queries = tuple(prompts), queries
+        return known
 
     def _centre(self) -> None:
         """Find which tiers have met, and rate them by all battles alike: Newton starts there."""
@@ -227,6 +237,7 @@ class SimilarityRouter:
         met = (tally @ self.effect_).reshape(players, players)
         self.gauge_ = find_gauge(met)
         self.start_ = bradley_terry(met / max(1, tally.sum()), self.gauge_)
+        self.asked_.prompts = None
 
     def _kernel(self, index: BattleIndex, cells: Ints) -> Kernel:
         gamma = self.gamma or (REFERENCE_GAMMA if self.reference else GAMMA)
@@ -253,6 +264,14 @@ class SimilarityRouter:
     def _check_fitted(self) -> None:
         if not hasattr(self, "index_"):
             raise RouterError("the similarity router is not fitted", hint="Call fit first.")
+
+
+class _Asked:
+    """Prompts, their unit rows and the tiers' strengths for them; the same for every pair."""
+
+    prompts: tuple[str, ...] | None = None
+    queries: Floats
+    strengths: NDArray[np.float64]
 
 
 class _Sample:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from routing import checkpoints
 from routing.battles import Battle
-from routing.calibrate import Calibration
 from routing.checkpoints import Manifest
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
@@ -187,10 +186,6 @@ class TrainedRouter(ABC):
     @abstractmethod
     def sample(self) -> NDArray[np.float64]:
         """Win probabilities of a sample of the battles' prompts for this pair, shape (s,)."""
-
-    def calibration(self) -> Calibration:
-        """Win probabilities of the sample, for this pair."""
-        return Calibration.from_probabilities(self.sample())
 
     def judge(self, prompt: str, nearest: int) -> Judgement:
         """The win probability of one prompt and up to so many battles near it.

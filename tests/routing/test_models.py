@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from routing.errors import NoModelError
 from routing.models import (
     DEMO_PAIR,
     Endpoint,
     Model,
-    Pair,
+    Pool,
     Price,
     context_of,
     endpoint_of,
@@ -186,10 +187,45 @@ def test_nothing_is_near_to_nonsense() -> None:
     assert len(nearest_names("gpt-4", n=2)) == 2
 
 
-def test_pair_gives_the_model_of_a_tier() -> None:
-    pair = Pair(Model("s"), Model("w"))
-    assert pair.of("strong") == Model("s")
-    assert pair.of("weak") == Model("w")
+def priced(name: str, prompt: float | None) -> Model:
+    price = None if prompt is None else Price(prompt, 2 * prompt)
+    return Model(f"nobody/{name}", price=price)
+
+
+def test_pool_finds_its_ends_and_any_model_by_name() -> None:
+    pool = Pool((Model("s"), Model("m"), Model("w")))
+    assert (pool.find("strong"), pool.find("weak")) == (Model("s"), Model("w"))
+    assert pool.find("m") == Model("m")
+    assert [pool.tier_of(model) for model in pool.models] == ["strong", "middle", "weak"]
+    with pytest.raises(NoModelError, match="'x' is none of the models"):
+        pool.find("x")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "order"),
+    [
+        ({"s": 5, "a": 1, "b": 3}, "s b a"),
+        ({"s": 1, "a": 2, "b": 9}, "s b a"),  # the person says which is strongest
+        ({"s": None, "a": None, "b": None}, "s a b"),
+        ({"s": 5, "a": 1, "x": None, "b": 3, "c": 2}, "s b x c a"),
+    ],
+)
+def test_pool_runs_from_dear_to_cheap_and_unknown_prices_stay(
+    prompts: dict[str, float | None], order: str
+) -> None:
+    pool = Pool.ordered([priced(name, prompt) for name, prompt in prompts.items()])
+    assert " ".join(name.removeprefix("nobody/") for name in pool.names) == order
+
+
+def test_one_model_is_no_pool() -> None:
+    with pytest.raises(ValueError, match="two models or more, not 1"):
+        Pool.ordered([Model("s")])
+
+
+def test_next_stronger_model_stands_in_and_the_next_for_the_strongest() -> None:
+    s, m, w = (Model(name) for name in "smw")
+    pool = Pool((s, m, w))
+    assert [pool.alternative(model) for model in (w, m, s)] == [m, s, m]
 
 
 def test_prices_need_nothing_heavy() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from routing.battles import Battle
+from routing.calibrate import Calibration
 from routing.checkpoints import checkpoint_folder
 from routing.errors import RouterError
 from routing.routers import ROUTERS, Router, router_class
@@ -93,7 +94,7 @@ def test_judgement_carries_the_same_number(router: Router):
 
 
 def test_calibration_meets_a_wanted_share(router: Router):
-    calibration = router.calibration()
+    calibration = Calibration.from_probabilities(router.sample())
     assert calibration.share(calibration.threshold(0.3)) == pytest.approx(0.3, abs=0.01)
 
 
@@ -117,7 +118,7 @@ def test_use_before_fit_is_refused(name: str, bases: dict[str, dict[str, object]
     uses = (
         lambda: router.win_probability(["hello"]),
         lambda: router.judge("hello", 1),
-        lambda: router.calibration(),
+        lambda: router.sample(),
         lambda: router.add([]),
         lambda: router.forget("x"),
     )

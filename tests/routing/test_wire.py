@@ -3,10 +3,10 @@ import pytest
 
 from routing.conversation import Delta, Reply, Turn, Usage
 from routing.cost import Bill
-from routing.decide import Decision, Neighbour
+from routing.decide import Candidate, Decision, Neighbour
 from routing.errors import CutError, NoCreditError, RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Readiness, TurnRequest
-from routing.models import Model, Pair, Price
+from routing.models import Model, Pool, Price
 from routing.wire import (
     Call,
     Done,
@@ -20,7 +20,7 @@ from routing.wire import (
 )
 
 USAGE = Usage(10, 20, cached_tokens=5)
-BILL = Bill(0.1, None, 0.3)
+BILL = Bill(0.1, None, {"c/d": 0.3, "e/f": None})
 DECISION = Decision(
     model="a/b",
     tier="weak",
@@ -29,6 +29,7 @@ DECISION = Decision(
     reason="nearest: “x”",
     neighbours=(Neighbour("p", "strong", "weak", "tie", 0.5, "mine", "id1"),),
     flip_share=0.7,
+    candidates=(Candidate("c/d", "strong"), Candidate("a/b", "weak", 0.25, "no battles")),
 )
 
 
@@ -54,7 +55,7 @@ def test_answers_come_back_as_they_were_sent_on_one_line(answer: object):
 def test_request_comes_back_as_it_was_sent():
     request = TurnRequest(
         turns=(Turn("system", "be brief"), Turn("user", "hi")),
-        pair=Pair(Model("a/b", price=Price(1e-6, 2e-6)), Model("c/d", api_base="http://x")),
+        pool=Pool((Model("a/b", price=Price(1e-6, 2e-6)), Model("c/d", api_base="http://x"))),
         share=0.2,
         pin="strong",
         keys={"a/b": "sk-secret"},
@@ -65,7 +66,7 @@ def test_request_comes_back_as_it_was_sent():
 
 
 def test_keys_stand_in_no_repr():
-    request = TurnRequest((), Pair(Model("a"), Model("b")), keys={"a": "sk-secret"})
+    request = TurnRequest((), Pool((Model("a"), Model("b"))), keys={"a": "sk-secret"})
     assert "sk-secret" not in repr(request)
 
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from routing.battles import Battle
 from routing.conversation import Delta, Reply, Usage
 from routing.cost import Bill
-from routing.decide import Decision, Neighbour
+from routing.decide import Candidate, Decision, Neighbour
 from routing.errors import RoutingError
 from routing.events import Decided, Event, Finished, Metered, Readiness, TurnRequest
-from routing.models import Pair, Tier
+from routing.models import Pool, Tier
 
 NOON = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -35,13 +35,19 @@ def decision(tier: Tier, *, pinned: bool = False) -> Decision:
         flip_share=None if pinned else 0.77,
         pinned=pinned,
         decision_ms=14.2,
+        candidates=() if pinned else candidates(0.77 if strong else 0.18),
     )
+
+
+def candidates(win_probability: float) -> tuple[Candidate, ...]:
+    """The demo pair as the router weighs it."""
+    return Candidate("demo/strong", "strong"), Candidate("demo/weak", "weak", win_probability)
 
 
 def bill(tier: Tier) -> Bill:
     if tier == "strong":
-        return Bill(cost_usd=0.0131, all_strong_usd=0.0131, other_usd=0.0009)
-    return Bill(cost_usd=0.0004, all_strong_usd=0.0058, other_usd=0.0058)
+        return Bill(cost_usd=0.0131, all_strong_usd=0.0131, others_usd={"demo/weak": 0.0009})
+    return Bill(cost_usd=0.0004, all_strong_usd=0.0058, others_usd={"demo/strong": 0.0058})
 
 
 def reply_events(text: str, tier: Tier = "weak", *, pinned: bool = False) -> list[Event]:
@@ -93,7 +99,7 @@ class FakeEngine:
             self.stopped += 1
             raise
 
-    async def threshold(self, pair: Pair, share: float) -> float:
+    async def threshold(self, pool: Pool, share: float) -> float:
         return round(1 - share, 4) if share != 0.3 else 0.4213
 
     async def learn(self, battle: Battle) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from routing.calibrate import Calibration
 from routing.library import Library
-from routing.models import Pair
+from routing.models import Pool
 from tests.servers import CACHED_TOKENS, PROMPT_TOKENS, REPLY, ScriptedServer
 from tests.tui.conftest import Run
 from tui.paths import paths
@@ -253,9 +253,9 @@ def test_history_is_calibrated_on_what_was_routed(
     calibrated: list[str] = []
     calibrate = Library.calibrate
 
-    def noted(self: Library, pair: Pair, prompts: list[str], *, keep: bool) -> Calibration:
+    def noted(self: Library, pool: Pool, prompts: list[str], *, keep: bool) -> Calibration:
         calibrated.extend(prompts)
-        return calibrate(self, pair, prompts, keep=keep)
+        return calibrate(self, pool, prompts, keep=keep)
 
     monkeypatch.setattr(Library, "calibrate", noted)
     code, *_ = run("router", "calibrate", "--strong", "50%", "--on", "history", "--dry-run")

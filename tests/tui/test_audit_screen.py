@@ -117,7 +117,7 @@ async def test_audit_runs_on_behind_a_closed_screen_and_shows_its_report(chat: C
         assert part(screen) == "run"
         go_on.set()
         await wait_until(pilot, lambda: part(screen) == "report")
-        assert runner.orders == [Order(MODEL, strong=MODEL, weak="local/tiny")]
+        assert runner.orders == [Order(MODEL, pool=(MODEL, "local/tiny"))]
         assert REPORT.model in app.chat.talk.why.audits
 
 
@@ -203,7 +203,7 @@ def test_steps_come_back_as_they_were(step: Step):
 def test_child_audits_an_endpoint(monkeypatch: pytest.MonkeyPatch, home: Path):
     monkeypatch.setenv("LLMROUTE_HOME", str(home))
     with EndpointServer(reply=lambda message: asked_symbols(message)[2]) as server:
-        order = Order("tiny", max_samples=4, strong="tiny", weak="other", api_base=server.url)
+        order = Order("tiny", max_samples=4, pool=("tiny", "other"), api_base=server.url)
         begun, *scored, last = steps(order)
     assert isinstance(begun, Begun)
     assert "4 questions" in begun.lines[0]
@@ -214,7 +214,7 @@ def test_child_audits_an_endpoint(monkeypatch: pytest.MonkeyPatch, home: Path):
 
 def test_child_says_what_is_wrong(monkeypatch: pytest.MonkeyPatch, home: Path):
     monkeypatch.setenv("LLMROUTE_HOME", str(home))
-    [failed] = steps(Order("demo/strong", strong="demo/strong", weak="demo/weak"))
+    [failed] = steps(Order("demo/strong", pool=("demo/strong", "demo/weak")))
     assert isinstance(failed, Failed)
     assert "stand-in" in failed.message
 

@@ -13,11 +13,11 @@ import pytest_asyncio
 from routing.conversation import Delta, Turn
 from routing.errors import EngineGoneError, NoKeyError
 from routing.events import Decided, EngineOptions, Finished, Notice, TurnRequest
-from routing.models import Model, Pair
+from routing.models import Model, Pool
 from routing.wire import NO_CALL, encode_answer
 from tui.engine_client import EngineClient
 
-DEMO = Pair(Model("demo/strong"), Model("demo/weak"))
+DEMO = Pool((Model("demo/strong"), Model("demo/weak")))
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -31,8 +31,8 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engi
     await client.close()
 
 
-def asking(text: str, pair: Pair = DEMO) -> TurnRequest:
-    return TurnRequest((Turn("user", text),), pair, pin="weak")
+def asking(text: str, pool: Pool = DEMO) -> TurnRequest:
+    return TurnRequest((Turn("user", text),), pool, pin="weak")
 
 
 async def test_pinned_turn_needs_no_router(client: EngineClient):
@@ -55,9 +55,9 @@ async def test_turns_run_side_by_side_without_mixing(client: EngineClient):
 
 
 async def test_errors_cross_the_pipe_as_themselves(client: EngineClient):
-    pair = Pair(Model("openai/gpt-4o"), Model("openai/gpt-4o-mini"))
+    pool = Pool((Model("openai/gpt-4o"), Model("openai/gpt-4o-mini")))
     with pytest.raises(NoKeyError, match="OPENAI_API_KEY"):
-        async for _ in client.turn(asking("hello", pair)):
+        async for _ in client.turn(asking("hello", pool)):
             pass
 
 

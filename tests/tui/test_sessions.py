@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from routing.conversation import Usage
 from routing.cost import Bill, Ledger
-from routing.decide import Decision, Neighbour
+from routing.decide import Candidate, Decision, Neighbour
 from tui.errors import StoreError
 from tui.sessions import Message, Session, Sessions, to_json, to_markdown, total
 
@@ -28,8 +28,17 @@ WEAK = Decision(
     neighbours=(Neighbour("my private prompt", "big", "weak", "tie", 0.91, "mine", "b1"),),
     flip_share=0.77,
     decision_ms=14.0,
+    candidates=(Candidate("big", "strong"), Candidate("weak", "weak", 0.18)),
 )
-STRONG = replace(WEAK, model="big", tier="strong", win_probability=0.9, pinned=True)
+STRONG = replace(
+    WEAK,
+    model="big",
+    tier="strong",
+    win_probability=0.9,
+    pinned=True,
+    candidates=(Candidate("big", "strong"), Candidate("weak", "weak", 0.9)),
+)
+DOLLARS = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 TOKENS = Usage(prompt_tokens=100, completion_tokens=20, cached_tokens=10)
 
 
@@ -53,7 +62,7 @@ def talk(session: Session, *prompts: str) -> Session:
     for prompt in prompts:
         session.add("user", prompt)
         reply = session.add("assistant", "", state="streaming", decision=WEAK)
-        bill = Bill(cost_usd=0.5, all_strong_usd=2.0, other_usd=2.0)
+        bill = Bill(cost_usd=0.5, all_strong_usd=2.0, others_usd={"big": 2.0})
         text = f"about {prompt}"
         session.update(replace(reply, text=text, state="done", usage=TOKENS, bill=bill))
     return session
@@ -206,23 +215,23 @@ def test_a_message_of_a_megabyte_is_kept(sessions: Sessions):
     error=st.none() | st.text(),
     usage=st.none() | st.builds(Usage, *[st.integers(0, 2**53)] * 3, st.booleans()),
     probability=st.none() | st.floats(0, 1),
-    costs=st.tuples(*[st.none() | st.floats(allow_nan=False, allow_infinity=False)] * 3),
+    bill=st.builds(Bill, DOLLARS, DOLLARS, st.dictionaries(st.text(), DOLLARS)),
 )
 def test_any_message_is_read_back_as_it_was_returned(
     text: str,
     error: str | None,
     usage: Usage | None,
     probability: float | None,
-    costs: tuple[float | None, float | None, float | None],
+    bill: Bill,
 ):
     with TemporaryDirectory() as folder:
         sessions = Sessions(Path(folder))
         session = sessions.create()
         decision = replace(WEAK, win_probability=probability)
         added = session.add("assistant", text, decision=decision)
-        stored = session.update(replace(added, error=error, usage=usage, bill=Bill(*costs)))
+        stored = session.update(replace(added, error=error, usage=usage, bill=bill))
         assert sessions.read(closed(session)).branch() == [stored]
-        assert (stored.error, stored.usage, stored.bill) == (error, usage, Bill(*costs))
+        assert (stored.error, stored.usage, stored.bill) == (error, usage, bill)
         if not any("\ud800" <= c <= "\udfff" for c in text):
             assert stored.text == text
 
@@ -425,7 +434,7 @@ def test_costs_by_day_and_model_count_every_branch_once(
     session = talk(sessions.create(), "one", "two")
     reply = session.branch()[1]
     again = session.add("assistant", "again", state="done", decision=STRONG, beside=reply.id)
-    session.update(replace(again, usage=TOKENS, bill=Bill(2.0, 2.0, 0.5)))
+    session.update(replace(again, usage=TOKENS, bill=Bill(2.0, 2.0, {"mini": 0.5})))
     sessions.fork(session).close()
     sessions.delete(closed(session))
     rows = [cost for info in sessions.list(trash=True) for cost in info.costs]

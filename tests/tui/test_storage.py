@@ -204,7 +204,7 @@ def test_session_of_version_1_opens_to_this_very_conversation(sessions: Sessions
         model="big",
         decision=decision,
         usage=Usage(1200, 300, 1000),
-        bill=Bill(0.0131, 0.0131, None),
+        bill=Bill(0.0131, 0.0131),
     )
     stopped = Message(
         id="20260131T120003000000-00000003",

@@ -11,7 +11,7 @@ from textual.selection import Selection
 from routing import errors
 from routing.cost import Bill, Ledger
 from routing.decide import Decision, Neighbour
-from tests.tui.fakes import bill, decision
+from tests.tui.fakes import bill, candidates, decision
 from tui.errors import AppError, StoreError
 from tui.markdown.document import Document
 from tui.screens.slash import COMMANDS, complete
@@ -216,9 +216,9 @@ def test_meter_adds_up_by_hand():
 
 
 def test_meter_marks_estimates_and_unknown_prices():
-    running = Bill(cost_usd=0.001, all_strong_usd=0.004, other_usd=0.004)
+    running = Bill(cost_usd=0.001, all_strong_usd=0.004)
     assert meter_text(Spending(Ledger(), running), 100).plain.startswith("~$0.0010 spent")
-    unknown = Bill(cost_usd=None, all_strong_usd=None, other_usd=None)
+    unknown = Bill(cost_usd=None, all_strong_usd=None)
     assert meter_text(Spending(Ledger(), unknown), 100).plain.startswith("$? spent")
 
 
@@ -279,7 +279,7 @@ def test_every_error_has_a_card():
 
 def past(*win_probabilities: float, strong_usd: float | None = 0.010) -> list[Routed]:
     return [
-        Routed("small", "weak", chance, strong_usd, 0.001, "similarity")
+        Routed("demo/weak", candidates(chance), (strong_usd, 0.001), "similarity")
         for chance in win_probabilities
     ]
 

@@ -6,12 +6,22 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from routing.errors import RoutingError
-from tui.commands.options import ApiBase, AsJson, Demo, KeyName, Share, Strong, Threshold, Weak
+from tui.commands.options import (
+    ApiBase,
+    AsJson,
+    Demo,
+    KeyName,
+    Pool,
+    Share,
+    Strong,
+    Threshold,
+    Weak,
+)
 from tui.errors import AppError, UsageError
 from tui.program import Program
 
@@ -30,10 +40,12 @@ def ask(
     ] = False,
     strong: Strong = None,
     weak: Weak = None,
+    pool: Pool = None,
     share: Share = None,
     threshold: Threshold = None,
     pin: Annotated[
-        Literal["strong", "weak"] | None, typer.Option(help="Take this model; do not route.")
+        str | None,
+        typer.Option(metavar="strong|weak|MODEL", help="Take this model; do not route."),
     ] = None,
     demo: Demo = False,
     api_base: ApiBase = None,
@@ -59,6 +71,7 @@ def ask(
         key_name=key_name,
         strong=strong,
         weak=weak,
+        pool=pool,
         share=share,
         threshold=threshold,
         timeout=timeout,

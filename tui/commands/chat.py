@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tui.commands.options import ApiBase, Demo, KeyName, Share, Strong, Threshold, Weak
+from tui.commands.options import ApiBase, Demo, KeyName, Pool, Share, Strong, Threshold, Weak
 from tui.errors import UsageError
 from tui.program import Program
 
@@ -16,6 +16,7 @@ def chat(
     *,
     strong: Strong = None,
     weak: Weak = None,
+    pool: Pool = None,
     share: Share = None,
     threshold: Threshold = None,
     demo: Demo = False,
@@ -24,7 +25,7 @@ def chat(
     theme: Annotated[str | None, typer.Option(help="Colour theme.")] = None,
     temporary: Annotated[bool, typer.Option("--temporary", help="Keep nothing.")] = False,
 ) -> None:
-    """Chat; every turn goes to the strong or the weak model, in the open."""
+    """Chat; every turn goes to the cheapest model that is good enough for it, in the open."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError(
             "The chat needs a terminal.",
@@ -36,6 +37,7 @@ def chat(
         key_name=key_name,
         strong=strong,
         weak=weak,
+        pool=pool,
         share=share,
         threshold=threshold,
         theme=theme,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tui.commands.options import AsJson
-from tui.money import percent, usd
+from tui.money import percent, turns_text, usd
 from tui.program import Program
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def cost(
         return
     from tui.tables import print_table
 
-    columns = (by, "spent", "all strong", "saved", "", "weak", "strong", "tokens in", "out")
+    columns = (by, "spent", "all strong", "saved", "", "turns", "tokens in", "out")
     ledgers["total"] = _total(ledgers)
     print_table(columns, [(name, *_cells(ledger)) for name, ledger in ledgers.items()])
 
@@ -74,8 +74,7 @@ def _cells(ledger: Ledger) -> tuple[str | int, ...]:
         f"~{usd(ledger.all_strong_usd)}",
         f"~{usd(ledger.saved_usd)}",
         percent(ledger.saved_share),
-        ledger.weak_turns,
-        ledger.strong_turns,
+        turns_text(ledger.turns),
         ledger.prompt_tokens,
         ledger.completion_tokens,
     )

@@ -88,8 +88,7 @@ def _settings(program: Program) -> dict[str, str]:
 def _keys(program: Program) -> dict[str, str]:
     from routing.models import key_name_of
 
-    pair = program.pair
-    names = {key_name_of(model) for model in (pair.strong, pair.weak)} if pair else set()
+    names = {key_name_of(model) for model in program.pool.models} if program.pool else set()
     names |= {name for name in program.environment if name.endswith("_API_KEY")}
     found: dict[str, str] = {}
     for name in sorted(filter(None, names)):
@@ -114,8 +113,8 @@ async def _engine(program: Program) -> dict[str, Any]:
     client = EngineClient(program.engine_options(), program.paths.log)
     said: list[str] = []
     client.on_notice = said.append
-    pair = program.pair or DEMO_PAIR
-    request = TurnRequest((Turn("user", "hi, thanks!"),), pair, share=program.settings.share)
+    pool = program.pool or DEMO_PAIR
+    request = TurnRequest((Turn("user", "hi, thanks!"),), pool, share=program.settings.share)
     try:
         readiness = await client.start()
         answer: dict[str, Any] = msgspec.to_builtins(readiness)

@@ -14,6 +14,7 @@ from tui.commands.options import ApiBase, AsJson, KeyName
 from tui.errors import UsageError
 from tui.money import MILLION, usd
 from tui.program import Program
+from tui.settings import check_pool, pool_settings
 
 if TYPE_CHECKING:
     from routing.models import Model
@@ -27,14 +28,14 @@ PerMillion = Annotated[
 
 @app.command("list")
 def list_models(*, as_json: AsJson = False) -> None:
-    """The pair and every model that has settings of its own."""
+    """The models to route between, and every other one that has settings of its own."""
     from routing.models import DEMO_PAIR
 
     program = Program.open()
     settings = program.settings
-    seats = {settings.strong: "strong", settings.weak: "weak"} if settings.strong else {}
-    demo = DEMO_PAIR.names.values()
-    names = dict.fromkeys([*(name for name in seats if name), *settings.models, *demo])
+    pool = program.pool
+    seats = {model.name: pool.tier_of(model) for model in pool.models} if pool else {}
+    names = dict.fromkeys([*seats, *settings.models, *DEMO_PAIR.names])
     rows = [_row(program, settings.model(name), seats.get(name, "")) for name in names]
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -46,18 +47,26 @@ def list_models(*, as_json: AsJson = False) -> None:
 
 
 @app.command("use")
-def use_pair(strong: Name, weak: Name) -> None:
-    """Set the strong and the weak model."""
+def use_models(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="STRONG [BETWEEN]... WEAK", help="As litellm names them."),
+    ],
+) -> None:
+    """Set the models to route between: the strongest first, then cheaper ones."""
+    from routing.models import Pool
     from tui.model_check import check_model
 
     program = Program.open()
-    models = [program.model(name) for name in (strong, weak)]
+    models = [program.model(name) for name in names]
     for model in models:
         check_model(model)
-    if strong == weak:
-        raise UsageError(f"{strong} cannot be both the strong and the weak model.")
-    program.change({"strong": strong, "weak": weak})
-    typer.echo(f"strong = {strong}\nweak   = {weak}\nkept in {program.paths.settings}")
+    check_pool(names, "models use")
+    program.change(pool_settings(names))
+    pool = Pool.ordered(models)
+    for model in pool.models:
+        typer.echo(f"{pool.tier_of(model):6} = {model.name}")
+    typer.echo(f"kept in {program.paths.settings}")
     _remark(program, models)
 
 

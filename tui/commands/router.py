@@ -59,9 +59,9 @@ def calibrate(
     from routing.models import DEMO_PAIR
 
     program = Program.open()
-    pair = program.pair or DEMO_PAIR
+    pool = program.pool or DEMO_PAIR
     library = Library.open(program.engine_options())
-    calibration = library.calibrate(pair, _prompts(program, on), keep=not dry_run)
+    calibration = library.calibrate(pool, _prompts(program, on), keep=not dry_run)
     threshold = calibration.threshold(strong)
     size = len(calibration.probabilities)
     if not dry_run:
@@ -70,7 +70,7 @@ def calibrate(
         fields = {"share": strong, "threshold": threshold, "prompts": size, "on": on}
         typer.echo(json.dumps(fields))
         return
-    typer.echo(f"For {pair.strong.name} and {pair.weak.name}:")
+    typer.echo(f"For {', '.join(pool.names)}:")
     typer.echo(
         f"{percent(strong)} strong: threshold {threshold:.4f}, from {size:,} prompts ({on})."
     )

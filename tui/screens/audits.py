@@ -50,12 +50,11 @@ class AuditsScreen(LibraryScreen):
         from tui.audit_wire import Order
 
         program, settings = self.program, self.program.settings
-        at_base = name in {settings.strong, settings.weak}
+        at_base = name in settings.pool_names
         order = Order(
             model=name,
             max_cost=max_cost,
-            strong=settings.strong,
-            weak=settings.weak,
+            pool=settings.pool_names,
             api_base=program.api_base if at_base else None,
             key_name=program.key_name if at_base else None,
         )
@@ -73,9 +72,9 @@ class AuditsScreen(LibraryScreen):
     def auditable(self) -> list[str]:
         """The connected models, then those with a planted bias."""
         settings = self.program.settings
-        own = [settings.strong, settings.weak, *settings.models]
-        stand_ins = set(DEMO_PAIR.names.values())
-        return list(dict.fromkeys([*(n for n in own if n and n not in stand_ins), *PLANTED]))
+        own = [*settings.pool_names, *settings.models]
+        stand_ins = DEMO_PAIR.names
+        return list(dict.fromkeys([*(n for n in own if n not in stand_ins), *PLANTED]))
 
     def look_for_audits(self) -> None:
         """Tell the why panel of the reports that are kept."""

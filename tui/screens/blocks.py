@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from textual import on
 
 from tui import clipboard
@@ -144,7 +142,7 @@ class BlocksScreen(PanelsScreen):
         return True
 
     async def answer_again(
-        self, pin: Pin | Literal["same"], block: Block | None = None, *, unrouted: bool = False
+        self, pin: Pin, block: Block | None = None, *, unrouted: bool = False
     ) -> None:
         """Answer a message once more, the last by default; "same" keeps what it was pinned to."""
         turn = self._turn(block)

@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import Resize
 
-from routing.models import Tier
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.money import percent, usd
@@ -88,7 +87,7 @@ class ChatScreen(BlocksScreen):
         self.talk.start_engine()
         await self.open_library()
         self.look_for_audits()
-        if self.talk.turns.routing.pair is None:
+        if self.talk.turns.routing.pool is None:
             self.find_servers()
 
     # What is in sight
@@ -150,7 +149,7 @@ class ChatScreen(BlocksScreen):
         elif self.talk.turns.live:
             self.composer.restore(text)
             self.tell("A reply is streaming; Esc stops it.")
-        elif self.talk.turns.routing.pair is None:
+        elif self.talk.turns.routing.pool is None:
             self.composer.restore(text)
             self.tell("No models are set yet.")
             self.query_one(Welcome).focus()
@@ -174,8 +173,8 @@ class ChatScreen(BlocksScreen):
             self.composer.restore(text)
             self.tell(str(error), error.hint)
 
-    def _budget_pin(self) -> Tier | None:
-        """The tier that a spent budget leaves, as the person has set it."""
+    def _budget_pin(self) -> str | None:
+        """The model that a spent budget leaves, as the person has set it."""
         budget = self.program.settings.budget
         if budget.monthly_usd is None or (self.month_usd or 0.0) < budget.monthly_usd:
             return None
@@ -213,16 +212,16 @@ class ChatScreen(BlocksScreen):
 
     async def _choose(self, name: str, turn: LiveTurn | None) -> None:
         """Do what an action of a card, or of the welcome, says."""
-        tier = (turn.decision.tier if turn.decision else turn.pin) if turn else None
         match name:
             case "retry":
                 await self.answer_again("same")
             case "other":
-                await self.answer_again("strong" if tier == "weak" else "weak")
+                await self.answer_again(self.talk.turns.alternative(turn) if turn else None)
             case "weak" | "strong" as wanted:
-                await self.answer_again("weak" if wanted == "weak" else "strong", unrouted=True)
+                await self.answer_again(wanted, unrouted=True)
             case "continue":
-                await self.talk.say(CONTINUE, tier or "session")
+                model = self.talk.turns.model_of(turn) if turn else None
+                await self.talk.say(CONTINUE, model.name if model else "session")
                 self.composer.draft.focus()
             case "key":
                 self.ask_key(turn)

@@ -1,4 +1,4 @@
-"""How turns are routed: the pair, the share, pins, keys, and what the router learns."""
+"""How turns are routed: the models, the share, pins, keys, and what the router learns."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import msgspec
 from textual import on
 from textual.widget import Widget
 
-from routing.models import DEMO_PAIR, Tier, key_name_of, known_models
+from routing.models import DEMO_PAIR, key_name_of, known_models
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.messages import ServersFound, SettingsReady, ThresholdsKnown, Told
 from tui.screens.base import BaseScreen
+from tui.settings import pool_settings
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 from tui.widgets.why import own_battles
@@ -49,9 +50,9 @@ class RoutingScreen(BaseScreen):
 
     learnt: tuple[str, ...] = ()
 
-    def pin(self, tier: Tier | None) -> None:
-        """Let that tier answer from now on; None lets the router decide."""
-        self.talk.turns.routing.pin = tier
+    def pin(self, model: str | None) -> None:
+        """Let that model, or that end of the pool, answer from now on; None lets the router."""
+        self.talk.turns.routing.pin = model
         self.talk.post_message(Talk.Changed())
 
     def set_share(self, share: float) -> None:
@@ -59,25 +60,27 @@ class RoutingScreen(BaseScreen):
         self._use({"share": share, "threshold": None})
 
     def choose_model(self, argument: str) -> None:
-        """Change one side of the pair, or open the settings.
+        """Pin one of the models, change an end of the pool, or open the settings.
 
         Raises:
-            UsageError: the argument is not a tier and a name.
+            UsageError: no models are set, or none of them is meant.
         """
-        tier, _, name = argument.partition(" ")
-        pair = self.talk.turns.routing.pair
+        end, _, name = argument.partition(" ")
+        pool = self.talk.turns.routing.pool
         if not argument:
             self.action_settings()
-        elif tier not in {"strong", "weak"} or not name.strip():
-            raise UsageError("Which side?", hint="Write /model strong NAME or /model weak NAME")
-        elif pair is None:
-            raise UsageError("No pair is set yet.", hint="F5 sets both of its sides.")
+        elif pool is None:
+            raise UsageError("No models are set yet.", hint="F5 sets them.")
+        elif end in {"strong", "weak"} and name.strip():
+            names = list(pool.names)
+            names[0 if end == "strong" else -1] = name.strip()
+            self._use(pool_settings(names))
         else:
-            self._use({**pair.names, tier: name.strip()})
+            self.pin(_named(argument, pool.names))
 
     async def use_demo(self) -> None:
         """Take the built-in pair, for this run."""
-        self._use(DEMO_PAIR.names, keep=False)
+        self._use(pool_settings(DEMO_PAIR.names), keep=False)
         await self.show_opening()
 
     def opening(self) -> Widget | None:
@@ -85,7 +88,7 @@ class RoutingScreen(BaseScreen):
         turns = self.talk.turns
         if turns.is_open and turns.session.conversation.head:
             return None
-        if turns.routing.pair is not None:
+        if turns.routing.pool is not None:
             return self.talk.empty()
         return Welcome([name for name in PROVIDER_KEYS if self.program.environment.get(name)])
 
@@ -126,7 +129,7 @@ class RoutingScreen(BaseScreen):
     def judge_outdone(self) -> None:
         """Learn from wanting the strong model's reply that the whole, weak one did not do."""
         turns = self.talk.turns
-        is_weak = turns.last and turns.last.decision and turns.last.decision.tier == "weak"
+        is_weak = turns.last and turns.last.decision and turns.last.decision.tier != "strong"
         if self.program.settings.learn and not turns.session.temporary and is_weak:
             battle = self._battle(good=False) if turns.last and turns.last.whole else None
             if battle:
@@ -151,9 +154,8 @@ class RoutingScreen(BaseScreen):
         """Let the person add the key that the turn's model needs."""
         from tui.screens.keys import KeyScreen
 
-        pair = self.talk.turns.routing.pair
-        tier = (turn.decision.tier if turn.decision else turn.pin) if turn else None
-        name = key_name_of(pair.of(tier)) if pair and tier else ""
+        model = self.talk.turns.model_of(turn) if turn else None
+        name = key_name_of(model) if model else ""
         self.app.push_screen(KeyScreen(name or ""), self._keep_key)
 
     def action_settings(self) -> None:
@@ -164,10 +166,10 @@ class RoutingScreen(BaseScreen):
         """Show the threshold slider."""
         from tui.screens.threshold import shares
 
-        engine, pair = self.talk.turns.engine, self.talk.turns.routing.pair or DEMO_PAIR
+        engine, pool = self.talk.turns.engine, self.talk.turns.routing.pool or DEMO_PAIR
 
         async def ask() -> None:
-            known = {share: await engine.threshold(pair, share) for share in shares()}
+            known = {share: await engine.threshold(pool, share) for share in shares()}
             self.post_message(ThresholdsKnown(known))
 
         self.in_worker(ask())
@@ -202,12 +204,12 @@ class RoutingScreen(BaseScreen):
         return self._comparable(routed(self.sessions.messages()))
 
     def _comparable(self, turns: Sequence[Routed]) -> Past:
-        """Those of the turns that the pair in force had, by the router in force."""
+        """Those of the turns that the models in force had, by the router in force."""
         from tui.screens.threshold import Past
-        from tui.sessions import of_pair
+        from tui.sessions import of_pool
 
-        pair = self.talk.turns.routing.pair or DEMO_PAIR
-        known = of_pair(turns, pair, self.program.settings.router)
+        pool = self.talk.turns.routing.pool or DEMO_PAIR
+        known = of_pool(turns, pool, self.program.settings.router)
         return Past(known, len(turns) - len(known))
 
     def _threshold_chosen(self, share: float | None) -> None:
@@ -226,8 +228,8 @@ class RoutingScreen(BaseScreen):
     def _settings_ready(self) -> SettingsReady:
         """What the settings screen shows, gathered in a thread: keys may be in a keyring."""
         names = [name for name in PROVIDER_KEYS if self.program.environment.get(name)]
-        pair = self.talk.turns.routing.pair
-        needed = [key_name_of(model) for model in (pair.strong, pair.weak)] if pair else []
+        pool = self.talk.turns.routing.pool
+        needed = [key_name_of(model) for model in pool.models] if pool else []
         lines = []
         for name in dict.fromkeys([*filter(None, needed), *names]):
             key = self.program.keyring.find(name)
@@ -245,12 +247,16 @@ class RoutingScreen(BaseScreen):
     def _use(self, changes: Mapping[str, Any], *, keep: bool = True) -> None:
         """Put settings in force; `keep` writes them into the person's file too."""
         settings = msgspec.structs.replace(self.program.settings, **changes)
-        origins = {**self.program.loaded.origins, **dict.fromkeys(changes, "this chat")}
+        kept = {n: o for n, o in self.program.loaded.origins.items() if n not in changes}
+        given = [name for name, value in changes.items() if value is not None]
+        origins = {**kept, **dict.fromkeys(given, "this chat")}
         loaded = replace(self.program.loaded, settings=settings, origins=origins)
         self.program = replace(self.program, loaded=loaded)
         turns = self.talk.turns
         turns.program = self.program
-        turns.routing.pair = self.program.pair
+        pool = turns.routing.pool = self.program.pool
+        if pool and turns.routing.pin not in {None, "strong", "weak", *pool.names}:
+            turns.routing.pin = None
         turns.routing.share, turns.routing.threshold = settings.share, settings.threshold
         self.talk.ask_threshold()
         self.talk.post_message(Talk.Changed())
@@ -260,8 +266,8 @@ class RoutingScreen(BaseScreen):
 
     def _battle(self, *, good: bool) -> Battle | None:
         turns = self.talk.turns
-        turn, pair = turns.last, turns.routing.pair
-        return turns.battle(turn, pair, good=good) if turn and pair else None
+        turn, pool = turns.last, turns.routing.pool
+        return turns.battle(turn, pool, good=good) if turn and pool else None
 
     def _learn(self, battle: Battle) -> None:
         winner = battle.model_a if battle.winner == "a" else battle.model_b
@@ -278,3 +284,19 @@ class RoutingScreen(BaseScreen):
             self.post_message(Told(done))
 
         self.in_worker(teach())
+
+
+def _named(text: str, names: Sequence[str]) -> str:
+    """The one name that is the text, or that contains it.
+
+    Raises:
+        UsageError: none does, or several do.
+    """
+    found = [name for name in names if name == text] or [name for name in names if text in name]
+    if len(found) != 1:
+        listed = ", ".join(found or names)
+        raise UsageError(
+            f"{text!r} names {'several' if found else 'none'} of the models: {listed}.",
+            hint="/model strong NAME and /model weak NAME change the ends.",
+        )
+    return found[0]

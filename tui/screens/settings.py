@@ -1,4 +1,4 @@
-"""Settings in force, each with where it was set; the pair, the share and the theme to change."""
+"""Settings in force, each with where it was set; the models, the share and the theme to change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from textual.widgets import Input, Static
 
 from tui.errors import UsageError
 from tui.money import parse_share, percent
-from tui.settings import Loaded
+from tui.settings import Loaded, pool_settings, split_pool
 from tui.widgets.actions import Action, Actionable
 from tui.widgets.tones import MUTED
 
@@ -53,14 +53,13 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
         suggest = SuggestFromList(self.models, case_sensitive=False)
         with Vertical():
             yield Static(Content.styled("Settings", "bold"))
+            strong, *between, weak = settings.pool_names or ("", "")
             yield Static("Strong model", classes="label", markup=False)
-            yield Input(
-                settings.strong or "", id="strong", suggester=suggest, placeholder="provider/model"
-            )
+            yield Input(strong, id="strong", suggester=suggest, placeholder="provider/model")
+            yield Static("Models between, if any", classes="label", markup=False)
+            yield Input(", ".join(between), id="between", placeholder="provider/model, …")
             yield Static("Weak model", classes="label", markup=False)
-            yield Input(
-                settings.weak or "", id="weak", suggester=suggest, placeholder="provider/model"
-            )
+            yield Input(weak, id="weak", suggester=suggest, placeholder="provider/model")
             yield Static("Share of strong calls", classes="label", markup=False)
             yield Input(percent(settings.share), id="share")
             yield Static("", classes="error", markup=False)
@@ -75,8 +74,12 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
     def on_input_submitted(self, message: Input.Submitted) -> None:
         message.stop()
         values = {box.id: box.value.strip() for box in self.query(Input)}
-        if bool(values["strong"]) != bool(values["weak"]):
-            self._refuse("A pair needs a strong and a weak model.")
+        names = [values["strong"], *split_pool(values["between"]), values["weak"]]
+        if any(names) and not all(names):
+            self._refuse("There has to be a strong and a weak model.")
+            return
+        if len(names) > 2 and len(set(names)) < len(names):
+            self._refuse("A model stands there twice.")
             return
         try:
             self._check_pair(values["strong"], values["weak"])
@@ -87,9 +90,8 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
         except ValueError:
             self._refuse(f"{values['share']!r} is not a share: write 30 % or 0.3")
             return
-        self.dismiss(
-            {"strong": values["strong"] or None, "weak": values["weak"] or None, "share": share}
-        )
+        nothing = {"strong": None, "weak": None, "pool": None}
+        self.dismiss({**(pool_settings(names) if any(names) else nothing), "share": share})
 
     def on_actionable_chosen(self, message: Message) -> None:
         assert isinstance(message, Actionable.Chosen)

@@ -63,7 +63,7 @@ COMMANDS: Mapping[str, Command] = {
     "weak": Command("pin the weak model", lambda s, _: s.pin("weak")),
     "strong": Command("pin the strong model", lambda s, _: s.pin("strong")),
     "threshold": Command("share of strong calls", _threshold, "[30%]"),
-    "model": Command("change the pair", _model, "[strong|weak NAME]", "settings"),
+    "model": Command("pin a model, or change one", _model, "[[strong|weak] NAME]", "settings"),
     "why": Command("why the last turn went where it went", lambda s, _: s.action_why()),
     "cost": Command("what this session cost and saved", lambda s, _: s.show_cost()),
     "good": Command("the last reply was good: learn it", lambda s, _: s.judge(good=True)),

@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui.money import percent, usd
+from tui.money import percent, turns_text, usd
 from tui.widgets.tones import MUTED
 
 if TYPE_CHECKING:
@@ -147,9 +147,10 @@ def preview(turns: Sequence[Routed], threshold: float) -> list[str]:
     saved = ""
     if then.all_strong_usd > 0:
         share = percent(then.saved_usd / then.all_strong_usd)
-        saved = f", saved {'~' if then.weak_turns else ''}{usd(then.saved_usd)} ({share})"
+        estimated = then.turns.get("strong", 0) < len(turns)
+        saved = f", saved {'~' if estimated else ''}{usd(then.saved_usd)} ({share})"
     return [
-        f"{then.weak_turns:,}W {then.strong_turns:,}S, {then.flipped:,} would flip",
+        f"{turns_text(then.turns)}, {then.flipped:,} would flip",
         f"{spent}{unknown}{saved}",
     ]
 

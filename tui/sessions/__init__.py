@@ -36,7 +36,7 @@ from tui.sessions.costs import total
 from tui.sessions.export import to_json, to_markdown
 from tui.sessions.folder import Sessions
 from tui.sessions.message import Message, State
-from tui.sessions.past import Outcome, Routed, of_pair, outcome, routed
+from tui.sessions.past import Outcome, Routed, of_pool, outcome, routed
 from tui.sessions.session import Session
 
 __all__ = [
@@ -48,7 +48,7 @@ __all__ = [
     "SessionInfo",
     "Sessions",
     "State",
-    "of_pair",
+    "of_pool",
     "outcome",
     "routed",
     "to_json",

@@ -1,17 +1,19 @@
 """The turns that a router decided, as they are stored, and what another threshold had made of them.
 
-A stored win probability says where the turn goes at any threshold, so nothing is routed anew: each
-turn is priced by its own usage, at the prices of the day.
+The stored win probabilities say where the turn goes at any threshold, so nothing is routed anew:
+each turn is priced by its own usage, at the prices of the day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from routing.decide import tier_for
-from routing.models import Pair, Tier
+from routing.cost import Bill
+from routing.decide import Candidate, Decision, choose
+from routing.models import Pool, Tier
 from tui.sessions.message import Message
 
 
@@ -20,33 +22,42 @@ class Routed:
     """A turn that a router decided.
 
     Attributes:
-        model, tier: what answered.
-        router: the router that gave the win probability; "" where that was not stored.
-        strong_usd, weak_usd: the turn's own tokens at each model's price; None where one is
-            unknown. That of the model that answered was paid, the other is an estimate.
+        model: what answered.
+        candidates: what could have, the strongest first.
+        costs_usd: the turn's own tokens at each candidate's price; None where it is unknown. That
+            of the model that answered was paid, the others are estimates.
+        router: the router that decided; "" where that was not stored.
         created: the moment, as ISO 8601 in UTC.
     """
 
     model: str
-    tier: Tier
-    win_probability: float
-    strong_usd: float | None
-    weak_usd: float | None
+    candidates: tuple[Candidate, ...]
+    costs_usd: tuple[float | None, ...]
     router: str = ""
     created: str = ""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The candidates' names."""
+        return tuple(candidate.model for candidate in self.candidates)
+
+    def place_at(self, threshold: float) -> int:
+        """Which candidate the turn goes to at that threshold."""
+        chances = [c.win_probability for c in self.candidates if c.win_probability is not None]
+        return choose(chances, threshold)
 
 
 class Outcome(NamedTuple):
     """What a threshold makes of routed turns.
 
     Attributes:
-        flipped: turns that go to the other model than they went to.
+        turns: how many go to each tier.
+        flipped: turns that go to another model than they went to.
         cost_usd, all_strong_usd: sums over the turns whose two prices are known.
         unpriced: how many turns are left out of the sums.
     """
 
-    weak_turns: int
-    strong_turns: int
+    turns: Mapping[Tier, int]
     flipped: int
     cost_usd: float
     all_strong_usd: float
@@ -54,7 +65,7 @@ class Outcome(NamedTuple):
 
     @property
     def saved_usd(self) -> float:
-        """What that routing saves against sending each turn to the strong model."""
+        """What that routing saves against sending each turn to the strongest model."""
         return self.all_strong_usd - self.cost_usd
 
 
@@ -63,48 +74,39 @@ def routed(messages: Iterable[Message]) -> list[Routed]:
     return [turn for message in messages if (turn := _routed(message))]
 
 
-def of_pair(turns: Iterable[Routed], pair: Pair, router: str) -> list[Routed]:
-    """The turns whose win probabilities compare with those that the pair's router gives now."""
-    return [
-        turn
-        for turn in turns
-        if turn.model == pair.of(turn.tier).name and turn.router in {"", router}
-    ]
+def of_pool(turns: Iterable[Routed], pool: Pool, router: str) -> list[Routed]:
+    """The turns whose win probabilities compare with those that the pool's router gives now."""
+    return [turn for turn in turns if turn.models == pool.names and turn.router in {"", router}]
 
 
 def outcome(turns: Sequence[Routed], threshold: float) -> Outcome:
     """Where the turns go at that threshold, and what they cost there."""
-    tiers = [tier_for(turn.win_probability, threshold) for turn in turns]
-    strong = sum(tier == "strong" for tier in tiers)
-    priced = [
-        (turn.strong_usd, turn.strong_usd if tier == "strong" else turn.weak_usd)
-        for turn, tier in zip(turns, tiers, strict=True)
-        if turn.strong_usd is not None and turn.weak_usd is not None
-    ]
+    places = [turn.place_at(threshold) for turn in turns]
+    taken = [turn.candidates[at] for turn, at in zip(turns, places, strict=True)]
+    costs = [(t.costs_usd[0], t.costs_usd[at]) for t, at in zip(turns, places, strict=True)]
+    priced = [(strong, paid) for strong, paid in costs if strong is not None and paid is not None]
     return Outcome(
-        weak_turns=len(turns) - strong,
-        strong_turns=strong,
-        flipped=sum(turn.tier != tier for turn, tier in zip(turns, tiers, strict=True)),
+        turns=Counter(candidate.tier for candidate in taken),
+        flipped=sum(turn.model != to.model for turn, to in zip(turns, taken, strict=True)),
         cost_usd=sum(paid for _, paid in priced),
-        all_strong_usd=sum(dearer for dearer, _ in priced),
+        all_strong_usd=sum(strong for strong, _ in priced),
         unpriced=len(turns) - len(priced),
     )
 
 
 def _routed(message: Message) -> Routed | None:
     decision, bill = message.decision, message.bill
-    if decision is None or bill is None or message.origin is not None:
+    if decision is None or bill is None or message.origin is not None or not decision.candidates:
         return None
-    if decision.win_probability is None:
-        return None
-    paid, other = bill.cost_usd, bill.other_usd
-    strong, weak = (paid, other) if decision.tier == "strong" else (other, paid)
     return Routed(
         model=message.model or decision.model,
-        tier=decision.tier,
-        win_probability=decision.win_probability,
-        strong_usd=strong,
-        weak_usd=weak,
+        candidates=decision.candidates,
+        costs_usd=_costs(decision, bill),
         router=decision.router,
         created=message.created,
     )
+
+
+def _costs(decision: Decision, bill: Bill) -> tuple[float | None, ...]:
+    costs = {**bill.others_usd, decision.model: bill.cost_usd}
+    return tuple(costs.get(candidate.model) for candidate in decision.candidates)

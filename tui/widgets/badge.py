@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from routing.decide import Decision
+from routing.models import Tier
 from tui.money import usd
 from tui.visible import one_line, visible
 from tui.widgets.tones import MUTED
+
+LETTERS: Mapping[Tier, str] = {"strong": "[S]", "middle": "[M]", "weak": "[W]"}
 
 
 class Badge(Widget):
@@ -55,9 +60,9 @@ def badge_line(decision: Decision) -> str:
 def odds_text(decision: Decision) -> str:
     """Win probability against threshold, as "0.18 < 0.42"; more digits where two would lie."""
     pinned = " (pinned)" if decision.pinned else ""
-    if decision.win_probability is None or decision.threshold is None:
+    chance, threshold = decision.odds, decision.threshold
+    if chance is None or threshold is None:
         return pinned.strip() or "no router decided"
-    chance, threshold = decision.win_probability, decision.threshold
     sign = "≥" if chance >= threshold else "<"
     digits = 2 if abs(chance - threshold) >= 0.01 else 4
     return f"{chance:.{digits}f} {sign} {threshold:.{digits}f}{pinned}"
@@ -70,11 +75,8 @@ def cost_text(cost_usd: float | None, *, estimated: bool) -> str:
 
 
 def _tier(decision: Decision) -> tuple[str, str, str]:
-    """Letter, word and style. A question mark where nobody decided between the two."""
-    word = "STRONG" if decision.tier == "strong" else "weak"
-    style = (
-        "bold $route-strong reverse" if decision.tier == "strong" else "bold $route-weak reverse"
-    )
+    """Letter, word and style. A question mark where nobody decided between the models."""
+    word = "STRONG" if decision.tier == "strong" else decision.tier
     if decision.win_probability is None and not decision.pinned:
         return "[?]", word, "bold $text-warning"
-    return ("[S]" if decision.tier == "strong" else "[W]"), word, style
+    return LETTERS[decision.tier], word, f"bold $route-{decision.tier} reverse"

@@ -9,7 +9,6 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from routing.models import Tier
 from tui.money import percent
 from tui.visible import one_line
 
@@ -19,12 +18,12 @@ class Mode(NamedTuple):
 
     share: float
     threshold: float | None = None
-    pin: Tier | None = None
+    pin: str | None = None
     custom: bool = False
 
     def __str__(self) -> str:
         if self.pin:
-            return f"pinned to {self.pin}"
+            return f"pinned to {one_line(self.pin, 40)}"
         known = "" if self.threshold is None else f" ({self.threshold:.4f})"
         if self.custom:
             return f"auto · own threshold{known}"

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from routing.cost import Bill, Ledger
-from tui.money import percent, usd
+from tui.money import percent, turns_text, usd
 from tui.widgets.tones import FAINT
 
 GIVING_WAY = ("all strong", "context", "turns", "saved", "month")
@@ -65,7 +65,7 @@ def _parts(spending: Spending) -> dict[str, str]:
         "spent": _spent(spending),
         "all strong": all_strong,
         "saved": saved,
-        "turns": f"{ledger.weak_turns}W {ledger.strong_turns}S",
+        "turns": turns_text(ledger.turns),
         "context": "" if share is None else f"ctx {percent(share)}",
         "month": _month(spending),
     }

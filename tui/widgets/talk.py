@@ -95,9 +95,9 @@ class Talk(Shown):
             self.post_message(EngineFailed(error))
 
     async def _ask_threshold(self) -> None:
-        share, pair = self.turns.routing.share, self.turns.routing.pair or DEMO_PAIR
+        share, pool = self.turns.routing.share, self.turns.routing.pool or DEMO_PAIR
         try:
-            self.post_message(ThresholdKnown(share, await self.turns.engine.threshold(pair, share)))
+            self.post_message(ThresholdKnown(share, await self.turns.engine.threshold(pool, share)))
         except RoutingError as error:
             self.post_message(Trouble(error))
 
@@ -243,7 +243,7 @@ class Talk(Shown):
         if turn is None or reply is None:
             return
         if message.fall_back and turn.decision:
-            await self.again("weak" if turn.decision.tier == "strong" else "strong")
+            await self.again(self.turns.alternative(turn))
             return
         reply.wait("not routed")
         card = await reply.fail(message.error)
@@ -296,9 +296,9 @@ class Talk(Shown):
 
     def empty(self) -> Empty:
         """The sight of a conversation without a turn."""
-        pair = self.turns.routing.pair
-        assert pair is not None
-        return Empty(pair, self.engine_state)
+        pool = self.turns.routing.pool
+        assert pool is not None
+        return Empty(pool, self.engine_state)
 
 
 def _stopped(turn: LiveTurn) -> str:

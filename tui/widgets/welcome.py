@@ -10,9 +10,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from routing.models import Pair
+from routing.models import Pool
 from tui.visible import one_line, visible
 from tui.widgets.actions import Action, Actionable
+from tui.widgets.badge import LETTERS
 
 if TYPE_CHECKING:
     from tui.local_servers import LocalServer
@@ -76,16 +77,19 @@ class Empty(Static):
 
     engine: reactive[str] = reactive("")
 
-    def __init__(self, pair: Pair, engine: str) -> None:
+    def __init__(self, pool: Pool, engine: str) -> None:
         super().__init__()
-        self.pair = pair
+        self.pool = pool
         self.engine = engine
 
     def watch_engine(self) -> None:
-        strong, weak = one_line(self.pair.strong.name, 60), one_line(self.pair.weak.name, 60)
+        models = "\n".join(
+            f"{LETTERS[self.pool.tier_of(model)]} {one_line(model.name, 60)}"
+            for model in self.pool.models
+        )
         self.update(
             Content(
-                f"[S] {strong}\n[W] {weak}\n\n{visible(self.engine)}\n"
+                f"{models}\n\n{visible(self.engine)}\n"
                 "Type a message. /weak, /strong and /auto say who answers; / lists all commands."
             )
         )

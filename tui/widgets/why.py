@@ -10,14 +10,16 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from routing.cost import Bill
-from routing.decide import Decision, Neighbour
+from routing.decide import Candidate, Decision, Neighbour
 from tui.money import percent, usd
 from tui.visible import one_line
-from tui.widgets.badge import odds_text
+from tui.widgets.badge import LETTERS, odds_text
 from tui.widgets.tones import MUTED
 
 MOST_NAME = 20  # cells of a model's name
 LEAST_PROMPT = 16  # cells that a battle's prompt keeps, quotes and space included
+MOST_BATTLES, FEW_BATTLES = 5, 3  # the few leave room for the models of a pool
+PAIR = 2  # models, of which the line of facts says it all
 
 
 class Why(Widget):
@@ -50,7 +52,10 @@ class Why(Widget):
 def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "") -> Content:
     """The reasons as lines of at most that width, in cells."""
     lines = [Content(one_line(decision.reason or odds_text(decision), width))]
+    if len(decision.candidates) > PAIR:
+        lines += [_candidate(c, decision, bill, width) for c in decision.candidates]
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
+    lines += [_prior(candidate, width) for candidate in decision.candidates if candidate.prior]
     facts = [
         _with_earlier(decision),
         _flip(decision),
@@ -70,7 +75,8 @@ def own_battles(decision: Decision | None) -> list[Neighbour]:
 
 def _numbered(decision: Decision) -> list[tuple[Neighbour, int]]:
     own = own_battles(decision)
-    return [(n, own.index(n) + 1 if n.battle_id else 0) for n in decision.neighbours[:5]]
+    shown = MOST_BATTLES if len(decision.candidates) <= PAIR else FEW_BATTLES
+    return [(n, own.index(n) + 1 if n.battle_id else 0) for n in decision.neighbours[:shown]]
 
 
 def _neighbour(neighbour: Neighbour, own: int, width: int) -> Content:
@@ -112,7 +118,23 @@ def _flip(decision: Decision) -> str:
 
 
 def _other(decision: Decision, bill: Bill | None) -> str:
-    if bill is None:
+    if bill is None or len(bill.others_usd) != 1:
         return ""
+    (amount,) = bill.others_usd.values()
     other = "weak" if decision.tier == "strong" else "strong"
-    return f"{other} would cost ~{usd(bill.other_usd)}"
+    return f"{other} would cost ~{usd(amount)}"
+
+
+def _candidate(candidate: Candidate, decision: Decision, bill: Bill | None, width: int) -> Content:
+    """A model of the pool: its chance of being good enough, and what the turn costs with it."""
+    taken = candidate.model == decision.model
+    costs = {**bill.others_usd, decision.model: bill.cost_usd} if bill else {}
+    amount = f"  ~{usd(costs[candidate.model])}" if candidate.model in costs else ""
+    chance = f"  good enough {candidate.good_enough:.2f}{amount}"
+    head = f"{'→' if taken else ' '} {LETTERS[candidate.tier]} "
+    model = one_line(candidate.model, max(width - len(head) - len(chance), 4))
+    return Content.assemble(head, (model, "bold" if taken else ""), (chance, MUTED))
+
+
+def _prior(candidate: Candidate, width: int) -> Content:
+    return Content.styled(one_line(f"{candidate.model}: {candidate.prior}", width), MUTED)
