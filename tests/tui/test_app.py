@@ -214,7 +214,7 @@ async def test_other_model_answers_when_asked(chat: Chat):
         assert card.seconds_left in {8, 9}
         await pilot.press("o")
         await wait_until(pilot, lambda: len(engine.requests) == 2)
-        assert engine.requests[1].pin == "strong"
+        assert engine.requests[1].pin == "demo/strong"
 
 
 @pytest.mark.parametrize(("fallback", "requests"), [(True, 2), (False, 1)])

@@ -26,7 +26,7 @@ THREE = (
 
 def test_only_what_a_router_decided_and_this_session_paid_counts():
     prompt = Message("0", None, "user", "is it?", REPLY.created)
-    pinned = replace(WEAK, win_probability=None, pinned=True)
+    pinned = replace(WEAK, win_probability=None, pinned=True, candidates=())
     turns = routed(
         [
             prompt,
