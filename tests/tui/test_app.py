@@ -301,7 +301,7 @@ async def test_cut_reply_of_an_opened_conversation_can_be_continued(chat: Chat):
         await wait_until(pilot, lambda: app.chat.query_one(Card).has_focus)
         await pilot.press("c")
         await wait_until(pilot, lambda: engine.requests)
-        assert engine.requests[0].pin == "strong"
+        assert engine.requests[0].pin == "demo/strong"
         assert [turn.role for turn in engine.requests[0].turns] == ["user", "assistant", "user"]
 
 
