@@ -161,11 +161,15 @@ class KeptEmbedder:
         Raises:
             EmbeddingError: the model refused its input.
         """
-        unknown = [prompt for prompt in prompts if prompt not in self._rows]
+        unknown = self.unknown(prompts)
         if len(unknown) == len(prompts):
             return self.embedder.embed(prompts)
         fresh = dict(zip(unknown, self.embedder.embed(unknown), strict=True)) if unknown else {}
         return np.array([fresh[each] if each in fresh else self._rows[each] for each in prompts])
+
+    def unknown(self, prompts: Sequence[str]) -> list[str]:
+        """Those of the prompts whose rows are not at hand."""
+        return [prompt for prompt in prompts if prompt not in self._rows]
 
     def keep(
         self, prompts: Sequence[str], tell: Callable[[int], None] | None = None

@@ -1,0 +1,272 @@
+"""The tables of the RouteLLM paper, rebuilt with the data at hand, beside the paper's own numbers.
+
+Run `LLMROUTE_DATA=... python -m bench.reproduce_routellm`. Each training and its measurements are
+kept in `bench/results/reproduce_routellm.json` as they come, so that a stopped run goes on where it
+stopped; `--fresh` starts over, `--report` only prints what is kept. Training is on battles of
+elobench_rwq, the starter battles, and gold battles from parts of MMLU and GSM8K that no test holds.
+Battles whose prompt has a cosine of .95 or more to a test's prompt are dropped, and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from bench.datasets import CACHE, DATA, ELOBENCH, benchmarks
+from bench.loglik_sets import loglik_sets
+from bench.reproduction_report import report
+from routing.battle_files import read_battles, starter_battles
+from routing.battles import Battle, Winner
+from routing.comparison import compare
+from routing.embeddings import KeptEmbedder, SentenceEmbedder
+from routing.evaluate import best_cosines
+from routing.evaluation_sets import NEAR, STRONG, WEAK, EvaluationSet
+from routing.index import unique_prompts
+from routing.routers import ROUTERS, Router, router_class
+
+RESULTS = Path(__file__).parent / "results" / "reproduce_routellm.json"
+REPORT = RESULTS.with_suffix(".md")
+SEEDS = 5
+# What one seed costs: minutes for a router that reads vectors, an hour for one that reads text.
+SLOW = {"bert": 1, "causal": 1}
+SLOW_REGIMENS = ("elobench", "mmlu-gold")
+MMLU_ROWS, GSM8K_ROWS = 1500, 400
+DRAWS = 1000
+# With the paper's ten, GPT-4 and Mixtral come to sit in one tier of elobench_rwq's 27 models and
+# the starters' two, and gold battles between them would say nothing.
+TIERS = 20
+STORIES = DATA / "stories260k_hf"  # the only causal language model at hand: it knows no facts
+
+
+@dataclass(frozen=True)
+class Regimen:
+    """What a router learns from, and what it is measured on.
+
+    Attributes:
+        gold: how many random rows of each set are gold battles; the set's others are its test.
+    """
+
+    name: str
+    words: str
+    starters: bool
+    gold: dict[str, int]
+    tests: tuple[str, ...]
+
+
+class Lesson(NamedTuple):
+    """Battles to learn from, tests that they hold nothing of, and how many battles were dropped."""
+
+    battles: list[Battle]
+    tests: list[EvaluationSet]
+    dropped: int
+
+
+ALL = ("mt-bench", "mmlu", "gsm8k")
+REGIMENS = (
+    Regimen("elobench", "elobench_rwq alone", False, {}, ALL),
+    Regimen("starter", "elobench_rwq and the starter battles", True, {}, ALL),
+    Regimen(
+        "mmlu-gold",
+        f"these and {MMLU_ROWS:,} gold rows of MMLU; no row of the others",
+        True,
+        {"mmlu": MMLU_ROWS},
+        (*ALL, "loglik"),
+    ),
+    Regimen(
+        "gsm8k-gold",
+        f"these and {GSM8K_ROWS:,} gold rows of GSM8K; no row of the others",
+        True,
+        {"gsm8k": GSM8K_ROWS},
+        ALL,
+    ),
+    Regimen(
+        "all-gold",
+        f"these, {MMLU_ROWS:,} gold rows of MMLU and {GSM8K_ROWS:,} of GSM8K",
+        True,
+        {"mmlu": MMLU_ROWS, "gsm8k": GSM8K_ROWS},
+        ALL,
+    ),
+)
+
+
+def gold(evaluation: EvaluationSet, rows: NDArray[np.int64]) -> list[Battle]:
+    """A battle for each row: the model that is right wins, alike is a tie."""
+    grades = evaluation.at(rows).grades(STRONG, WEAK)
+    winners: list[Winner] = ["b", "tie", "a"]
+    return [
+        Battle(evaluation.prompts[row], STRONG, WEAK, winners[int(sign) + 1], "gold")
+        for row, sign in zip(rows, np.sign(grades.strong - grades.weak), strict=True)
+    ]
+
+
+def _renamed(battle: Battle) -> Battle:
+    """elobench_rwq calls the paper's strong model by its other name."""
+    names = {"gpt-4-turbo": STRONG}
+    return replace(
+        battle,
+        model_a=names.get(battle.model_a, battle.model_a),
+        model_b=names.get(battle.model_b, battle.model_b),
+    )
+
+
+class Classroom:
+    """All prompts with their embeddings, and what each regimen makes of them."""
+
+    def __init__(self) -> None:
+        self.embedder = KeptEmbedder(SentenceEmbedder(), CACHE)
+        self.sets = {each.name: each for each in benchmarks()}
+        self.loglik = loglik_sets()
+        self.elobench = [_renamed(each) for each in read_battles(ELOBENCH, "elobench_rwq").battles]
+        self.starters = list(starter_battles())
+        prompts = [each.prompts for each in (*self.sets.values(), *self.loglik)]
+        for each in (unique_prompts([*self.starters, *self.elobench]), *prompts):
+            self._keep(each)
+
+    def lesson(self, regimen: Regimen, seed: int) -> Lesson:
+        """The battles of the regimen without those near a test, and its tests."""
+        battles = [*self.elobench, *(self.starters if regimen.starters else [])]
+        tests = [self.sets[name] for name in regimen.tests if name in self.sets]
+        for at, test in enumerate(tests):
+            if count := regimen.gold.get(test.name):
+                order = np.random.default_rng(seed).permutation(len(test.prompts))
+                battles += gold(test, order[:count])
+                tests[at] = test.at(np.sort(order[count:]))
+        kept, dropped = self._without(battles, tests)
+        if "loglik" in regimen.tests:
+            learnt = self.embedder.embed(unique_prompts(kept))
+            tests += [self._without_learnt(each, learnt) for each in self.loglik]
+        return Lesson(kept, tests, dropped)
+
+    def _without(
+        self, battles: Sequence[Battle], tests: Sequence[EvaluationSet]
+    ) -> tuple[list[Battle], int]:
+        prompts = unique_prompts(battles)
+        vectors = self.embedder.embed(prompts)
+        near = np.zeros(len(prompts), dtype=bool)
+        for test in tests:
+            near |= best_cosines(vectors, self.embedder.embed(test.prompts)) >= NEAR
+        gone = {prompt for prompt, is_near in zip(prompts, near, strict=True) if is_near}
+        kept = [battle for battle in battles if battle.prompt not in gone]
+        return kept, len(battles) - len(kept)
+
+    def _without_learnt(self, test: EvaluationSet, learnt: NDArray[np.float32]) -> EvaluationSet:
+        nearest = best_cosines(self.embedder.embed(test.prompts), learnt)
+        return test.at(np.flatnonzero(nearest < NEAR))
+
+    def _keep(self, prompts: Sequence[str]) -> None:
+        """Embed once the prompts that are not known yet."""
+        self.embedder.keep(self.embedder.unknown(prompts))
+
+
+def untrained(name: str, seed: int, embedder: KeptEmbedder) -> Router:
+    """The router of that name with that seed, where it has one."""
+    kind: Any = router_class(name)
+    if name == "chance":
+        return kind(seed)
+    schedule = getattr(kind, "default_schedule", None)
+    options = {"schedule": replace(schedule, seed=seed)} if schedule else {}
+    if name == "similarity":
+        options["tier_count"] = TIERS
+    if name == "causal":
+        options |= {"base": str(STORIES), "tokens": 512}
+    return kind(embedder, STRONG, WEAK, **options)
+
+
+def measured(router: Router, test: EvaluationSet, seed: int) -> dict[str, Any]:
+    """What one router does on one test, as JSON keeps it."""
+    pair = (test.models[0], test.models[1])
+    chances = router.for_pair(*pair).win_probability(test.prompts)
+    found = compare(test, pair, {"": chances}, DRAWS, seed).routers[0]
+    return {
+        "prompts": len(test.prompts),
+        "apgr": found.curve.apgr,
+        "interval": list(found.interval),
+        "cpt50": 100 * found.curve.cpt(0.5),
+        "cpt80": 100 * found.curve.cpt(0.8),
+        "z": found.z,
+        "calls50": found.saving50.calls,
+        "calls80": found.saving80.calls,
+        "price50": found.saving50.price,
+        "price80": found.saving80.price,
+    }
+
+
+def learn(room: Classroom, name: str, regimen: Regimen, seed: int) -> dict[str, Any]:
+    """Train one router and measure it on every test of the regimen."""
+    lesson = room.lesson(regimen, seed)
+    start = time.process_time()
+    router = untrained(name, seed, room.embedder).fit(lesson.battles)
+    trained = time.process_time() - start
+    tests = {test.name: measured(router, test, seed) for test in lesson.tests}
+    learnt = room.embedder.embed(unique_prompts(lesson.battles))
+    for test in lesson.tests:
+        nearest = best_cosines(room.embedder.embed(test.prompts), learnt)
+        tests[test.name]["similarity"] = float(nearest.mean())
+    return {
+        "battles": len(lesson.battles),
+        "dropped": lesson.dropped,
+        "train_cpu_s": round(trained, 1),
+        "tests": tests,
+    }
+
+
+def plan(names: Sequence[str], seeds: int) -> list[tuple[Regimen, str, int]]:
+    """Every training that belongs to the tables, the quick ones first."""
+    return sorted(
+        (
+            (regimen, name, seed)
+            for name in names
+            for regimen in REGIMENS
+            if name not in SLOW or regimen.name in SLOW_REGIMENS
+            for seed in range(min(seeds, SLOW.get(name, seeds)))
+        ),
+        key=lambda each: (each[1] in SLOW, each[2]),
+    )
+
+
+def main() -> None:
+    """Train and measure what is missing, keep it, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--routers", default=",".join(ROUTERS), metavar="A,B")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--fresh", action="store_true", help="forget what is kept")
+    parser.add_argument("--report", action="store_true", help="train nothing")
+    options = parser.parse_args()
+    kept = {} if options.fresh or not RESULTS.exists() else json.loads(RESULTS.read_text())
+    if not options.report:
+        _run(kept, options.routers.split(","), options.seeds)
+    text = report(kept, {each.name: each.words for each in REGIMENS})
+    REPORT.write_text(text)
+    Console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _run(kept: dict[str, Any], names: Sequence[str], seeds: int) -> None:
+    if not (DATA / "routellm").is_dir():
+        print("LLMROUTE_DATA names no folder with routellm/: nothing to train on", file=sys.stderr)
+        return
+    missing = [each for each in plan(names, seeds) if _key(*each) not in kept]
+    room = Classroom() if missing else None
+    for at, (regimen, name, seed) in enumerate(missing, start=1):
+        print(f"{at} of {len(missing)}: {_key(regimen, name, seed)}", file=sys.stderr, flush=True)
+        assert room is not None
+        kept[_key(regimen, name, seed)] = learn(room, name, regimen, seed)
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def _key(regimen: Regimen, name: str, seed: int) -> str:
+    return f"{regimen.name} {name} {seed}"
+
+
+if __name__ == "__main__":
+    main()
