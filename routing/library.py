@@ -24,6 +24,7 @@ from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
 from routing.ladder import MINE
 from routing.models import Pool
+from routing.own import OwnBattles
 from routing.routers import Router, router_class
 from routing.routers.pool import PoolRouter
 
@@ -40,12 +41,13 @@ class Seated(NamedTuple):
 class Library:
     """A fitted router and the person's own battles in it. Safe to call from any thread."""
 
-    def __init__(self, folder: Path, name: str, router: Router, battles: int) -> None:
+    def __init__(self, folder: Path, name: str, router: Router, battles: Sequence[Battle]) -> None:
         self.folder = folder
         self.name = name
-        self.battles = battles
+        self.battles = len(battles)
         self._router = router
-        self._mine = read_mine(folder)
+        self._own = OwnBattles(folder)
+        self._mine = tuple(battle for battle in battles if battle.battle_id)
         self._seated: dict[Pool, Seated] = {}
         self._lock = Lock()
 
@@ -60,7 +62,7 @@ class Library:
         embedder = SentenceEmbedder(options.embedder)
         embedder.embed(["hello"])  # loads the model and warms it, so that no decision waits for it
         opened = open_routers([options.router], folder, embedder)
-        return cls(folder, options.router, opened.routers[options.router], len(opened.battles))
+        return cls(folder, options.router, opened.routers[options.router], opened.battles)
 
     @property
     def mine(self) -> tuple[Battle, ...]:
@@ -71,9 +73,10 @@ class Library:
         """Where the prompt goes at that threshold, or at the one that gives that share.
 
         Raises:
-            RoutingError: the embedder refused the prompt.
+            RoutingError: the embedder refused the prompt, or the file of own battles is malformed.
         """
         with self._lock:
+            self._catch_up()
             router, calibration = self._seat(pool)
             if threshold is None:
                 threshold = calibration.threshold(share)
@@ -120,14 +123,16 @@ class Library:
                 nothing is learnt.
         """
         with self._lock:
-            former, kept = self._mine, self._without(battle.battle_id)
-            self._keep((*kept, battle))
+            self._catch_up()
+            former = next((b for b in self._mine if b.battle_id == battle.battle_id), None)
+            self._own.learn(battle)
             try:
-                if len(kept) < len(former):
-                    self._router.forget(battle.battle_id)
-                self._router.add([battle])
+                self._catch_up()
             except RoutingError:
-                self._keep(former)
+                if former is None:
+                    self._own.forget(battle.battle_id)
+                else:
+                    self._own.learn(former)
                 raise
 
     def forget(self, battle_id: str) -> None:
@@ -137,18 +142,24 @@ class Library:
             DataError: there is none of that id, or the file cannot be written.
         """
         with self._lock:
-            kept = self._without(battle_id)
-            if len(kept) == len(self._mine):
-                raise DataError(f"none of your battles has the id {battle_id!r}")
-            self._keep(kept)
-            self._router.forget(battle_id)
+            self._own.forget(battle_id)
+            self._catch_up()
 
-    def _without(self, battle_id: str) -> tuple[Battle, ...]:
-        return tuple(battle for battle in self._mine if battle.battle_id != battle_id)
+    def _catch_up(self) -> None:
+        """Let the router know the own battles that are on disk, whoever put them there.
 
-    def _keep(self, mine: tuple[Battle, ...]) -> None:
-        """Put the person's own battles on disk; thresholds that counted others are void."""
-        write_mine(self.folder, mine)
+        Thresholds that counted others are void.
+        """
+        mine = self._own.read()
+        if mine is self._mine:
+            return
+        gone, new = set(self._mine) - set(mine), set(mine) - set(self._mine)
+        for battle in gone:
+            self._router.forget(battle.battle_id)
+        # What the router knows, should the embedder refuse the rest.
+        self._mine = tuple(battle for battle in self._mine if battle not in gone)
+        if new:
+            self._router.add([battle for battle in mine if battle in new])
         self._mine = mine
         self._seated.clear()
 
@@ -198,7 +209,7 @@ def read_sets(folder: Path) -> dict[str, tuple[Battle, ...]]:
     return (
         {STARTER: starter_battles()}
         | {path.stem: read_battles(path, path.stem).battles for path in imported}
-        | {MINE: read_mine(folder)}
+        | {MINE: OwnBattles(folder).read()}
     )
 
 
@@ -232,28 +243,6 @@ def remove_set(folder: Path, name: str) -> None:
     except FileNotFoundError as error:
         known = ", ".join(sorted(path.stem for path in _sets(folder).glob("*.jsonl"))) or "none"
         raise DataError(f"no imported set is named {name!r}; there are: {known}") from error
-
-
-def read_mine(folder: Path) -> tuple[Battle, ...]:
-    """The person's own battles.
-
-    Raises:
-        DataError: the file is malformed.
-    """
-    path = folder / "mine.jsonl"
-    if not path.exists() or not path.stat().st_size:
-        return ()
-    return tuple(read_battles(path, MINE).battles)
-
-
-def write_mine(folder: Path, battles: Iterable[Battle]) -> None:
-    """Keep the person's own battles, in place of the former ones.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_battles(folder / "mine.jsonl", battles)
 
 
 def _sets(folder: Path) -> Path:

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from tui.commands import mine
 from tui.commands.options import AsJson, File
 from tui.program import Program
 
-app = typer.Typer(help="Preference battles: import, stats, remove.", no_args_is_help=True)
+app = typer.Typer(help="Preference battles: import, stats, remove, mine.", no_args_is_help=True)
+app.add_typer(mine.app, name="mine")
 REJECTED_SHOWN = 5
 
 
