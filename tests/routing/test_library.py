@@ -9,12 +9,13 @@ import pytest
 from routing.battle_files import starter_battles
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
-from routing.errors import DataError, RouterError
+from routing.errors import DataError, EmbeddingError, RouterError
 from routing.events import EngineOptions
 from routing.index import BattleIndex
 from routing.library import Library, import_set, read_sets, remove_set
 from routing.models import DEMO_PAIR
 from routing.neighbours import INDEX_FILE, STARTER_INDEX
+from routing.own import OwnBattles
 from tui.settings import Settings
 
 EASY, HARD = "hi, thanks!", "Prove that there are infinitely many primes congruent to 3 mod 4."
@@ -89,6 +90,40 @@ def test_later_judgement_takes_the_place_of_the_one_of_its_id(fresh: Callable[..
     library.forget("one")
     after = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
     assert after == pytest.approx(before, abs=1e-9)
+
+
+def test_battle_taken_back_elsewhere_is_forgotten_with_the_next_turn(
+    fresh: Callable[..., Library], tmp_path: Path
+):
+    library, elsewhere = fresh(), OwnBattles(tmp_path)
+    before = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+    library.learn(Battle(EASY, "demo/strong", "demo/weak", "a", "mine", "one"))
+    elsewhere.forget("one")
+    after = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+    assert after == pytest.approx(before, abs=1e-9)
+    elsewhere.learn(Battle(EASY, "demo/strong", "demo/weak", "a", "mine", "two"))
+    library.learn(Battle(HARD, "demo/strong", "demo/weak", "a", "mine", "three"))
+    assert [battle.battle_id for battle in elsewhere.read()] == ["two", "three"]
+    assert library.decide(EASY, DEMO_PAIR, 0.5, None).neighbours[0].battle_id == "two"
+
+
+def test_battle_that_cannot_be_embedded_is_not_learnt(
+    fresh: Callable[..., Library], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    library = fresh()
+    library.learn(Battle(EASY, "demo/strong", "demo/weak", "a", "mine", "one"))
+    taught = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+
+    def refuse(self: SentenceEmbedder, prompts: list[str]) -> None:
+        raise EmbeddingError("out of memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SentenceEmbedder, "embed", refuse)
+        with pytest.raises(EmbeddingError):
+            library.learn(Battle("something new", "demo/strong", "demo/weak", "b", "mine", "one"))
+    assert [battle.winner for battle in OwnBattles(tmp_path).read()] == ["a"]
+    again = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
+    assert again == pytest.approx(taught, abs=1e-9)
 
 
 def test_own_battles_are_there_after_a_restart(fresh: Callable[..., Library]):
