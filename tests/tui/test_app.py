@@ -1,5 +1,6 @@
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.app import ChatApp
 from tui.errors import StoreError
+from tui.screens.chat import ChatScreen
 from tui.sessions import Message, Sessions
 from tui.widgets.card import Card
 from tui.widgets.history import History
@@ -678,6 +680,26 @@ async def test_panels_fold_on_a_narrow_screen(chat: Chat):
             await say(pilot, "hi")
             assert app.chat.query_one(Why).display == why
             assert app.chat.query_one(History).display == history
+
+
+async def test_keys_and_commands_before_the_conversations_are_loaded_do_no_harm(chat: Chat):
+    app = chat()
+    gate, open_sessions = threading.Event(), app.chat._open_sessions
+
+    def open_later() -> Sessions:
+        gate.wait(20)
+        return open_sessions()
+
+    app.chat._open_sessions = open_later
+    async with app.run_test(size=SIZE) as pilot:
+        for binding in ChatScreen.BINDINGS:
+            if binding.id not in {"palette", "keys", "settings"}:
+                await app.run_action(binding.action, app.chat)
+        for name in ("new", "sessions", "rename x", "export md", "cost", "system x"):
+            app.chat.carry_out(f"/{name}")
+        gate.set()
+        await ready(pilot)
+        await say(pilot, "hi")
 
 
 async def test_keys_can_be_moved(chat: Chat, tmp_path: Path):

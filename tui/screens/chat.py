@@ -31,6 +31,12 @@ from tui.widgets.welcome import Welcome
 HINTS = "enter send · ctrl+j newline · ctrl+w why · ctrl+b history · ctrl+k all actions"
 SHORT_HINTS = "enter send · ctrl+k all actions"
 EDITING = "another version of your message · enter sends it · esc leaves it as it was"
+EARLY = (
+    frozenset(  # actions that need no conversation, which is there a moment after the first paint
+        {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
+    )
+)
+EARLY_SECONDS = 0.05  # until what came too early is tried again
 CONTINUE = "Go on exactly where your reply stopped."
 
 
@@ -77,6 +83,12 @@ class ChatScreen(BlocksScreen):
             yield self.talk
         yield Composer(complete)
         yield Meter()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # Textual's
+        """Whether the action can be carried out yet."""
+        if self.talk.turns.is_open or action in EARLY:
+            return super().check_action(action, parameters)
+        return False
 
     def on_mount(self) -> None:
         self.focus_opening()
@@ -143,7 +155,7 @@ class ChatScreen(BlocksScreen):
     async def _sent(self, message: Composer.Sent) -> None:
         text = message.text
         if not self.talk.turns.is_open:  # typed faster than the first paint
-            self.call_later(self._sent, message)
+            self.set_timer(EARLY_SECONDS, lambda: self._sent(message))
         elif text.startswith("/") and not text.startswith("//"):
             await self._command(text)
         elif self.talk.turns.live:
@@ -167,6 +179,9 @@ class ChatScreen(BlocksScreen):
         self.call_later(self._command, text)
 
     async def _command(self, text: str) -> None:
+        if not self.talk.turns.is_open:
+            self.set_timer(EARLY_SECONDS, lambda: self._command(text))
+            return
         try:
             await run_command(self, text)
         except UsageError as error:
