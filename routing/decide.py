@@ -45,7 +45,7 @@ class Candidate:
     Attributes:
         win_probability: chance that the strongest model's reply is preferred to this one's; None
             for the strongest itself.
-        prior: what the router goes by while no battle names the model, or "".
+        prior: how it is judged while no battles tell it apart, such as "like gpt-4"; else "".
     """
 
     model: str

@@ -150,6 +150,7 @@ FREE = Price(0.0, 0.0)
 DEMO_CONTEXT_TOKENS = 32_000
 DEMO_PRICES = {
     "demo/strong": Price(prompt=5e-6, completion=25e-6, cached=0.5e-6),
+    "demo/middle": Price(prompt=1e-6, completion=5e-6, cached=0.1e-6),
     "demo/weak": Price(prompt=0.25e-6, completion=1.25e-6, cached=0.025e-6),
 }
 DEMO_PAIR = Pool((Model("demo/strong"), Model("demo/weak")))

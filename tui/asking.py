@@ -15,8 +15,9 @@ import typer
 from routing.conversation import Delta, Turn
 from routing.decide import Decision
 from routing.engine import Engine
-from routing.errors import RoutingError
+from routing.errors import NoModelError, RoutingError
 from routing.events import Decided, Event, Finished, TurnRequest
+from routing.models import Pool
 from tui.errors import UsageError
 from tui.live_turn import SAVE_SECONDS, LiveTurn, Routing
 from tui.money import usd
@@ -44,7 +45,7 @@ class Asking:
             AppError: no models are set, or the newest session cannot be read.
         """
         engine = Engine(self.program.engine_options())
-        settings, pool = self.program.settings, self.program.require_pool()
+        settings, pool = self.program.settings, self._pool()
         sessions = Sessions(self.program.paths.sessions)
         newest = sessions.list()[:1] if go_on else []
         earlier = [sessions.read(info.id) for info in newest]
@@ -116,9 +117,22 @@ class Asking:
             turn.store("streaming")
             self._stored = time.monotonic()
 
+    def _pool(self) -> Pool:
+        """The models to route between, the pinned one among them.
+
+        Raises:
+            UsageError: none are set, or the pinned one is not among them.
+        """
+        pool = self.program.require_pool()
+        try:
+            pool.find(self.pin or "strong")
+        except NoModelError as error:
+            raise UsageError(f"--pin: {error}", hint=error.hint) from None
+        return pool
+
     def _routing(self) -> Routing:
         settings = self.program.settings
-        return Routing(self.program.require_pool(), settings.share, settings.threshold)
+        return Routing(self._pool(), settings.share, settings.threshold)
 
     def _finish(self, finished: Finished, turn: LiveTurn) -> None:
         assert turn.decision is not None
@@ -137,6 +151,7 @@ class Asking:
                 "usage": asdict(reply.usage),
                 "cost_usd": bill.cost_usd,
                 "all_strong_usd": bill.all_strong_usd,
+                "others_usd": bill.others_usd,
                 "saved_usd": bill.saved_usd,
                 "finish_reason": reply.finish_reason,
                 "session": turn.session.id,
@@ -145,7 +160,9 @@ class Asking:
 
 
 def _fields(decision: Decision) -> dict[str, Any]:
-    return asdict(decision) | {"decision_ms": round(decision.decision_ms, 2)}
+    candidates = [asdict(c) | {"good_enough": c.good_enough} for c in decision.candidates]
+    milliseconds = round(decision.decision_ms, 2)
+    return asdict(decision) | {"candidates": candidates, "decision_ms": milliseconds}
 
 
 def _print_json(fields: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The demo pair: two stand-ins that need no key and no network, and say plainly what they are."""
+"""The demo's models: stand-ins that need no key and no network, and say plainly what they are."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MILLION = 1_000_000
 
 _PIECES = re.compile(r"\s*\S{1,8}|\s+")
 
-WEAK = """\
-I am **demo/weak**, a stand-in: no language model wrote this reply.
+SHORT = """\
+I am **demo/{name}**, a stand-in: no language model wrote this reply.
 
 {route}
 
 You asked: {prompt}
 
-A cheap model would answer that here. To connect one, set a key such as `OPENAI_API_KEY`, or run \
+{kind} model would answer that here. To connect one, set a key such as `OPENAI_API_KEY`, or run \
 [Ollama](https://ollama.com) and choose `ollama/llama3.2`.
 """
 
@@ -73,24 +73,27 @@ async def stream(
 
 
 def reply_text(name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None) -> str:
-    """What the demo model of that name, "strong" or "weak", answers. Markdown.
+    """What the demo model of that name, "strong", "middle" or "weak", answers. Markdown.
 
     Raises:
         NoModelError: the demo has no such model.
     """
     from routing.errors import NoModelError
 
-    template = {"strong": STRONG, "weak": WEAK}.get(name)
-    if template is None:
+    if f"demo/{name}" not in DEMO_PRICES:
         raise NoModelError(
-            f"The demo knows no model named demo/{name}", hint="Choose demo/strong or demo/weak."
+            f"The demo knows no model named demo/{name}", hint=f"It has {', '.join(DEMO_PRICES)}."
         )
     prices = "\n".join(
         f"| {model} | {price.prompt * MILLION:.2f} | {price.completion * MILLION:.2f} |"
         for model, price in DEMO_PRICES.items()
     )
-    return template.format(
-        prompt=_quote(messages[-1]["content"]), route=_route(decision), prices=prices
+    return (STRONG if name == "strong" else SHORT).format(
+        name=name,
+        kind="A cheap" if name == "weak" else "A middling",
+        prompt=_quote(messages[-1]["content"]),
+        route=_route(decision),
+        prices=prices,
     )
 
 
@@ -101,7 +104,7 @@ def _route(decision: Decision | None) -> str:
         return f"No router was asked: {decision.reason}"
     side = "at or above" if decision.tier == "strong" else "below"
     return (
-        f"The router gives the strong model a chance of **{decision.win_probability:.3f}** to "
+        f"The router gives the strong model a chance of **{decision.odds:.3f}** to "
         f"write the preferred reply, {side} the threshold of **{decision.threshold:.3f}**. "
         f"{decision.reason}"
     )

@@ -51,7 +51,7 @@ class PoolRouter:
         pool: the models.
 
     Attributes:
-        priors: for each model without battles what the router goes by, in words.
+        priors: how each model is judged that no battles tell apart, such as "like gpt-4".
     """
 
     def __init__(self, router: Router, pool: Pool) -> None:
@@ -130,16 +130,15 @@ def _seat(router: Router, pool: Pool, at: int) -> _Seat:
     if model.name not in router.for_pair(strong, model.name if at else pool.weak.name).stand_ins:
         return _Seat(model.name)
     last = len(pool.models) - 1
-    end = {0: "a strong model", last: "a weak model"}.get(at)
-    missing = "no battles tell it apart"
+    unknown = ""
     if model.like:
         if model.like not in router.for_pair(strong, model.like).stand_ins:
-            return _Seat(model.like, f"{missing}: judged like {model.like}")
-        missing += f", nor {model.like}"
-    if end:
-        return _Seat(model.name, f"{missing}: judged as {end}")
+            return _Seat(model.like, f"like {model.like}")
+        unknown = f" (no battles tell {model.like} apart either)"
+    if at in {0, last}:
+        return _Seat(model.name, f"as a {'weak' if at else 'strong'} model{unknown}")
     before, after = pool.models[at - 1].name, pool.models[at + 1].name
-    return _Seat(None, f"{missing}: judged between {before} and {after}")
+    return _Seat(None, f"between {before} and {after}{unknown}")
 
 
 def _fill_between(table: Floats, known: Sequence[int]) -> None:

@@ -25,7 +25,7 @@ def decision(tier: str = "strong", win_probability: float | None = 0.7712) -> De
     )
 
 
-@pytest.mark.parametrize("name", ["strong", "weak"])
+@pytest.mark.parametrize("name", ["strong", "middle", "weak"])
 def test_reply_says_that_it_is_a_stand_in_and_how_to_get_a_real_model(name: str) -> None:
     text = reply_text(name, MESSAGES, None)
     assert "stand-in" in text
@@ -75,6 +75,6 @@ async def test_reply_streams_through_litellm_with_an_exact_usage() -> None:
     assert got[-1] == Reply(whole, Usage(-(-len(PROMPT) // 4), -(-len(whole) // 4)), "stop")
 
 
-async def test_third_demo_model_does_not_exist() -> None:
+async def test_other_demo_model_does_not_exist() -> None:
     with pytest.raises(NoModelError, match="demo/other"):
         _ = [piece async for piece in stream(Model("demo/other"), [Turn("user", "hi")])]

@@ -262,3 +262,68 @@ def test_history_is_calibrated_on_what_was_routed(
     assert code == 0
     assert [text.count("\n\n") for text in calibrated] == [0, 1]
     assert calibrated[1].startswith("now in Lean\n\nProve it")
+
+
+POOL = "demo/strong,demo/middle,demo/weak"
+
+
+def test_pool_decides_among_all_its_models_and_tells_of_each(run: Run):
+    options = ["--pool", POOL, "--json", "--dry-run"]
+    taken = []
+    for threshold in ("0", "0.6", "1"):
+        _, out, _ = run("ask", *options, "--threshold", threshold, "translate cat into French")
+        decision = json.loads(out)
+        taken.append(decision["model"])
+    assert taken[0] == "demo/strong"
+    assert taken[-1] == "demo/weak"
+    first, middle, last = decision["candidates"]
+    assert [first["tier"], middle["tier"], last["tier"]] == ["strong", "middle", "weak"]
+    assert first["good_enough"] == 1 > middle["good_enough"] > last["good_enough"]
+    assert middle["prior"] == "between demo/strong and demo/weak"
+
+
+def test_any_model_of_a_pool_can_be_pinned_and_is_billed(run: Run):
+    code, out, _ = run("ask", "--pool", POOL, "--pin", "demo/middle", "--json", "hello")
+    answer = json.loads(out)
+    assert code == 0
+    assert (answer["model"], answer["tier"]) == ("demo/middle", "middle")
+    assert answer["others_usd"].keys() == {"demo/strong", "demo/weak"}
+    assert answer["others_usd"]["demo/weak"] < answer["cost_usd"] < answer["all_strong_usd"]
+    assert answer["reason"] == "You pinned demo/middle."
+    _, out, _ = run("cost", "--by", "model", "--json")
+    assert [row["model"] for row in json.loads(out)["rows"]] == ["demo/middle"]
+    assert json.loads(out)["total"]["middle_turns"] == 1
+    _, out, _ = run("cost")
+    assert "0W 1M 0S" in out
+
+
+def test_pin_outside_the_pool_is_a_usage_error(run: Run):
+    code, _, err = run("ask", "--demo", "--pin", "openai/gpt-4o", "hello")
+    assert code == 2
+    assert "'openai/gpt-4o' is none of the models" in err
+    assert "demo/strong, demo/weak" in err
+
+
+def test_pool_is_kept_and_listed_from_strong_to_weak(run: Run, home: Path):
+    code, out, _ = run("models", "use", "demo/strong", "demo/weak", "demo/middle")
+    assert code == 0
+    assert out.splitlines()[:3] == [
+        "strong = demo/strong",
+        "middle = demo/middle",
+        "weak   = demo/weak",
+    ]
+    _, out, _ = run("models", "list", "--json")
+    assert [(row["seat"], row["model"]) for row in json.loads(out)][:3] == [
+        ("strong", "demo/strong"),
+        ("middle", "demo/middle"),
+        ("weak", "demo/weak"),
+    ]
+    run("models", "use", "demo/strong", "demo/weak")
+    assert "pool" not in (home / "settings.toml").read_text()
+
+
+@pytest.mark.parametrize("names", [["demo/strong"], ["demo/strong", "demo/weak", "demo/strong"]])
+def test_pool_of_one_or_with_one_twice_is_refused(run: Run, names: list[str]):
+    code, _, err = run("models", "use", *names)
+    assert code == 2
+    assert "two or more different models" in err

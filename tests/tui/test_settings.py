@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tui.errors import SettingsError
-from tui.settings import load, save
+from tui.settings import load, pool_settings, save
 
 
 @pytest.fixture
@@ -67,6 +67,10 @@ def test_price_of_a_model_is_per_million_tokens(file: Path):
         ("[budget]\nmonthly = 3\n", ["line 2", "'monthly'", "did you mean monthly_usd"]),
         ("[budgets]\npast = 'weak'\n", ["line 1", "'budgets'", "did you mean budget"]),
         ("strong = 'a/b'\n", ["strong", "weak", "pair needs both"]),
+        ("\npool = ['a', 'b']\nweak = 'c'\n", ["line 2", "pool is set beside weak"]),
+        ("pool = ['a']\n", ["line 1", "pool", "two or more different models"]),
+        ("pool = ['a', 'b', 'a']\n", ["line 1", "a, b, a", "different models"]),
+        ("pool = 'a,b'\n", ["line 1", "pool", "'a,b'", "array"]),
     ],
 )
 def test_bad_file_names_line_value_and_expectation(file: Path, text: str, words: list[str]):
@@ -117,3 +121,27 @@ def test_saving_model_names_with_dots_and_slashes(file: Path):
     save(file, {"models": {"openai/gpt-4.1": {"api_base": "http://127.0.0.1:1/v1"}}})
     model = load(file, {}, {}).settings.model("openai/gpt-4.1")
     assert model.api_base == "http://127.0.0.1:1/v1"
+
+
+def test_later_layer_takes_the_place_of_a_pool_or_a_pair(file: Path):
+    file.write_text("pool = ['a', 'b', 'c']\n")
+    pair = load(file, {}, {"strong": "x", "weak": "y"})
+    assert pair.settings.pool_names == ("x", "y")
+    assert "pool" not in pair.origins
+    file.write_text("strong = 'x'\nweak = 'y'\n")
+    pool = load(file, {"LLMROUTE_POOL": "a, b,c"}, {})
+    assert pool.settings.pool_names == ("a", "b", "c")
+    assert pool.origins["pool"] == "environment LLMROUTE_POOL"
+
+
+def test_kept_pool_and_pair_replace_each_other(file: Path):
+    save(file, pool_settings(["a", "b", "c"]))
+    assert load(file, {}, {}).settings.pool_names == ("a", "b", "c")
+    save(file, pool_settings(["x", "y"]))
+    assert load(file, {}, {}).settings.pool_names == ("x", "y")
+    assert "pool" not in file.read_text()
+
+
+def test_model_is_like_the_one_that_the_person_names(file: Path):
+    file.write_text('[models."my/model"]\nlike = "weak"\n')
+    assert load(file, {}, {}).settings.model("my/model").like == "weak"

@@ -10,7 +10,7 @@ from textual.selection import Selection
 
 from routing import errors
 from routing.cost import Bill, Ledger
-from routing.decide import Decision, Neighbour
+from routing.decide import Candidate, Decision, Neighbour
 from tests.tui.fakes import bill, candidates, decision
 from tui.errors import AppError, StoreError
 from tui.markdown.document import Document
@@ -311,3 +311,42 @@ def test_long_message_is_folded():
     shown = folded("x\n" * 500_000)
     assert len(shown) < 200
     assert "more characters, sent in full" in shown
+
+
+POOL = (
+    Candidate("openai/large", "strong"),
+    Candidate("openai/medium", "middle", 0.31),
+    Candidate("openai/small", "weak", 0.64, "like gpt-4o-mini"),
+)
+
+
+def test_badge_of_a_middle_model_compares_its_own_odds():
+    decided = replace(decision("weak"), model="openai/medium", tier="middle", candidates=POOL)
+    shown = badge_text(replace(decided, win_probability=0.31), "$0.0004", 80).plain
+    assert shown.startswith("[M] middle · openai/medium   0.31 < 0.42")
+
+
+def test_why_tells_of_every_model_of_a_pool():
+    decided = replace(decision("weak"), model="openai/medium", tier="middle", candidates=POOL)
+    billed = Bill(0.002, 0.01, {"openai/large": 0.01, "openai/small": None})
+    lines = why_text(decided, billed, 76).plain.splitlines()
+    assert lines[1:4] == [
+        "  [S] openai/large   good enough 1.00  ~$0.0100",
+        "→ [M] openai/medium  good enough 0.69  ~$0.0020",
+        "  [W] openai/small   good enough 0.36  ~$?",
+    ]
+    assert "no battles yet: openai/small like gpt-4o-mini" in lines
+    assert len(lines) <= 10
+    assert max(map(len, lines)) <= 76
+
+
+def test_why_of_a_pair_stays_short():
+    lines = why_text(decision("weak"), bill("weak"), 76).plain
+    assert "good enough" not in lines
+    assert "strong would cost ~$0.0058" in lines
+
+
+def test_meter_counts_middle_turns_where_there_are_any():
+    ledger = Ledger(spent_usd=1.0, strong_turns=2, weak_turns=5)
+    assert "5W 2S" in meter_text(Spending(ledger), 120).plain
+    assert "5W 1M 2S" in meter_text(Spending(replace(ledger, middle_turns=1)), 120).plain

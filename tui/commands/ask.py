@@ -24,6 +24,7 @@ from tui.commands.options import (
 )
 from tui.errors import AppError, UsageError
 from tui.program import Program
+from tui.settings import split_pool
 
 MAX_FILE_BYTES = 16 * 2**20
 
@@ -71,7 +72,7 @@ def ask(
         key_name=key_name,
         strong=strong,
         weak=weak,
-        pool=pool,
+        pool=pool and split_pool(pool),
         share=share,
         threshold=threshold,
         timeout=timeout,

@@ -10,6 +10,7 @@ import typer
 from tui.commands.options import ApiBase, Demo, KeyName, Pool, Share, Strong, Threshold, Weak
 from tui.errors import UsageError
 from tui.program import Program
+from tui.settings import split_pool
 
 
 def chat(
@@ -37,7 +38,7 @@ def chat(
         key_name=key_name,
         strong=strong,
         weak=weak,
-        pool=pool,
+        pool=pool and split_pool(pool),
         share=share,
         threshold=threshold,
         theme=theme,

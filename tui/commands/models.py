@@ -77,15 +77,27 @@ def add_model(
     api_base: ApiBase = None,
     key_name: KeyName = None,
     context: Annotated[int | None, typer.Option(min=1, help="Tokens that it can read.")] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="strong|weak|MODEL", help="Judge it like this one while no battles name it."
+        ),
+    ] = None,
 ) -> None:
-    """Say where a model is reached and which key it needs."""
+    """Say where a model is reached, which key it needs, and how strong it is."""
     from tui.model_check import check_key_name, check_model
 
-    own = {"api_base": api_base, "key_name": key_name, "context_tokens": context}
+    own = {
+        "api_base": api_base,
+        "key_name": key_name,
+        "context_tokens": context,
+        "like": like,
+    }
     given = {key: value for key, value in own.items() if value is not None}
     if not given:
         raise UsageError(
-            f"Nothing is said about {name}.", hint="Give --api-base, --key-name or --context."
+            f"Nothing is said about {name}.",
+            hint="Give --api-base, --key-name, --context or --like.",
         )
     if key_name is not None:
         check_key_name(key_name)

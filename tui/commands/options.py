@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from tui.money import parse_share
-from tui.settings import split_pool
 
 
 def parse_share_option(text: str) -> float:
@@ -27,11 +26,10 @@ Weak = Annotated[
     str | None, typer.Option("--weak", metavar="MODEL", help="The weak model, as litellm names it.")
 ]
 Pool = Annotated[
-    tuple[str, ...] | None,
+    str | None,
     typer.Option(
         "--pool",
         metavar="A,B,C",
-        parser=split_pool,
         help="In place of a pair: two or more models, the strongest first.",
     ),
 ]

@@ -78,11 +78,8 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
         if any(names) and not all(names):
             self._refuse("There has to be a strong and a weak model.")
             return
-        if len(names) > 2 and len(set(names)) < len(names):
-            self._refuse("A model stands there twice.")
-            return
         try:
-            self._check_pair(values["strong"], values["weak"])
+            self._check(list(filter(None, names)))
             share = parse_share(values["share"])
         except UsageError as error:
             self._refuse(f"{error} {error.hint}")
@@ -101,18 +98,19 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
     def action_leave(self) -> None:
         self.dismiss(None)
 
-    def _check_pair(self, *names: str) -> None:
-        """Let pass two models that can be used, or none.
+    def _check(self, names: Sequence[str]) -> None:
+        """Let pass different models that can be used.
 
         Raises:
-            UsageError: one cannot be used, or they are one.
+            UsageError: one cannot be used, or stands there twice.
         """
         from tui.model_check import check_model
 
-        for name in filter(None, names):
+        for name in names:
             check_model(self.loaded.settings.model(name))
-        if names[0] and names[0] == names[1]:
-            raise UsageError(f"{names[0]} cannot be both the strong and the weak model.")
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise UsageError(f"{twice} stands there twice: the models have to be different ones.")
 
     def _refuse(self, why: str) -> None:
         self.query_one(".error", Static).update(why)

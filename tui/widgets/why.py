@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from routing.cost import Bill
-from routing.decide import Candidate, Decision, Neighbour
+from routing.decide import Decision, Neighbour
 from tui.money import percent, usd
 from tui.visible import one_line
 from tui.widgets.badge import LETTERS, odds_text
@@ -19,6 +19,7 @@ from tui.widgets.tones import MUTED
 MOST_NAME = 20  # cells of a model's name
 LEAST_PROMPT = 16  # cells that a battle's prompt keeps, quotes and space included
 MOST_BATTLES, FEW_BATTLES = 5, 3  # the few leave room for the models of a pool
+FACTS_WIDTH = 35  # cells of a model's row beside its name
 PAIR = 2  # models, of which the line of facts says it all
 
 
@@ -53,9 +54,10 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     """The reasons as lines of at most that width, in cells."""
     lines = [Content(one_line(decision.reason or odds_text(decision), width))]
     if len(decision.candidates) > PAIR:
-        lines += [_candidate(c, decision, bill, width) for c in decision.candidates]
+        lines += _candidates(decision, bill, width)
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
-    lines += [_prior(candidate, width) for candidate in decision.candidates if candidate.prior]
+    if priors := [f"{c.model} {c.prior}" for c in decision.candidates if c.prior]:
+        lines.append(Content.styled(one_line(f"no battles yet: {', '.join(priors)}", width), MUTED))
     facts = [
         _with_earlier(decision),
         _flip(decision),
@@ -125,16 +127,22 @@ def _other(decision: Decision, bill: Bill | None) -> str:
     return f"{other} would cost ~{usd(amount)}"
 
 
-def _candidate(candidate: Candidate, decision: Decision, bill: Bill | None, width: int) -> Content:
-    """A model of the pool: its chance of being good enough, and what the turn costs with it."""
-    taken = candidate.model == decision.model
+def _candidates(decision: Decision, bill: Bill | None, width: int) -> list[Content]:
+    """The pool's models: the chance of each to be good enough, and what the turn costs with it."""
     costs = {**bill.others_usd, decision.model: bill.cost_usd} if bill else {}
-    amount = f"  ~{usd(costs[candidate.model])}" if candidate.model in costs else ""
-    chance = f"  good enough {candidate.good_enough:.2f}{amount}"
-    head = f"{'→' if taken else ' '} {LETTERS[candidate.tier]} "
-    model = one_line(candidate.model, max(width - len(head) - len(chance), 4))
-    return Content.assemble(head, (model, "bold" if taken else ""), (chance, MUTED))
-
-
-def _prior(candidate: Candidate, width: int) -> Content:
-    return Content.styled(one_line(f"{candidate.model}: {candidate.prior}", width), MUTED)
+    room = max(width - FACTS_WIDTH, 4)
+    names = [one_line(candidate.model, room) for candidate in decision.candidates]
+    widest = max(map(cell_len, names), default=0)
+    rows = []
+    for candidate, name in zip(decision.candidates, names, strict=True):
+        taken = candidate.model == decision.model
+        amount = f"  ~{usd(costs[candidate.model])}" if candidate.model in costs else ""
+        rows.append(
+            Content.assemble(
+                f"{'→' if taken else ' '} {LETTERS[candidate.tier]} ",
+                (name, "bold" if taken else ""),
+                " " * (widest - cell_len(name)),
+                (f"  good enough {candidate.good_enough:.2f}{amount}", MUTED),
+            )
+        )
+    return rows
