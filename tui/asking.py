@@ -76,7 +76,7 @@ class Asking:
             if system and session.branch():
                 raise UsageError("--system gives instructions to a new session, not with -c.")
             if system:
-                session.add("system", system)
+                session.instruct(system)
             turn = LiveTurn(session, self.question, pin=self.pin)
             turn.store_prompt()
             asyncio.run(self._run(turn, routing))

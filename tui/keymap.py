@@ -47,11 +47,14 @@ def _bindings() -> Iterator[Binding]:
     from tui.screens.keys import KeyScreen
     from tui.screens.settings import SettingsScreen
     from tui.screens.threshold import ThresholdScreen
+    from tui.screens.title import TitleScreen
+    from tui.widgets.block import Block
     from tui.widgets.composer import Draft
+    from tui.widgets.history import History
     from tui.widgets.transcript import Transcript
 
-    modals = (AuditScreen, BindingsScreen, KeyScreen, SettingsScreen, ThresholdScreen)
-    for owner in (Draft, ChatScreen, Transcript, *modals):
+    modals = (AuditScreen, BindingsScreen, KeyScreen, SettingsScreen, ThresholdScreen, TitleScreen)
+    for owner in (Draft, ChatScreen, Transcript, Block, History, *modals):
         yield from (b for b in owner.BINDINGS if isinstance(b, Binding) and b.id)
 
 

@@ -149,6 +149,10 @@ class Opened(Message):
         super().__init__()
 
 
+class HeaderChanged(Message):
+    """A conversation has another title, or other instructions."""
+
+
 class SessionReady(Message):
     """A session was opened and can be shown."""
 

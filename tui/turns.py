@@ -91,6 +91,8 @@ class Turns:
 
     def open(self, session: Session) -> None:
         """Go on in this session."""
+        if self.is_open:  # else it is the person's, who was faster than the disk
+            self.routing.pin = session.conversation.pin
         self._session = session
         self.ledger = session.info.ledger
         self.live = self.last = None

@@ -236,3 +236,28 @@ def test_walking(chat: Chat, snap_compare: Snap):
         await pilot.pause()
 
     assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=walked)
+
+
+def test_instructed_temporary_chat(chat: Chat, snap_compare: Snap):
+    async def begun(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        chat = pilot.app.chat
+        await chat._command("/temporary")
+        await wait_until(pilot, lambda: chat.talk.turns.session.temporary)
+        await chat._command("/system Answer in one line, [/foo] and never joke.")
+        await wait_until(pilot, lambda: chat.query_one(".talk--instructions").display)
+        await say(pilot, PROMPT)
+        await settle(pilot)
+
+    assert snap_compare(chat(), terminal_size=(90, 20), run_before=begun)
+
+
+def test_title(chat: Chat, snap_compare: Snap):
+    async def asked(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        await pilot.app.chat._command("/rename")
+        await wait_until(pilot, lambda: pilot.app.screen.query("Input"))
+        pilot.app.screen.query_one("Input").cursor_blink = False
+        await pilot.pause()
+
+    assert snap_compare(chat(two_replies()), terminal_size=(90, 20), run_before=asked)

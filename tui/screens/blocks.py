@@ -43,10 +43,6 @@ class BlocksScreen(PanelsScreen):
     def _forget_edit(self) -> None:
         self.editing, self._draft_aside = None, ""
 
-    @on(Block.Walked)
-    def _walked(self) -> None:
-        self.talk.post_message(Talk.Changed())
-
     @on(Block.Chosen)
     async def _block_chosen(self, message: Block.Chosen) -> None:
         block = message.block

@@ -8,36 +8,32 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.events import Resize
+from textual.events import DescendantBlur, DescendantFocus, Resize
 
 from tui.errors import UsageError
-from tui.live_turn import LiveTurn
 from tui.money import percent, usd
-from tui.screens.blocks import BlocksScreen
+from tui.screens.cards import CardsScreen
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.slash import complete, run_command
 from tui.turns import Pin
-from tui.widgets.actions import Actionable
 from tui.widgets.block import HINTS as BLOCK_HINTS
 from tui.widgets.block import Block
 from tui.widgets.composer import Composer, Draft
 from tui.widgets.header import Header, Mode
 from tui.widgets.history import History
 from tui.widgets.meter import Meter, Spending
-from tui.widgets.reply import Reply
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
 HINTS = "enter send · ctrl+j newline · ctrl+w why · ctrl+b history · ctrl+k all actions"
 SHORT_HINTS = "enter send · ctrl+k all actions"
 EDITING = "another version of your message · enter sends it · esc leaves it as it was"
-EARLY = (
-    frozenset(  # actions that need no conversation, which is there a moment after the first paint
-        {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
-    )
+LISTED = "enter opens · d deletes · u brings back · r renames · esc back"
+TEMPORARY = "temporary: not kept"
+EARLY = frozenset(  # actions that need no conversation, which is there a moment after the first paint
+    {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
 )
 EARLY_SECONDS = 0.05  # until what came too early is tried again
-CONTINUE = "Go on exactly where your reply stopped."
 
 
 def _key(key: str, action: str, label: str, tooltip: str) -> Binding:
@@ -48,7 +44,7 @@ def _walk(key: str, action: str, name: str, tooltip: str) -> Binding:
     return Binding(key, action, tooltip, id=name, tooltip=tooltip, priority=True)
 
 
-class ChatScreen(BlocksScreen):
+class ChatScreen(CardsScreen):
     """One conversation in sight, the others at hand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,9 +58,12 @@ class ChatScreen(BlocksScreen):
         _walk("alt+up", "walk(-1)", "walk_up", "Go to the message before"),
         _walk("alt+down", "walk(1)", "walk_down", "Go to the message after"),
         _key("f1", "keys", "Keys", "Show every key"),
-        _key("f2", "auto", "Auto", "Route every turn"),
-        _key("f3", "weak", "Weak", "Pin the weak model"),
-        _key("f4", "strong", "Strong", "Pin the strong model"),
+        _key("f2", "auto", "Auto", "Route this conversation"),
+        _key("f3", "weak", "Weak", "Pin this conversation to weak"),
+        _key("f4", "strong", "Strong", "Pin this conversation to strong"),
+        _key("alt+a", "send_auto", "Send routed", "Send this message routed"),
+        _key("alt+w", "send_weak", "Send to weak", "Send this message to the weak model"),
+        _key("alt+s", "send_strong", "Send to strong", "Send this message to the strong model"),
         _key("f5", "settings", "Settings", "Models, share and keys"),
         _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
         _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
@@ -111,10 +110,12 @@ class ChatScreen(BlocksScreen):
         header = self.query_one(Header)
         header.mode = Mode(routing.share, self.talk.threshold, routing.pin, custom=own)
         if turns.is_open:
-            header.title = turns.session.conversation.title
+            temporary = turns.session.temporary
+            header.title = TEMPORARY if temporary else turns.session.conversation.title
+            self.talk.show_instructions()
             header.turns = sum(said.role == "user" for said in turns.session.branch())
         self.query_one(Meter).spending = self._spending()
-        self.composer.border_title = self._state_text()
+        self._say_state()
         self.fold(self.size.width)
 
     def _spending(self) -> Spending:
@@ -136,6 +137,8 @@ class ChatScreen(BlocksScreen):
         turns = self.talk.turns
         if turns.live:
             return "streaming · esc stops" if turns.live.decision else "routing …"
+        if self.history.list_has_focus:
+            return LISTED
         if self.block:
             return BLOCK_HINTS[self.size.width < WIDE_HISTORY]
         if self.editing:
@@ -145,9 +148,17 @@ class ChatScreen(BlocksScreen):
         hints = HINTS if self.size.width >= WIDE_HISTORY else SHORT_HINTS
         return hints if self.talk.warm else f"warming up … · {hints}"
 
+    @on(DescendantFocus)
+    @on(DescendantBlur)
+    def _show_hints(self) -> None:
+        self.call_after_refresh(self._say_state)
+
+    def _say_state(self) -> None:
+        self.composer.border_title = self._state_text()
+
     def on_resize(self, event: Resize) -> None:
         self.fold(event.size.width)
-        self.composer.border_title = self._state_text()
+        self._say_state()
 
     # Saying something
 
@@ -158,7 +169,12 @@ class ChatScreen(BlocksScreen):
             self.set_timer(EARLY_SECONDS, lambda: self._sent(message))
         elif text.startswith("/") and not text.startswith("//"):
             await self._command(text)
-        elif self.talk.turns.live:
+        else:
+            await self.say(text[1:] if text.startswith("//") else text, message.pin)
+
+    async def say(self, text: str, pin: Pin) -> None:
+        """Send a message, unless it has to wait: then it is the composer's again."""
+        if self.talk.turns.live:
             self.composer.restore(text)
             self.tell("A reply is streaming; Esc stops it.")
         elif self.talk.turns.routing.pool is None:
@@ -166,13 +182,10 @@ class ChatScreen(BlocksScreen):
             self.tell("No models are set yet.")
             self.query_one(Welcome).focus()
         else:
-            await self._say(text[1:] if text.startswith("//") else text)
-
-    async def _say(self, text: str, pin: Pin = "session") -> None:
-        edited, self.editing = self.editing, None
-        await self.talk.say(text, self._budget_pin() or pin, replaces=edited)
-        self.composer.restore(self._draft_aside)
-        self._draft_aside = ""
+            edited, self.editing = self.editing, None
+            await self.talk.say(text, self._budget_pin() or pin, replaces=edited)
+            self.composer.restore(self._draft_aside)
+            self._draft_aside = ""
 
     def carry_out(self, text: str) -> None:
         """Do what a slash command says, as if it had been typed."""
@@ -196,56 +209,9 @@ class ChatScreen(BlocksScreen):
         self.tell(f"This month's {usd(budget.monthly_usd)} are spent.")
         return "weak" if budget.past == "weak" else None
 
-    @on(Talk.GaveBack)
-    def _gave_back(self, message: Talk.GaveBack) -> None:
-        if not self.composer.draft.text.strip():  # else a letter on its way would choose an action
-            message.card.focus()
-        if message.text:
-            self.composer.restore(message.text)
-
     @on(Talk.Finished)
     def _finished(self) -> None:
         self.list_sessions()
-
-    # Cards
-
-    @on(Reply.CardChosen)
-    async def _card_chosen(self, message: Reply.CardChosen) -> None:
-        last = self.talk.turns.last
-        if last is None or last.key != message.key:
-            self.tell("The conversation has gone on from here.")
-        else:
-            await self._choose(message.name, last)
-
-    @on(Actionable.Chosen)
-    async def _welcome_chosen(self, message: Actionable.Chosen) -> None:
-        await self._choose(message.name, None)
-
-    @on(Actionable.Left)
-    def _left_card(self, message: Actionable.Left) -> None:
-        self.composer.insert(message.character)
-
-    async def _choose(self, name: str, turn: LiveTurn | None) -> None:
-        """Do what an action of a card, or of the welcome, says."""
-        match name:
-            case "retry":
-                await self.answer_again("same")
-            case "other":
-                await self.answer_again(self.talk.turns.alternative(turn) if turn else None)
-            case "weak" | "strong" as wanted:
-                await self.answer_again(wanted, unrouted=True)
-            case "continue":
-                model = self.talk.turns.model_of(turn) if turn else None
-                await self.talk.say(CONTINUE, model.name if model else "session")
-                self.composer.draft.focus()
-            case "key":
-                self.ask_key(turn)
-            case "models":
-                self.action_settings()
-            case "demo":
-                await self.use_demo()
-            case "new":
-                self.action_new()
 
     # Keys and commands
 
@@ -261,7 +227,7 @@ class ChatScreen(BlocksScreen):
 
     def key_list(self) -> list[Binding]:
         """Every key of the chat as it is in force, moved ones included."""
-        own = [*Draft.BINDINGS, *self.BINDINGS, *Block.BINDINGS]
+        own = [*Draft.BINDINGS, *self.BINDINGS, *Block.BINDINGS, *History.BINDINGS]
         moved = self.program.settings.keys
         return [
             binding.with_key(moved.get(binding.id or "", binding.key))
@@ -282,6 +248,15 @@ class ChatScreen(BlocksScreen):
         else:
             known = ", ".join(n for n in self.app.available_themes if n.startswith("llmroute"))
             raise UsageError(f"No theme is named {name}.", hint=f"For example {known}")
+
+    def action_send_auto(self) -> None:
+        self.composer.send(None)
+
+    def action_send_weak(self) -> None:
+        self.composer.send("weak")
+
+    def action_send_strong(self) -> None:
+        self.composer.send("strong")
 
     def action_auto(self) -> None:
         self.pin(None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on
 
-from tui.errors import StoreError, UsageError
-from tui.messages import Listed, SessionReady, Told
+from tui.errors import StoreError
+from tui.messages import HeaderChanged, Listed, SessionReady, Told
 from tui.screens.routing import RoutingScreen
 from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
@@ -24,6 +25,7 @@ PURGE_SECONDS = 10  # after the first paint, when nobody waits for the disk
 class LibraryScreen(RoutingScreen):
     """What the history sidebar and its commands do."""
 
+    deleted: Sequence[str] = ()  # in this run, the latest last
     month_usd: float | None = None
     temporary = False  # nothing of this run is kept
     _words = ""  # what the list in sight, or the one under way, was searched for
@@ -49,16 +51,50 @@ class LibraryScreen(RoutingScreen):
         """Look for words in all conversations."""
         self.history.search(words)
 
-    def rename(self, title: str) -> None:
-        """Give this conversation that title.
-
-        Raises:
-            UsageError: the title is blank.
-        """
-        if not title:
-            raise UsageError("Which title?", hint="Write /rename TITLE")
+    def rename(self, title: str, session_id: str = "") -> None:
+        """Give a conversation that title, this one by default; without a title ask for it."""
         session = self.talk.turns.session
-        self.in_thread(lambda: session.rename(title), lambda _: Told(f"Renamed to “{title}”."))
+        if not title:
+            self._ask_title(session_id or session.id)
+        elif session_id in {"", session.id}:
+            self._rename(lambda: session.rename(title))
+        else:
+            self._rename(lambda: self.sessions.rename(session_id, title))
+
+    def delete(self, session_id: str = "") -> None:
+        """Move a conversation to the trash, this one by default."""
+        turns = self.talk.turns
+        here = session_id in {"", turns.session.id}
+        if here and turns.live:
+            self.tell("A reply is streaming; Esc stops it.")
+        elif here and not turns.session.conversation.head:
+            self.tell("There is nothing to delete yet.")
+        else:
+            self.in_worker(self._delete(session_id or turns.session.id))
+
+    def undo_delete(self) -> None:
+        """Bring back the conversation that was deleted last, and open it."""
+        if not self.deleted:
+            self.tell("Nothing was deleted since the chat was opened.")
+        elif self.talk.turns.live:
+            self.tell("A reply is streaming; Esc stops it.")
+        else:
+            self.in_worker(self._restore(self.deleted[-1]))
+
+    def instruct(self, text: str) -> None:
+        """Tell the model this before the first message; "none" tells it nothing.
+
+        Without a text the instructions in force are put into the composer.
+        """
+        session = self.talk.turns.session
+        if not text:
+            self.composer.restore(f"/system {session.conversation.instructions}")
+            self.tell(
+                "What the model is told before the first message:", "write it, enter keeps it."
+            )
+            return
+        told = "" if text == "none" else text
+        self.in_thread(lambda: session.instruct(told), lambda _: HeaderChanged())
 
     def export(self, kind: str) -> None:
         """Write this conversation into the folder that the program was started in."""
@@ -71,10 +107,68 @@ class LibraryScreen(RoutingScreen):
 
     def action_new(self) -> None:
         """Begin another conversation; this one is on disk."""
+        self._begin(temporary=self.temporary)
+
+    def begin_temporary(self) -> None:
+        """Begin a conversation of which nothing is kept."""
+        self._begin(temporary=True)
+
+    def _begin(self, *, temporary: bool) -> None:
         if self.talk.turns.live:
             self.tell("A reply is streaming; Esc stops it.")
         else:
+            self.post_message(SessionReady(self.sessions.create(temporary=temporary)))
+
+    @on(History.Chosen)
+    def _chosen(self, message: History.Chosen) -> None:
+        match message.name:
+            case "undo":
+                self.undo_delete()
+            case "delete" if message.session_id:
+                self.delete(message.session_id)
+            case "rename" if message.session_id:
+                self.rename("", message.session_id)
+
+    def _ask_title(self, session_id: str) -> None:
+        from tui.screens.title import TitleScreen
+
+        session = self.talk.turns.session
+        listed = {item.session_id: item.title for item in self.history.shown}
+        here = session_id == session.id
+        title = session.conversation.title if here else listed.get(session_id, "")
+
+        def chosen(title: str | None) -> None:
+            if title is not None:
+                self.rename(title or " ", session_id)
+
+        self.app.push_screen(TitleScreen(title), chosen)
+
+    def _rename(self, rename: Callable[[], None]) -> None:
+        self.in_thread(rename, lambda _: HeaderChanged())
+
+    @on(HeaderChanged)
+    def _header_changed(self) -> None:
+        self.list_sessions()
+        self.talk.post_message(Talk.Changed())
+
+    async def _delete(self, session_id: str) -> None:
+        turns = self.talk.turns
+        here = turns.session if turns.session.id == session_id else None
+        if here:
+            await turns.close(here)
+        if here is None or not here.temporary:
+            await asyncio.to_thread(self.sessions.delete, session_id)
+            self.deleted = [*self.deleted, session_id]
+            self.tell("In the trash, where it is kept for 30 days. /undo brings it back.")
+        if here:
             self.post_message(SessionReady(self.sessions.create(temporary=self.temporary)))
+        else:
+            self.list_sessions()
+
+    async def _restore(self, session_id: str) -> None:
+        await asyncio.to_thread(self.sessions.restore, session_id)
+        self.deleted = [known for known in self.deleted if known != session_id]
+        self.post_message(SessionReady(await asyncio.to_thread(self.sessions.open, session_id)))
 
     @on(History.Searched)
     def _searched(self) -> None:

@@ -51,9 +51,13 @@ class RoutingScreen(BaseScreen):
     learnt: tuple[str, ...] = ()
 
     def pin(self, model: str | None) -> None:
-        """Let that model, or that end of the pool, answer from now on; None lets the router."""
-        self.talk.turns.routing.pin = model
+        """Let that model, or end of the pool, answer in this conversation; None: the router."""
+        turns = self.talk.turns
+        turns.routing.pin = model
         self.talk.post_message(Talk.Changed())
+        if turns.is_open and not turns.session.read_only:
+            session = turns.session
+            self.in_thread(lambda: session.set_pin(model))
 
     def set_share(self, share: float) -> None:
         """Route that share of turns to the strong model, now and in later runs."""

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from routing.models import Tier
 from tui.errors import UsageError
 from tui.money import parse_share
 
@@ -27,6 +28,18 @@ class Command(NamedTuple):
     run: Run
     argument: str = ""
     binding: str = ""
+
+
+def _pinned(tier: Tier | None) -> Run:
+    """Pins a conversation; with a message, that one alone."""
+
+    def run(screen: ChatScreen, message: str) -> Awaitable[None] | None:
+        if message:
+            return screen.say(message, tier)
+        screen.pin(tier)
+        return None
+
+    return run
 
 
 def _model(screen: ChatScreen, argument: str) -> None:
@@ -59,9 +72,9 @@ def _export(screen: ChatScreen, argument: str) -> None:
 
 
 COMMANDS: Mapping[str, Command] = {
-    "auto": Command("route every turn", lambda s, _: s.pin(None)),
-    "weak": Command("pin the weak model", lambda s, _: s.pin("weak")),
-    "strong": Command("pin the strong model", lambda s, _: s.pin("strong")),
+    "auto": Command("route this conversation, or one message", _pinned(None), "[MESSAGE]"),
+    "weak": Command("pin to the weak model, or one message", _pinned("weak"), "[MESSAGE]"),
+    "strong": Command("pin to the strong model, or one message", _pinned("strong"), "[MESSAGE]"),
     "threshold": Command("share of strong calls", _threshold, "[30%]"),
     "model": Command("pin a model, or change one", _model, "[[strong|weak] NAME]", "settings"),
     "why": Command("why the last turn went where it went", lambda s, _: s.action_why()),
@@ -77,9 +90,13 @@ COMMANDS: Mapping[str, Command] = {
     "fork": Command("go on in a copy of this conversation", lambda s, _: s.fork(s.block)),
     "copy": Command("copy the last reply", lambda s, a: s.copy(a), "[code|all]"),
     "new": Command("new conversation", lambda s, _: s.action_new()),
+    "temporary": Command("new conversation that is not kept", lambda s, _: s.begin_temporary()),
+    "delete": Command("move this conversation to the trash", lambda s, _: s.delete()),
+    "undo": Command("bring back what was deleted last", lambda s, _: s.undo_delete()),
+    "system": Command("instructions for the model", lambda s, a: s.instruct(a), "[TEXT|none]"),
     "sessions": Command("earlier conversations", lambda s, _: s.action_history(), "", "history"),
     "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS"),
-    "rename": Command("rename this conversation", lambda s, a: s.rename(a), "TITLE"),
+    "rename": Command("rename this conversation", lambda s, a: s.rename(a), "[TITLE]"),
     "export": Command("write this conversation to a file", _export, "[md|json]"),
     "theme": Command("change the colours", lambda s, a: s.set_theme(a), "[NAME]"),
     "settings": Command("models, share and keys", lambda s, _: s.action_settings()),

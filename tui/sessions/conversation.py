@@ -54,6 +54,8 @@ class Conversation:
     Attributes:
         head: the last message of the branch in sight; None before the first message.
         forked_from: the session that this one was copied from.
+        pin: the model, or end of the pool, that answers here whatever the router says.
+        instructions: what the model is told before the first message.
         messages: by id, in the order in which they were added.
     """
 
@@ -63,6 +65,8 @@ class Conversation:
     updated: str
     head: str | None = None
     forked_from: str | None = None
+    pin: str | None = None
+    instructions: str = ""
     messages: Mapping[str, Message] = field(default_factory=dict)
 
     def branch(self) -> list[Message]:
@@ -79,9 +83,10 @@ class Conversation:
         return path[::-1]
 
     def turns_to(self, message_id: str | None) -> tuple[Turn, ...]:
-        """What was said up to and with that message; replies without a word are left out."""
+        """The instructions, then what was said up to and with that message, where it has a word."""
+        told = [Turn("system", self.instructions)] if self.instructions else []
         path = self.path_to(message_id)
-        return tuple(Turn(said.role, said.text) for said in path if said.text)
+        return (*told, *(Turn(said.role, said.text) for said in path if said.text))
 
     def siblings(self, message_id: str) -> list[Message]:
         """The message and its alternatives, in the order in which they were made."""
@@ -147,6 +152,8 @@ class Conversation:
             updated=timestamp(moment),
             head=at or self.head,
             forked_from=self.id,
+            pin=self.pin,
+            instructions=self.instructions,
             messages=copies,
         )
 

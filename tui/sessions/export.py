@@ -22,6 +22,8 @@ from tui.sessions.message import Message
 def to_markdown(conversation: Conversation) -> str:
     """The branch in sight as Markdown, each reply under its route and cost."""
     parts = [f"# {conversation.title or 'Untitled'}"]
+    if conversation.instructions:
+        parts.append(f"## System\n\n{conversation.instructions}")
     parts += [f"{_heading(message)}\n\n{message.text}" for message in conversation.branch()]
     return "\n\n".join(parts) + "\n"
 
@@ -34,6 +36,7 @@ def to_json(conversation: Conversation) -> str:
         "created": conversation.created,
         "updated": conversation.updated,
         "head": conversation.head,
+        "instructions": conversation.instructions,
         "messages": [_row(message) for message in conversation.messages.values()],
     }
     return msgspec.json.format(msgspec.json.encode(content), indent=2).decode() + "\n"

@@ -49,6 +49,8 @@ class Header:
     updated: str
     head: str | None = None
     forked_from: str | None = None
+    pin: str | None = None
+    instructions: str = ""
 
 
 class _Versioned(msgspec.Struct):
@@ -74,6 +76,8 @@ def header(conversation: Conversation) -> dict[str, Any]:
         "updated": conversation.updated,
         "head": conversation.head,
         "forked_from": conversation.forked_from,
+        "pin": conversation.pin,
+        "instructions": conversation.instructions,
     }
 
 
@@ -147,5 +151,7 @@ def _checked(file: _File) -> Conversation:
         updated=top.updated,
         head=top.head,
         forked_from=top.forked_from,
+        pin=top.pin,
+        instructions=top.instructions,
         messages=messages,
     )

@@ -16,7 +16,7 @@ from routing.decide import Decision
 from tui.errors import StoreError
 from tui.sessions import schema
 from tui.sessions.conversation import Conversation, SessionInfo
-from tui.sessions.message import Message, State, new_id, storable, timestamp, utc_now
+from tui.sessions.message import Message, State, clean, new_id, storable, timestamp, utc_now
 from tui.sessions.storage import FORK, Damage, SessionStorage
 
 Clock = Callable[[], datetime]
@@ -155,6 +155,24 @@ class Session:
         """
         with self._changing:
             self._change(self._conversation.renamed(title))
+
+    def set_pin(self, model: str | None) -> None:
+        """Let that model, or end of the pool, answer in this session; None lets the router.
+
+        Raises:
+            StoreError: the change is not on disk; it is in force all the same.
+        """
+        with self._changing:
+            self._change(replace(self._conversation, pin=model))
+
+    def instruct(self, instructions: str) -> None:
+        """Tell the model this before the first message; "" tells it nothing.
+
+        Raises:
+            StoreError: the change is not on disk; it is in force all the same.
+        """
+        with self._changing:
+            self._change(replace(self._conversation, instructions=clean(instructions)))
 
     def save(self) -> None:
         """Store what the disk refused before.

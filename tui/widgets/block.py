@@ -67,9 +67,6 @@ class Block(VerticalGroup):
             self.name = name
             super().__init__()
 
-    class Walked(Message):
-        """The person came to this message, or left it."""
-
     @property
     def copied(self) -> str:
         """Its text as it is copied."""
@@ -84,12 +81,8 @@ class Block(VerticalGroup):
     def action_choose(self, name: str) -> None:
         self.post_message(self.Chosen(self, name))
 
-    def on_focus(self) -> None:
-        self.post_message(self.Walked())
-
     def on_blur(self) -> None:
         self.can_focus = False
-        self.post_message(self.Walked())
 
     def on_key(self, event: events.Key) -> None:
         """What is none of its keys is typed into the composer."""

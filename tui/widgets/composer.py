@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
+from tui.turns import Pin
 from tui.widgets.tones import MUTED
 
 PASTE_CHARACTERS = 20_000  # a longer paste is kept aside: the text area wraps what it holds
@@ -134,10 +135,11 @@ class Composer(VerticalGroup):
     """
 
     class Sent(Message):
-        """A message or a command to carry out."""
+        """A message, for a tier where the person said which, or a command to carry out."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, text: str, pin: Pin) -> None:
             self.text = text
+            self.pin = pin
             super().__init__()
 
     def __init__(self, complete: Completer) -> None:
@@ -193,12 +195,16 @@ class Composer(VerticalGroup):
 
     def on_draft_sent(self, message: Draft.Sent) -> None:
         message.stop()
+        self.send()
+
+    def send(self, pin: Pin = "session") -> None:
+        """Send the draft, pinned to a tier for this turn, routed by None, or as the session is."""
         text = self.text
         if not text.strip():
             return
         self.remember(self.draft.text)
         self.clear()
-        self.post_message(self.Sent(text))
+        self.post_message(self.Sent(text, pin))
 
     def on_draft_recalled(self, message: Draft.Recalled) -> None:
         message.stop()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -26,6 +27,10 @@ class Item(NamedTuple):
     found: str = ""
 
 
+def _key(key: str, name: str, tooltip: str) -> Binding:
+    return Binding(key, f"choose('{name}')", tooltip, id=f"history.{name}", tooltip=tooltip)
+
+
 class History(Vertical):
     """The conversations that can be opened."""
 
@@ -41,6 +46,12 @@ class History(Vertical):
     History > OptionList:focus { border: none; }
     """
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        _key("d,delete", "delete", "In the history: delete"),
+        _key("u", "undo", "In the history: bring back"),
+        _key("r", "rename", "In the history: rename"),
+    ]
+
     class Searched(Message):
         """The person looks for other words."""
 
@@ -48,6 +59,14 @@ class History(Vertical):
         """The person wants to go on with a conversation."""
 
         def __init__(self, session_id: str) -> None:
+            self.session_id = session_id
+            super().__init__()
+
+    class Chosen(Message):
+        """The person wants something done with a conversation; "" where none is listed."""
+
+        def __init__(self, name: str, session_id: str) -> None:
+            self.name = name
             self.session_id = session_id
             super().__init__()
 
@@ -74,6 +93,15 @@ class History(Vertical):
         if words is not None:
             box.value = words
         box.focus()
+
+    @property
+    def list_has_focus(self) -> bool:
+        """Whether one moves in the list."""
+        return any(listed.has_focus for listed in self.query(OptionList))
+
+    def action_choose(self, name: str) -> None:
+        option = self.query_one(OptionList).highlighted_option
+        self.post_message(self.Chosen(name, (option and option.id) or ""))
 
     def focus_list(self) -> None:
         """Go to the list, to its first line."""

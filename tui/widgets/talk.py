@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.message import Message as Notice
 from textual.widget import Widget
+from textual.widgets import Static
 from textual.worker import Worker
 
 from routing.conversation import Delta
@@ -31,6 +33,7 @@ from tui.messages import (
     Trouble,
 )
 from tui.turns import Pin, Turns
+from tui.visible import one_line
 from tui.widgets.block import Block
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
@@ -48,6 +51,8 @@ class Talk(Shown):
 
     DEFAULT_CSS = """
     Talk { width: 1fr; }
+    Talk > .talk--instructions { display: none; height: 1; padding: 0 2; color: $text-muted;
+        text-wrap: nowrap; text-overflow: ellipsis; background: $foreground 5%; }
     """
 
     class Finished(Notice):
@@ -67,12 +72,20 @@ class Talk(Shown):
         self.opening: Widget | None = None
 
     def compose(self) -> ComposeResult:
+        yield Static(classes="talk--instructions")
         yield Transcript(*([self.opening] if self.opening else []))
         yield Why()
 
     def on_mount(self) -> None:
         self.why.border_title = "WHY (ctrl+w)"
         self.set_interval(SAVE_SECONDS, self._save_partial)
+
+    def show_instructions(self) -> None:
+        """Say in a line what the model is told before the first message."""
+        told = self.turns.session.conversation.instructions
+        line = self.query_one(".talk--instructions", Static)
+        line.display = bool(told)
+        line.update(Content(f"/system  {one_line(told, 200)}"))
 
     # The engine
 

@@ -1,0 +1,180 @@
+"""Conversations renamed, deleted and brought back; pins and instructions that belong to one."""
+
+import pytest
+from textual.widgets import Input
+
+from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.fakes import FakeEngine, reply_events
+from tui.app import ChatApp
+from tui.screens.title import TitleScreen
+from tui.sessions import Sessions, to_json, to_markdown
+from tui.widgets.header import Header
+from tui.widgets.history import History
+from tui.widgets.reply import Reply
+from tui.widgets.welcome import Empty
+
+SIZE = (110, 34)
+
+
+def on_disk(app: ChatApp) -> Sessions:
+    return Sessions(app.chat.program.paths.sessions)
+
+
+def titles(app: ChatApp) -> list[str]:
+    return [info.title for info in on_disk(app).list()]
+
+
+async def test_one_message_or_a_whole_conversation_is_pinned(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("to weak")
+        await pilot.press("alt+w")
+        await wait_until(pilot, lambda: engine.requests and app.chat.talk.turns.last.done)
+        await say(pilot, "/strong to strong")
+        await say(pilot, "routed")
+        await app.chat._command("/strong")
+        await say(pilot, "pinned")
+        app.chat.composer.insert("routed all the same")
+        await pilot.press("alt+a")
+        await wait_until(pilot, lambda: len(engine.requests) == 5)
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+        await say(pilot, "pinned again")
+    pins = [request.pin for request in engine.requests]
+    assert pins == ["weak", "strong", None, "strong", None, "strong"]
+    assert [r.turns[-1].text for r in engine.requests][:2] == ["to weak", "to strong"]
+
+
+async def test_pin_belongs_to_its_conversation_and_is_kept(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "one")
+        first = app.chat.talk.turns.session
+        await pilot.press("f3")
+        await wait_until(pilot, lambda: first.conversation.pin == "weak")
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session is not first)
+        await wait_until(pilot, lambda: "auto" in str(app.chat.query_one(Header).mode))
+        app.chat.history.post_message(History.Opened(first.id))
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first.id)
+        assert app.chat.talk.turns.routing.pin == "weak"
+    assert on_disk(app).read(first.id).pin == "weak"
+
+
+async def test_instructions_come_first_are_shown_and_kept(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "plain")
+        await app.chat._command("/system be brief [/foo]")
+        line = app.chat.query_one(".talk--instructions")
+        await wait_until(pilot, lambda: line.display)
+        assert "be brief [/foo]" in str(line.content)
+        await say(pilot, "how?")
+        await app.chat._command("/system")
+        assert app.chat.composer.text == "/system be brief [/foo]"
+        app.chat.composer.clear()
+        [info] = on_disk(app).list()
+        kept = on_disk(app).read(info.id)
+        await app.chat._command("/system none")
+        await wait_until(pilot, lambda: not line.display)
+        await say(pilot, "and now?")
+    roles = [request.turns[0].role for request in engine.requests]
+    assert roles == ["user", "system", "user"]
+    assert engine.requests[1].turns[0].text == "be brief [/foo]"
+    assert "## System\n\nbe brief [/foo]" in to_markdown(kept)
+    assert '"instructions": "be brief [/foo]"' in to_json(kept)
+
+
+async def test_deleted_conversation_comes_back(chat: Chat):
+    app = chat(FakeEngine(reply_events("about rust")))
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        await say(pilot, "tell me of rust")
+        first = app.chat.talk.turns.session.id
+        await wait_until(pilot, lambda: titles(app) == ["tell me of rust"])
+        await app.chat._command("/delete")
+        await wait_until(pilot, lambda: app.chat.query(Empty))
+        await wait_until(pilot, lambda: not app.chat.history.shown)
+        assert titles(app) == []
+        assert "/undo" in next(iter(app._notifications)).message
+        await app.chat._command("/undo")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
+        await wait_until(pilot, lambda: app.chat.query(Reply))
+        assert app.chat.query_one(Reply).prose.source == "about rust"
+        await say(pilot, "go on")
+    assert len(on_disk(app).read(first).branch()) == 4
+
+
+async def test_nothing_to_delete_and_nothing_to_bring_back_are_said(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        await app.chat._command("/delete")
+        await app.chat._command("/undo")
+        await wait_until(pilot, lambda: len(app._notifications) == 2)
+        assert all("othing" in note.message for note in app._notifications)
+
+
+async def test_history_deletes_brings_back_and_renames_by_key(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "first")
+        first = app.chat.talk.turns.session.id
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
+        await say(pilot, "second")
+        await wait_until(pilot, lambda: len(app.chat.history.shown) == 2)
+        await pilot.press("ctrl+b", "ctrl+b")
+        await wait_until(pilot, lambda: app.chat.history.list_has_focus)
+        await wait_until(pilot, lambda: "d deletes" in app.chat.composer.border_title)
+        await pilot.press("end", "d")
+        await wait_until(pilot, lambda: [i.title for i in app.chat.history.shown] == ["second"])
+        assert titles(app) == ["second"]
+        await pilot.press("u")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
+        await wait_until(pilot, lambda: len(app.chat.history.shown) == 2)
+        app.chat.history.focus_list()
+        await pilot.press("home", "r")
+        await wait_until(
+            pilot, lambda: isinstance(app.screen, TitleScreen) and app.screen.query(Input)
+        )
+        assert app.screen.query_one(Input).value == app.chat.history.shown[0].title
+        app.screen.query_one(Input).value = "a better title"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.history.shown[0].title == "a better title")
+    assert "a better title" in titles(app)
+
+
+@pytest.mark.parametrize(("typed", "title"), [("new name", "new name"), ("", "hello")])
+async def test_this_conversation_is_renamed(chat: Chat, typed: str, title: str):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hello")
+        await app.chat._command("/rename something else")
+        await wait_until(pilot, lambda: app.chat.query_one(Header).title == "something else")
+        await app.chat._command("/rename")
+        await wait_until(
+            pilot, lambda: isinstance(app.screen, TitleScreen) and app.screen.query(Input)
+        )
+        app.screen.query_one(Input).value = typed
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.query_one(Header).title == title)
+
+
+async def test_temporary_chat_says_so_and_leaves_nothing(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await app.chat._command("/temporary")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.temporary)
+        await say(pilot, "a secret")
+        await wait_until(pilot, lambda: "not kept" in app.chat.query_one(Header).title)
+        await app.chat._command("/delete")
+        await wait_until(pilot, lambda: not app.chat.talk.turns.session.temporary)
+    assert titles(app) == []
