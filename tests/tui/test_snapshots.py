@@ -247,7 +247,7 @@ def test_instructed_temporary_chat(chat: Chat, snap_compare: Snap):
         await chat._command("/system Answer in one line, [/foo] and never joke.")
         await wait_until(pilot, lambda: chat.query_one(".talk--instructions").display)
         await say(pilot, PROMPT)
-        await settle(pilot)
+        await pilot.pause()
 
     assert snap_compare(chat(), terminal_size=(90, 20), run_before=begun)
 
