@@ -154,10 +154,11 @@ class HeaderChanged(Message):
 
 
 class SessionReady(Message):
-    """A session was opened and can be shown."""
+    """A session was opened and can be shown; `in_list`: the person goes on in the history."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, in_list: bool = False) -> None:
         self.session = session
+        self.in_list = in_list
         super().__init__()
 
 

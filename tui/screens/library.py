@@ -154,6 +154,7 @@ class LibraryScreen(RoutingScreen):
     async def _delete(self, session_id: str) -> None:
         turns = self.talk.turns
         here = turns.session if turns.session.id == session_id else None
+        in_list = self.history.list_has_focus
         if here:
             await turns.close(here)
         if here is None or not here.temporary:
@@ -161,7 +162,8 @@ class LibraryScreen(RoutingScreen):
             self.deleted = [*self.deleted, session_id]
             self.tell("In the trash, where it is kept for 30 days. /undo brings it back.")
         if here:
-            self.post_message(SessionReady(self.sessions.create(temporary=self.temporary)))
+            new = self.sessions.create(temporary=self.temporary)
+            self.post_message(SessionReady(new, in_list=in_list))
         else:
             self.list_sessions()
 
@@ -197,7 +199,8 @@ class LibraryScreen(RoutingScreen):
             self.tell(message.session.trouble)
         self.history.current = message.session.id
         self.list_sessions()
-        self.focus_opening()
+        if message.in_list:
+            self.history.focus_list()
         self.talk.post_message(Talk.Changed())
 
     @on(Listed)

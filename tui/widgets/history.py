@@ -114,10 +114,13 @@ class History(Vertical):
         """List these conversations."""
         self.shown = items
         listed = self.query_one(OptionList)
+        at = listed.highlighted
         listed.clear_options()
         listed.add_options(
             [Option(_prompt(i, i.session_id == self.current), id=i.session_id) for i in items]
         )
+        if items and at is not None:
+            listed.highlighted = min(at, len(items) - 1)
         if not items:
             listed.add_option(Option(Content.styled(f"  {empty}", MUTED), disabled=True))
 
