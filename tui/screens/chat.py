@@ -30,8 +30,10 @@ SHORT_HINTS = "enter send · ctrl+k all actions"
 EDITING = "another version of your message · enter sends it · esc leaves it as it was"
 LISTED = "enter opens · d deletes · u brings back · r renames · esc back"
 TEMPORARY = "temporary: not kept"
-EARLY = frozenset(  # actions that need no conversation, which is there a moment after the first paint
-    {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
+EARLY = (
+    frozenset(  # actions that need no conversation, which is there a moment after the first paint
+        {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
+    )
 )
 EARLY_SECONDS = 0.05  # until what came too early is tried again
 
