@@ -41,11 +41,18 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     if kept is not None and kept.battles == list(battles):
         return kept
     known = _shipped_vectors(embedder) | (kept.known_vectors() if kept else {})
-    vectors = _embed_unknown(embedder, battles, known)
+    vectors = embed_unknown(embedder, battles, known)
     index = BattleIndex.build(battles, vectors, embedder.name)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     index.save(path)
     return index
+
+
+def known_vectors(embedder: Embedder, folder: Path) -> dict[str, Floats]:
+    """Prompt -> unit vector, as far as the folder's index and the shipped one know."""
+    path = folder / INDEX_FILE
+    kept = _load(path, embedder) if path.exists() else None
+    return _shipped_vectors(embedder) | (kept.known_vectors() if kept else {})
 
 
 def _load(path: Path, embedder: Embedder) -> BattleIndex | None:
@@ -108,7 +115,7 @@ def _neighbour(battle: Battle, cosine: float) -> Neighbour:
     )
 
 
-def _embed_unknown(
+def embed_unknown(
     embedder: Embedder, battles: Sequence[Battle], known: Mapping[str, Floats]
 ) -> Floats:
     """Unit rows of the battles' prompts; only those not known are embedded."""

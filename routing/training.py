@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.errors import RouterError
+from routing.errors import DataError, RouterError
 from routing.files import replace_file
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def train(learner: Learner, split: Split, schedule: Schedule, state: Path | None
 
     Raises:
         RouterError: the loss is no longer a number, or the state is damaged.
-        OSError: the state cannot be written.
+        DataError: the state cannot be written.
     """
     run = _Run(learner, split, schedule)
     if state is not None and state.exists():
@@ -226,8 +226,13 @@ class _Run:
         content = {name: getattr(self, name) for name in names}
         content |= {"losses": self._losses, "weights": self._weights(), "best": self.best}
         torch.save(content | {"optimizer": self.optimizer.state_dict()}, buffer)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(path, buffer.getvalue())
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace_file(path, buffer.getvalue())
+        except OSError as error:
+            raise DataError(
+                f"{path}: the training cannot be kept: {error.strerror}", detail=str(error)
+            ) from error
 
     def restore(self, path: Path) -> None:
         """Go on from a run that was kept."""
@@ -314,8 +319,22 @@ def seeded(seed: int) -> Any:  # noqa: ANN401  # torch does not type it
     return context()
 
 
-def fastest() -> str:
-    """The fastest device there is."""
+def chosen_device(name: str | None) -> str:
+    """The device of that name; the fastest there is for None.
+
+    Raises:
+        RouterError: there is no such device.
+    """
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # the latter without any driver
+        raise RouterError(
+            f"there is no device {name!r} here",
+            hint='Name "cpu", "cuda" or "cuda:1", or none for the fastest there is.',
+            detail=str(error),
+        ) from error
+    return name

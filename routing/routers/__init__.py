@@ -24,6 +24,16 @@ ROUTERS = {
     "causal": "routing.routers.causal:CausalRouter",
 }
 
+SUMMARIES = {
+    "chance": "a number drawn from the prompt's text: the baseline",
+    "similarity": "Bradley-Terry over the battles, weighted by how near their prompts are",
+    "factorization": "a vector for each model, multiplied into the prompt's",
+    "bert": "an encoder that tells which side wins",
+    "causal": "a causal language model that grades the weak model's answer beforehand",
+}
+# Those that decide nothing before `llmroute router train` has run.
+TRAINED = ("factorization", "bert", "causal")
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from routing.embeddings import PACKAGED, packaged_folder, quiet
 from routing.routers.text import Reader, TextRouter
-from routing.training import Schedule, fastest
+from routing.training import Schedule, chosen_device
 
 LABELS = ("strong wins", "tie", "weak wins")
 
@@ -85,4 +85,4 @@ class BertRouter(TextRouter):
                 source, dtype=getattr(torch, self.dtype or "float32"), **head
             )
             tokenizer = AutoTokenizer.from_pretrained(source)
-        return EncoderReader(model.to(self.device or fastest()), tokenizer, self.tokens)
+        return EncoderReader(model.to(chosen_device(self.device)), tokenizer, self.tokens)

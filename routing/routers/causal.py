@@ -19,7 +19,7 @@ from routing.embeddings import Embedder, quiet
 from routing.errors import RouterError
 from routing.ladder import STRONG, WEAK
 from routing.routers.text import Reader, TextRouter
-from routing.training import Schedule, fastest
+from routing.training import Schedule, chosen_device
 
 LABELS = tuple(f"[[{score}]]" for score in range(1, 6))
 PLACE = "<prompt>"
@@ -177,7 +177,7 @@ class CausalRouter(TextRouter):
     def _load(self, source: str) -> tuple[Any, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        device = self.device or fastest()
+        device = chosen_device(self.device)
         dtype = self.dtype or ("float32" if device == "cpu" else "bfloat16")
         with quiet():
             model = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype))

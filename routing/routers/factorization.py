@@ -37,7 +37,7 @@ from routing.training import (
     Progress,
     Rows,
     Schedule,
-    fastest,
+    chosen_device,
     seeded,
     split_by_prompt,
     train,
@@ -210,7 +210,7 @@ class FactorizationRouter(TrainedRouter):
         with seeded(self.schedule.seed):
             module = Factorization(sizes)
         rows = np.array([row[example.prompt] for example in examples])
-        learner = _Learner(module, examples, vectors, rows, self.device or fastest())
+        learner = _Learner(module, examples, vectors, rows, chosen_device(self.device))
         outcome = yield from train(learner, split, self.schedule, state)
         self._take(module.cpu(), names.models)
         return self._record(battles, names, split, outcome)

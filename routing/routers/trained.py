@@ -138,7 +138,7 @@ class TrainedRouter(ABC):
         Raises:
             EmbeddingError: the embedder refused.
             RouterError: the battles cannot be learnt from, or the training diverged.
-            OSError: the state cannot be written.
+            DataError: the state cannot be written.
         """
         check_any(battles)
         if vectors is not None:
@@ -146,7 +146,9 @@ class TrainedRouter(ABC):
         manifest = yield from self._train(battles, vectors, state)
         self._settle(manifest, battles, vectors)
 
-    def train_into(self, folder: Path, battles: Sequence[Battle]) -> Training:
+    def train_into(
+        self, folder: Path, battles: Sequence[Battle], vectors: Floats | None = None
+    ) -> Training:
         """Train and put the checkpoint in place of the folder, step by step.
 
         Closed before its end, it keeps where it is beside the folder; another call with the same
@@ -154,10 +156,9 @@ class TrainedRouter(ABC):
 
         Raises:
             RoutingError: as `train` and `save` do.
-            OSError: the state cannot be written.
         """
         state = folder.with_name(f".{folder.name}.{self._fingerprint(battles)}.training")
-        yield from self.train(battles, state=state)
+        yield from self.train(battles, vectors, state)
         self.save(folder)
         for kept in folder.parent.glob(f".{folder.name}.*.training"):
             kept.unlink(missing_ok=True)

@@ -10,25 +10,62 @@ import typer
 
 from tui.commands.evaluate import evaluate
 from tui.commands.options import AsJson, parse_share_option
+from tui.commands.train import train
 from tui.errors import UsageError
 from tui.money import percent
 from tui.program import Program
 
-app = typer.Typer(help="The router: list, calibrate, eval.", no_args_is_help=True)
+app = typer.Typer(help="The router: list, use, info, train, calibrate, eval.", no_args_is_help=True)
+app.command("train")(train)
 app.command("eval")(evaluate)
 
 HISTORY = "history"
 BATTLES = "battles"
 
 
-@app.command("list")
-def list_routers() -> None:
-    """The routers by name; the one in use is marked."""
-    from routing.routers import ROUTERS
+Name = Annotated[str, typer.Argument(metavar="NAME")]
 
-    used = Program.open().settings.router
-    for name in ROUTERS:
-        typer.echo(f"{'*' if name == used else ' '} {name}")
+
+@app.command("list")
+def list_routers(*, as_json: AsJson = False) -> None:
+    """The routers: which is in use, which are trained, and how well they predict what was held out.
+
+    The losses of two routers compare only where both learnt from the same battles.
+    """
+    from tui.router_states import states
+    from tui.tables import print_table
+
+    found = states(Program.open())
+    if as_json:
+        typer.echo(json.dumps([state.as_dict() for state in found], indent=2))
+        return
+    print_table(
+        ("", "router", "state", "battles", "held-out loss"), [state.row() for state in found]
+    )
+
+
+@app.command("use")
+def use(name: Name) -> None:
+    """Route with that router from now on."""
+    from tui.router_states import check_usable
+
+    program = Program.open()
+    check_usable(program, name)
+    program.change({"router": name})
+    typer.echo(f"Routing with {name}. Kept in {program.paths.settings}.")
+
+
+@app.command("info")
+def info(name: Name, *, as_json: AsJson = False) -> None:
+    """What a router is: where its checkpoint lies, what it was trained from, how well it does."""
+    from tui.router_states import facts
+    from tui.tables import print_facts
+
+    found = facts(Program.open(), name)
+    if as_json:
+        typer.echo(json.dumps({key.replace(" ", "_"): fact for key, fact in found.items()}))
+        return
+    print_facts(name, found)
 
 
 @app.command("calibrate")

@@ -1,0 +1,168 @@
+"""`llmroute router train`: progress, held-out loss, and Ctrl+C that loses nothing."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tui.program import Program
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+    from routing.checkpoints import Manifest
+    from routing.routers.trained import Training
+    from routing.training import Progress
+
+INTERRUPTED = 130
+PLAIN_STEPS = 10  # lines in all, where nobody watches
+EVEN_LOSS = math.log(2)
+
+
+def train(
+    name: Annotated[str, typer.Argument(metavar="factorization|bert|causal")],
+    *,
+    battles: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SET|FILE", help="May be given often; every set by default."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of order, noise and what is held out.")] = 0,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.01, help="Passes over the battles, at most.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps, at most.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER|ID", help="Language model to start from: bert's and causal's."
+        ),
+    ] = None,
+    lora_rank: Annotated[
+        int | None, typer.Option(min=0, help="Of causal's LoRA; 0 trains the whole model.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, ...; the fastest there is by default.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Checkpoint folder; the chat's by default.")
+    ] = None,
+) -> None:
+    """Train a router on battles; the weights with the lowest held-out loss are kept.
+
+    Ctrl+C stops and keeps where it was: the same command goes on from there.
+    """
+    from routing.checkpoints import read_manifest
+    from tui.router_training import Wanted, started
+
+    wanted = Wanted(
+        name, battles or (), seed, epochs, steps, learning_rate, base, lora_rank, device, out
+    )
+    with _bars() as bars:
+        training, folder = started(Program.open(), wanted, _follower(bars))
+        whole = _watch(training, bars)
+    if not whole:
+        typer.echo("Stopped and kept. The same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED)
+    typer.echo(f"{summary(read_manifest(folder, name))}\nKept in {folder}")
+    if out is None:
+        typer.echo(f"Route with it: llmroute router use {name}")
+
+
+def summary(manifest: Manifest) -> str:
+    """What the training came to, in a line."""
+    return (
+        f"{manifest.router} learnt from {manifest.battles:,} battles: held-out loss "
+        f"{manifest.held_out_loss:.4f} after {manifest.steps:,} steps "
+        f"({manifest.epochs:.1f} passes)."
+    )
+
+
+def _watch(training: Training, bars: Bars) -> bool:
+    """Show the training as it goes; whether it came to its end."""
+    told = 0
+    task = None
+    with _interrupts() as interrupted:
+        for progress in training:
+            if task is None:
+                task = bars.add_task("Training", total=progress.steps)
+                if progress.step > 1:
+                    typer.echo(f"Going on from step {progress.step:,}.", err=True)
+            bars.update(task, completed=progress.step, description=_description(progress))
+            if bars.disable and progress.step * PLAIN_STEPS // progress.steps > told:
+                told = progress.step * PLAIN_STEPS // progress.steps
+                typer.echo(_plain(progress), err=True)
+            if interrupted.is_set():
+                training.close()
+                return False
+    return True
+
+
+def _description(progress: Progress) -> str:
+    if math.isnan(progress.held_out_loss):
+        return f"Training: loss {progress.loss:.4f}"
+    return (
+        f"Training: loss {progress.loss:.4f}, held out {progress.held_out_loss:.4f} "
+        f"(best {progress.best_loss:.4f})"
+    )
+
+
+def _plain(progress: Progress) -> str:
+    left = progress.seconds_left
+    time_left = "" if left is None else f", {left:.0f} s left"
+    return f"{progress.step:,} of {progress.steps:,}{time_left}. {_description(progress)}"
+
+
+@contextmanager
+def _interrupts() -> Iterator[Event]:
+    """Set by the first Ctrl+C; the second one raises KeyboardInterrupt as ever."""
+    interrupted = Event()
+    former = signal.getsignal(signal.SIGINT)
+
+    def stop(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, former)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+@contextmanager
+def _bars() -> Iterator[Bars]:
+    """Bars on stderr with the time left; they stay away where nobody watches."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+        yield bars
+
+
+def _follower(bars: Bars) -> Callable[[str, int], Callable[[int], None]]:
+    def follow(description: str, total: int) -> Callable[[int], None]:
+        task = bars.add_task(description, total=total)
+        return lambda done: bars.advance(task, done)
+
+    return follow
