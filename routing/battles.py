@@ -16,6 +16,7 @@ class Battle:
         source: where it comes from: "starter", "mine", or the name of an imported set.
         battle_id: stable name of one of the person's own battles, so that it can be forgotten;
             "" for the others.
+        score: the grade of 1 to 5 that a judge gave to model_b's reply; None where none did.
     """
 
     prompt: str
@@ -24,3 +25,4 @@ class Battle:
     winner: Winner
     source: str = ""
     battle_id: str = ""
+    score: int | None = None

@@ -219,17 +219,34 @@ def import_set(folder: Path, file: Path, name: str) -> BattleFile:
     Raises:
         DataError: the file has no good row, the name is not one, or is taken.
     """
-    target = _path(folder, name)
-    if target.exists():
+    check_new(folder, name)
+    found = read_battles(file, name)
+    keep_set(folder, name, found.battles)
+    return found
+
+
+def check_new(folder: Path, name: str) -> None:
+    """Let pass the name of a set that is not there yet.
+
+    Raises:
+        DataError: it is no name, or is taken.
+    """
+    if _path(folder, name).exists():
         raise DataError(
             f"a set named {name!r} is there already",
             hint=f"Remove it first (llmroute battles remove {name}), or give --name.",
         )
-    found = read_battles(file, name)
-    battles = [replace(battle, source=name, battle_id="") for battle in found.battles]
+
+
+def keep_set(folder: Path, name: str, battles: Iterable[Battle]) -> None:
+    """Put the battles in place of the set of that name.
+
+    Raises:
+        DataError: it is no name of a set, or the file cannot be written.
+    """
+    target = _path(folder, name)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_battles(target, battles)
-    return found
+    write_battles(target, [replace(battle, source=name, battle_id="") for battle in battles])
 
 
 def remove_set(folder: Path, name: str) -> None:

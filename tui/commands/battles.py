@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Annotated
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tui.commands import mine
-from tui.commands.options import AsJson, File
+from tui.commands.options import AsJson, File, Strong, Weak
 from tui.program import Program
 
-app = typer.Typer(help="Preference battles: import, stats, remove, mine.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from routing.rows import RejectedRow
+
+app = typer.Typer(
+    help="Preference battles: import, gold, judge, pull, stats, remove, mine.", no_args_is_help=True
+)
 app.add_typer(mine.app, name="mine")
 REJECTED_SHOWN = 5
+EMBEDDED_LATER = "The next start embeds them once."
+SetName = Annotated[
+    str | None, typer.Option("--name", help="What to call the set; the file's name by default.")
+]
 
 
 @app.command("import")
 def import_battles(
     file: File,
     *,
-    name: Annotated[
-        str | None, typer.Option(help="What to call the set; the file's name by default.")
-    ] = None,
+    name: SetName = None,
 ) -> None:
     """Take the battles of a file into the router: arena CSV or parquet, JSON lines, RWQ CSV.
 
@@ -31,15 +40,41 @@ def import_battles(
     """
     from routing.library import import_set
 
-    report = import_set(Program.open().paths.router, file, name or file.name.partition(".")[0])
+    report = import_set(Program.open().paths.router, file, name or stem(file))
     typer.echo(f"{len(report.battles):,} battles imported from {file}.")
-    if report.rejected:
-        typer.echo(f"{len(report.rejected):,} rows left out:", err=True)
-        for row in report.rejected[:REJECTED_SHOWN]:
-            typer.echo(f"  line {row.line}: {row.reason}", err=True)
-        if len(report.rejected) > REJECTED_SHOWN:
-            typer.echo(f"  and {len(report.rejected) - REJECTED_SHOWN:,} more", err=True)
-    typer.echo("The next start embeds them once.")
+    _tell_rejected(report.rejected)
+    typer.echo(EMBEDDED_LATER)
+
+
+@app.command("gold")
+def gold(
+    file: File,
+    *,
+    strong: Strong = None,
+    weak: Weak = None,
+    name: SetName = None,
+) -> None:
+    """Make battles of a set with an answer key: the model that is right wins.
+
+    The file has prompts, the right answers and each model's answers (or just whether they are
+    right), as JSON lines or CSV. Both right, or both wrong, is a tie.
+    """
+    from routing.gold import gold_battles
+    from routing.library import check_new, keep_set
+
+    program = Program.open(strong=strong, weak=weak)
+    pool, folder = program.require_pool(), program.paths.router
+    name = name or stem(file)
+    check_new(folder, name)
+    report = gold_battles(file, pool.strong.name, pool.weak.name)
+    keep_set(folder, name, report.battles)
+    won = Counter(battle.winner for battle in report.battles)
+    typer.echo(
+        f"{len(report.battles):,} battles from {file}: {pool.strong.name} is right alone in "
+        f"{won['a']:,}, {pool.weak.name} in {won['b']:,}, {won['tie']:,} ties."
+    )
+    _tell_rejected(report.rejected)
+    typer.echo(EMBEDDED_LATER)
 
 
 @app.command("remove")
@@ -77,3 +112,18 @@ def stats(*, as_json: AsJson = False) -> None:
     from tui.tables import print_table
 
     print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
+def stem(file: Path) -> str:
+    """A set's name by the file that it is from."""
+    return file.name.partition(".")[0]
+
+
+def _tell_rejected(rejected: Sequence[RejectedRow]) -> None:
+    if not rejected:
+        return
+    typer.echo(f"{len(rejected):,} rows left out:", err=True)
+    for row in rejected[:REJECTED_SHOWN]:
+        typer.echo(f"  line {row.line}: {row.reason}", err=True)
+    if len(rejected) > REJECTED_SHOWN:
+        typer.echo(f"  and {len(rejected) - REJECTED_SHOWN:,} more", err=True)
