@@ -15,11 +15,9 @@ from textual.message import Message as Notice
 
 from routing.battles import Battle
 from routing.cost import Ledger
-from routing.decide import Decision
 from routing.errors import CutError, NoModelError, RateLimitError, RoutingError
 from routing.events import Event, Readiness, TurnRequest
 from routing.models import Model, Pool
-from routing.query import query_of
 from tui.errors import AppError, StoreError
 from tui.live_turn import KEPT, LiveTurn, Routing
 from tui.messages import Arrived, Ended, Failed, Trouble
@@ -196,28 +194,6 @@ class Turns:
         if turn.bill and turn.usage and turn.decision:
             self.ledger = self.ledger.add(turn.bill, turn.usage, turn.decision.tier)
 
-    def battle(self, turn: LiveTurn, pool: Pool, *, good: bool) -> Battle | None:
-        """What the person's judgement of a reply says about the pool; None where it says nothing.
-
-        The model taken is compared with the strongest, the strongest with the best of the others.
-
-        A prompt has one battle, whose id is the message's: the last judgement counts.
-        """
-        if turn.decision is None or turn.prompt is None or not (turn.done and turn.pieces):
-            return None
-        taken, strong = turn.decision.model, turn.decision.tier == "strong"
-        other = _next_best(turn.decision, pool) if strong else pool.strong.name
-        if taken == other:  # the pool may be another by now
-            return None
-        return Battle(
-            prompt=query_of(turn.turns()).text,
-            model_a=taken if strong else other,
-            model_b=other if strong else taken,
-            winner="a" if strong == good else "b",
-            source="mine",
-            battle_id=turn.prompt.id,
-        )
-
     def _pinned(self, pin: Pin) -> str | None:
         return self.routing.pin if pin == "session" else pin
 
@@ -225,10 +201,3 @@ class Turns:
         """The other model is taken without asking only where the person has set that."""
         wanted = self.program.settings.fallback and turn.pin is None and not turn.pieces
         self._post(Failed(turn.key, error, fall_back=bool(wanted and turn.decision)))
-
-
-def _next_best(decision: Decision, pool: Pool) -> str:
-    """Name of the model whose reply would have come nearest to the strongest model's."""
-    others = [c for c in decision.candidates if c.win_probability is not None]
-    best = max(others, key=lambda candidate: candidate.good_enough, default=None)
-    return best.model if best else pool.weak.name

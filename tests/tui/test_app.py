@@ -603,64 +603,6 @@ async def test_long_conversation_is_shown_from_its_end_and_then_whole(chat: Chat
         assert said == [f"question {number}" for number in range(20)]
 
 
-async def test_judgements_are_learnt_and_can_be_taken_back(chat: Chat):
-    engine = FakeEngine(reply_events("x", "strong"))
-    app = chat(engine)
-    async with app.run_test(size=SIZE) as pilot:
-        await ready(pilot)
-        await say(pilot, "hi")
-        await app.chat._command("/bad")
-        await wait_until(pilot, lambda: engine.learnt)
-        await app.chat._command("/forget 1")
-        await wait_until(pilot, lambda: engine.forgotten)
-    [battle] = engine.learnt
-    assert (battle.winner, battle.source, battle.model_b) == ("b", "mine", "demo/weak")
-    assert engine.forgotten == ["b-1"]
-
-
-async def test_wanting_the_strong_reply_is_learnt_and_can_be_taken_back(chat: Chat):
-    engine = FakeEngine(reply_events("weak words"), reply_events("strong words", "strong"))
-    app = chat(engine)
-    async with app.run_test(size=SIZE, notifications=True) as pilot:
-        await ready(pilot)
-        await say(pilot, "hi")
-        prompt = app.chat.talk.turns.last.prompt.id
-        await pilot.press("ctrl+g")
-        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "strong words")
-        await wait_until(pilot, lambda: app._notifications)
-        assert "/forget" in next(iter(app._notifications)).message
-        await pilot.press("ctrl+g")  # the strong reply once more says nothing
-        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "Played back.")
-        [battle] = engine.learnt
-        assert (battle.prompt, battle.winner, battle.battle_id) == ("hi", "a", prompt)
-        await app.chat._command("/forget")
-        await wait_until(pilot, lambda: engine.forgotten)
-        assert engine.forgotten == [prompt]
-        await app.chat._command("/forget")
-        await pilot.pause()
-    assert engine.forgotten == [prompt]
-
-
-@pytest.mark.parametrize("why", ["off", "temporary", "stopped"])
-async def test_nothing_is_learnt_unasked(chat: Chat, why: str):
-    events = reply_events("weak words")
-    engine = FakeEngine([*events[:2], asyncio.Event()] if why == "stopped" else events)
-    app = chat(engine, learn=why != "off")
-    app.chat.temporary = why == "temporary"
-    async with app.run_test(size=SIZE) as pilot:
-        await ready(pilot)
-        app.chat.composer.insert("hi")
-        await pilot.press("enter")
-        turns = app.chat.talk.turns
-        await wait_until(pilot, lambda: turns.last and turns.last.pieces)
-        if why == "stopped":
-            await pilot.press("escape")
-        await wait_until(pilot, lambda: turns.last.done)
-        await pilot.press("ctrl+g")
-        await wait_until(pilot, lambda: len(engine.requests) == 2 and turns.last.done)
-    assert engine.learnt == []
-
-
 async def test_share_is_changed_and_kept(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE) as pilot:

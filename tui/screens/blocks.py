@@ -57,6 +57,8 @@ class BlocksScreen(PanelsScreen):
                 await self.answer_again("session", block)
             case "again":
                 await self.answer_again("strong", block)
+            case "good" | "bad" as judged:
+                self.judge(self._turn(block), good=judged == "good")
             case "why":
                 self._why_of(block)
             case "fork":
@@ -147,6 +149,8 @@ class BlocksScreen(PanelsScreen):
             return
         if self.composer.text == turn.text:
             self.composer.clear()
+        if pin == "strong" and not unrouted:
+            self.learn_outdone(turn)
         await self.talk.again(turn.pin if pin == "same" else pin, turn=turn, unrouted=unrouted)
         self.composer.draft.focus()
 

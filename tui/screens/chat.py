@@ -67,6 +67,9 @@ class ChatScreen(CardsScreen):
         _key("alt+w", "send_weak", "Send to weak", "Send this message to the weak model"),
         _key("alt+s", "send_strong", "Send to strong", "Send this message to the strong model"),
         _key("f5", "settings", "Settings", "Models, share and keys"),
+        _key("f6", "good", "Good", "The last reply was good: learn it"),
+        _key("f7", "bad", "Bad", "The last reply was bad: learn it"),
+        _key("f8", "forget", "Forget", "Take back what was learnt last"),
         _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
         _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
         Binding("escape", "stop", "Stop", id="stop", tooltip="Stop the reply, keep what came"),
@@ -185,6 +188,9 @@ class ChatScreen(CardsScreen):
             self.query_one(Welcome).focus()
         else:
             edited, self.editing = self.editing, None
+            former = self.talk.turn_of(edited) if edited else None
+            if former:
+                self.learn_outdone(former)
             await self.talk.say(text, self._budget_pin() or pin, replaces=edited)
             self.composer.restore(self._draft_aside)
             self._draft_aside = ""
@@ -273,8 +279,6 @@ class ChatScreen(CardsScreen):
         await self.answer_again("session" if self.block else "same", self.block)
 
     async def action_again(self) -> None:
-        if self.block is None:
-            self.judge_outdone()
         await self.answer_again("strong", self.block)
 
     def action_keys(self) -> None:

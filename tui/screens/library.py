@@ -11,7 +11,7 @@ from textual import on
 
 from tui.errors import StoreError
 from tui.messages import HeaderChanged, Listed, SessionReady, Told
-from tui.screens.routing import RoutingScreen
+from tui.screens.learning import LearningScreen
 from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
 
@@ -22,7 +22,7 @@ HITS = 50
 PURGE_SECONDS = 10  # after the first paint, when nobody waits for the disk
 
 
-class LibraryScreen(RoutingScreen):
+class LibraryScreen(LearningScreen):
     """What the history sidebar and its commands do."""
 
     deleted: Sequence[str] = ()  # in this run, the latest last

@@ -1,8 +1,8 @@
-"""How turns are routed: the models, the share, pins, keys, and what the router learns."""
+"""How turns are routed: the models, the share, pins and keys."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,8 @@ from tui.screens.base import BaseScreen
 from tui.settings import pool_settings
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
-from tui.widgets.why import own_battles
 
 if TYPE_CHECKING:
-    from routing.battles import Battle
     from tui.screens.keys import NewKey
     from tui.screens.threshold import Past
     from tui.sessions import Routed
@@ -42,13 +40,7 @@ PROVIDER_KEYS = (
 
 
 class RoutingScreen(BaseScreen):
-    """What the person says about who answers.
-
-    Attributes:
-        learnt: ids of the battles learnt in this run, the latest last.
-    """
-
-    learnt: tuple[str, ...] = ()
+    """What the person says about who answers."""
 
     def pin(self, model: str | None) -> None:
         """Let that model, or end of the pool, answer in this conversation; None: the router."""
@@ -117,42 +109,6 @@ class RoutingScreen(BaseScreen):
             self.post_message(ServersFound(await find_servers()))
 
         self.in_worker(find())
-
-    def judge(self, *, good: bool) -> None:
-        """Learn whether the last reply was good: it speaks for one of the two models."""
-        battle = self._battle(good=good)
-        if not self.program.settings.learn:
-            self.tell("Learning is off.", "Set learn = true in the settings file.")
-        elif self.talk.turns.session.temporary:
-            self.tell("Nothing of a temporary chat is kept, so nothing is learnt.")
-        elif battle is None:
-            self.tell("There is no reply to judge.")
-        else:
-            self._learn(battle)
-
-    def judge_outdone(self) -> None:
-        """Learn from wanting the strong model's reply that the whole, weak one did not do."""
-        turns = self.talk.turns
-        is_weak = turns.last and turns.last.decision and turns.last.decision.tier != "strong"
-        if self.program.settings.learn and not turns.session.temporary and is_weak:
-            battle = self._battle(good=False) if turns.last and turns.last.whole else None
-            if battle:
-                self._learn(battle)
-
-    def forget_battle(self, number: int | None) -> None:
-        """Take back one of the person's battles, numbered as in the why panel; None: the latest.
-
-        Raises:
-            UsageError: the panel has no such number, or nothing was learnt in this run.
-        """
-        own = [battle.battle_id for battle in own_battles(self.talk.why.decision)]
-        if number is None and not self.learnt:
-            raise UsageError("Nothing was learnt since the chat was opened.")
-        if number is not None and not 1 <= number <= len(own):
-            raise UsageError(f"The why panel lists no battle {number} of yours.")
-        battle_id = self.learnt[-1] if number is None else own[number - 1]
-        self.learnt = tuple(known for known in self.learnt if known != battle_id)
-        self._teach(self.talk.turns.engine.forget(battle_id), "Forgotten.")
 
     def ask_key(self, turn: LiveTurn | None) -> None:
         """Let the person add the key that the turn's model needs."""
@@ -267,27 +223,6 @@ class RoutingScreen(BaseScreen):
         if keep:
             program = self.program
             self.in_thread(lambda: program.change(changes))
-
-    def _battle(self, *, good: bool) -> Battle | None:
-        turns = self.talk.turns
-        turn, pool = turns.last, turns.routing.pool
-        return turns.battle(turn, pool, good=good) if turn and pool else None
-
-    def _learn(self, battle: Battle) -> None:
-        winner = battle.model_a if battle.winner == "a" else battle.model_b
-        others = tuple(known for known in self.learnt if known != battle.battle_id)
-        self.learnt = (*others, battle.battle_id)
-        self._teach(
-            self.talk.turns.engine.learn(battle),
-            f"Learnt: {winner} is the better one here. /forget takes it back.",
-        )
-
-    def _teach(self, request: Awaitable[None], done: str) -> None:
-        async def teach() -> None:
-            await request
-            self.post_message(Told(done))
-
-        self.in_worker(teach())
 
 
 def _named(text: str, names: Sequence[str]) -> str:

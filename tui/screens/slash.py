@@ -79,8 +79,8 @@ COMMANDS: Mapping[str, Command] = {
     "model": Command("pin a model, or change one", _model, "[[strong|weak] NAME]", "settings"),
     "why": Command("why the last turn went where it went", lambda s, _: s.action_why()),
     "cost": Command("what this session cost and saved", lambda s, _: s.show_cost()),
-    "good": Command("the last reply was good: learn it", lambda s, _: s.judge(good=True)),
-    "bad": Command("the last reply was bad: learn it", lambda s, _: s.judge(good=False)),
+    "good": Command("the last reply was good: learn it", lambda s, _: s.action_good()),
+    "bad": Command("the last reply was bad: learn it", lambda s, _: s.action_bad()),
     "forget": Command("take back what was learnt", _forget, "[NUMBER]"),
     "retry": Command("answer the last message again", lambda s, _: s.action_retry()),
     "again": Command(

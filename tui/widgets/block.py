@@ -13,8 +13,8 @@ from textual.reactive import reactive
 from tui.widgets.actions import Actionable
 
 HINTS = (
-    "y copy · c code · e edit · r again · g strong · w why · f fork · ← → versions · esc back",
-    "y c e r g w f · ← → · esc back",
+    "y copy · c code · e edit · r again · g strong · +− judge · w why · f fork · ←→ · esc",
+    "y c e r g + − w f · ← → · esc",
 )
 
 
@@ -50,6 +50,8 @@ class Block(VerticalGroup):
         _key("e", "edit", "On a message: edit it and send it again"),
         _key("r", "retry", "On a message: answer it again"),
         _key("g", "again", "On a message: answer it with strong"),
+        _key("plus", "good", "On a message: its reply was good, learn it"),
+        _key("minus", "bad", "On a message: its reply was bad, learn it"),
         _key("w", "why", "On a message: why it went where it went"),
         _key("f", "fork", "On a message: a new conversation up to it"),
         _key("left", "earlier", "On a message: the version before"),

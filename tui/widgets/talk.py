@@ -77,7 +77,6 @@ class Talk(Shown):
         yield Why()
 
     def on_mount(self) -> None:
-        self.why.border_title = "WHY (ctrl+w)"
         self.set_interval(SAVE_SECONDS, self._save_partial)
 
     def show_instructions(self) -> None:

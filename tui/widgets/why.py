@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -13,6 +17,7 @@ from routing.cost import Bill
 from routing.decide import Decision, Neighbour
 from tui.money import percent, usd
 from tui.visible import one_line
+from tui.widgets.actions import Actionable
 from tui.widgets.badge import LETTERS, odds_text
 from tui.widgets.tones import MUTED
 
@@ -23,8 +28,17 @@ FACTS_WIDTH = 35  # cells of a model's row beside its name
 PAIR = 2  # models, of which the line of facts says it all
 
 
-class Why(Widget):
-    """The reasons behind the decision last looked at."""
+TITLE = "WHY (ctrl+w)"
+FORGETTING = "WHY · a number takes one of yours back · esc back"
+
+
+def _key(number: int) -> Binding:
+    text = f"In the why panel: take back your battle {number}"
+    return Binding(str(number), f"forget({number})", text, id=f"why.forget_{number}", tooltip=text)
+
+
+class Why(Widget, can_focus=True):
+    """The reasons behind the decision last looked at; in focus, numbers take battles back."""
 
     DEFAULT_CSS = """
     Why {
@@ -33,7 +47,17 @@ class Why(Widget):
         display: none;
     }
     Why.-open { display: block; }
+    Why:focus { border-top: solid $accent; border-title-color: $text-accent; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [_key(number) for number in range(1, MOST_BATTLES + 1)]
+    FOCUS_ON_CLICK = False  # a click must not arm the numbers
+
+    class Forgotten(Message):
+        """The person takes one of their battles back."""
+
+        def __init__(self, battle_id: str) -> None:
+            self.battle_id = battle_id
+            super().__init__()
 
     decision: reactive[Decision | None] = reactive(None, layout=True)
     bill: reactive[Bill | None] = reactive(None, layout=True)
@@ -42,6 +66,27 @@ class Why(Widget):
     def show(self, decision: Decision | None, bill: Bill | None) -> None:
         """Give the reasons of this decision; `bill` says what the other model would cost."""
         self.decision, self.bill = decision, bill
+
+    def on_mount(self) -> None:
+        self.border_title = TITLE
+
+    def on_focus(self) -> None:
+        self.border_title = FORGETTING
+
+    def on_blur(self) -> None:
+        self.border_title = TITLE
+
+    def action_forget(self, number: int) -> None:
+        own = own_battles(self.decision)
+        if number <= len(own):
+            self.post_message(self.Forgotten(own[number - 1].battle_id))
+
+    def on_key(self, event: events.Key) -> None:
+        """What is none of its keys is typed into the composer."""
+        typed = (event.is_printable and event.character) or ""
+        if event.key == "escape" or (typed and event.key not in self.screen.active_bindings):
+            event.stop()
+            self.post_message(Actionable.Left(typed))
 
     def render(self) -> Content:
         if self.decision is None:
