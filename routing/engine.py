@@ -79,6 +79,18 @@ class Engine:
             warm_seconds=time.perf_counter() - start,
         )
 
+    async def use(self, router: str) -> Readiness:
+        """Decide by the router of that name from now on.
+
+        Raises:
+            RoutingError: it cannot be loaded; the former one goes on deciding.
+        """
+        options = replace(self.options, router=router)
+        opening = asyncio.create_task(asyncio.to_thread(_open_library, options))
+        await asyncio.shield(opening)
+        self.options, self._opening = options, opening
+        return await self.ready()
+
     async def decide(self, request: TurnRequest) -> Decision:
         """Where the turn goes; no model is called.
 
@@ -253,6 +265,8 @@ class Server:
         match call.verb:
             case "ready":
                 yield await self.engine.ready()
+            case "use":
+                yield await self.engine.use(msgspec.json.decode(call.body, type=str))
             case "turn":
                 request = msgspec.json.decode(call.body, type=TurnRequest)
                 async with aclosing(self.engine.turn(request)) as events:

@@ -7,6 +7,7 @@ import itertools
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -62,6 +63,16 @@ class EngineClient:
             EngineGoneError: the child ended before it was ready.
         """
         readiness: Readiness = await self._ask("ready", None)
+        return readiness
+
+    async def use(self, router: str) -> Readiness:
+        """Decide by the router of that name from now on, in a child that is started anew too.
+
+        Raises:
+            RoutingError: it cannot be loaded; the former one goes on deciding.
+        """
+        readiness: Readiness = await self._ask("use", router)
+        self.options = replace(self.options, router=router)
         return readiness
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:

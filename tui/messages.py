@@ -123,6 +123,14 @@ class Listed(Message):
         super().__init__()
 
 
+class RouterChanged(Message):
+    """Another router decides from now on."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self.readiness = readiness
+        super().__init__()
+
+
 class ServersFound(Message):
     """The model servers that answer on this machine."""
 

@@ -39,6 +39,9 @@ class Engine(Protocol):
     async def start(self) -> Readiness:
         """Ready to decide."""
 
+    async def use(self, router: str) -> Readiness:
+        """Decide by the router of that name from now on."""
+
     def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:
         """The events of one turn."""
 

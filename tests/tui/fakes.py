@@ -75,6 +75,8 @@ class FakeEngine:
         self.warm = asyncio.Event()
         self.warm.set()
         self.trouble = ""
+        self.router = "similarity"
+        self.refusal: RoutingError | None = None
         self.on_gone: Callable[[], None] | None = None
         self.on_notice: Callable[[str], None] | None = None
 
@@ -98,6 +100,12 @@ class FakeEngine:
         except (GeneratorExit, asyncio.CancelledError):
             self.stopped += 1
             raise
+
+    async def use(self, router: str) -> Readiness:
+        if self.refusal:
+            raise self.refusal
+        self.router = router
+        return Readiness(router, "minilm", 848, 1, 0.1)
 
     async def threshold(self, pool: Pool, share: float) -> float:
         return round(1 - share, 4) if share != 0.3 else 0.4213

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from routing.conversation import Delta, Turn
-from routing.errors import EngineGoneError, NoKeyError
+from routing.errors import EngineGoneError, NoKeyError, RouterError
 from routing.events import Decided, EngineOptions, Finished, Notice, TurnRequest
 from routing.models import Model, Pool
 from routing.wire import NO_CALL, encode_answer
@@ -83,6 +83,14 @@ async def test_killed_engine_is_told_and_started_again(client: EngineClient):
         await until_killed()
     await asyncio.wait_for(gone.wait(), timeout=5)
     assert [e async for e in client.turn(asking("again")) if isinstance(e, Finished)]
+
+
+async def test_another_router_decides_in_the_next_child_too(client: EngineClient):
+    assert (await client.use("chance")).router == "chance"
+    with pytest.raises(RouterError, match="the bert router is not trained"):
+        await client.use("bert")
+    await client.close()
+    assert (await client.start()).router == "chance"
 
 
 async def test_log_belongs_to_its_owner_alone(client: EngineClient):

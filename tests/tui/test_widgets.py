@@ -243,6 +243,13 @@ def test_header_says_how_turns_are_routed():
     assert "1 turn" in header_text("", Mode(0.3), 1, 100).plain
 
 
+def test_badge_and_why_name_the_router_where_there_is_room():
+    decided = replace(decision("weak"), router="factorization")
+    assert "0.18 < 0.42 by factorization" in badge_text(decided, "$0.0004", 70).plain
+    assert "by factorization" not in badge_text(decided, "$0.0004", 50).plain
+    assert "by factorization · flips at 77 %" in why_text(decided, None, 90).plain
+
+
 def test_why_lists_battles_and_numbers_ones_own():
     text = why_text(decision("strong"), bill("strong"), 90).plain
     assert "0.91  “prove progress of a lock-free queue”  gpt-4 beat mixtral" in text

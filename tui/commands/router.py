@@ -51,8 +51,11 @@ def use(name: Name) -> None:
 
     program = Program.open()
     check_usable(program, name)
-    program.change({"router": name})
+    own = program.settings.threshold is not None
+    program.change({"router": name} | ({"threshold": None} if own else {}))
     typer.echo(f"Routing with {name}. Kept in {program.paths.settings}.")
+    if own:
+        typer.echo("Your own threshold was for the former router: the share is in force again.")
 
 
 @app.command("info")

@@ -11,9 +11,17 @@ from textual import on
 from textual.widget import Widget
 
 from routing.models import DEMO_PAIR, key_name_of, known_models
+from routing.routers import ROUTERS
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
-from tui.messages import ServersFound, SettingsReady, ThresholdsKnown, Told
+from tui.messages import (
+    EngineReady,
+    RouterChanged,
+    ServersFound,
+    SettingsReady,
+    ThresholdsKnown,
+    Told,
+)
 from tui.screens.base import BaseScreen
 from tui.settings import pool_settings
 from tui.widgets.talk import Talk
@@ -54,6 +62,26 @@ class RoutingScreen(BaseScreen):
     def set_share(self, share: float) -> None:
         """Route that share of turns to the strong model, now and in later runs."""
         self._use({"share": share, "threshold": None})
+
+    def choose_router(self, name: str) -> None:
+        """Let that router decide, now and in later runs; without a name, say which there are.
+
+        Raises:
+            UsageError: no router has that name.
+        """
+        known = ", ".join(ROUTERS)
+        if not name:
+            self.tell(f"{self.program.settings.router} decides. There are: {known}.")
+            return
+        if name not in ROUTERS:
+            raise UsageError(f"No router is named {name}.", hint=f"There are: {known}.")
+        engine = self.talk.turns.engine
+
+        async def use() -> None:
+            self.post_message(RouterChanged(await engine.use(name)))
+
+        self.tell(f"Loading the {name} router …")
+        self.in_worker(use(), group="router")
 
     def choose_model(self, argument: str) -> None:
         """Pin one of the models, change an end of the pool, or open the settings.
@@ -138,6 +166,15 @@ class RoutingScreen(BaseScreen):
     def _servers_found(self, message: ServersFound) -> None:
         for welcome in self.query(Welcome):
             welcome.servers = message.servers
+
+    @on(RouterChanged)
+    def _router_changed(self, message: RouterChanged) -> None:
+        """An own threshold goes with the router whose win probabilities it was meant for."""
+        router, own = message.readiness.router, self.program.settings.threshold is not None
+        self._use({"router": router} | ({"threshold": None} if own else {}))
+        self.talk.post_message(EngineReady(message.readiness))
+        dropped = " Your own threshold was for the former one: a share again." if own else ""
+        self.tell(f"The {router} router decides from now on.{dropped}")
 
     @on(SettingsReady)
     def _show_settings(self, message: SettingsReady) -> None:

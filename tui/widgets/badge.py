@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -46,6 +47,8 @@ def badge_text(decision: Decision, cost: str, width: int) -> Content:
     odds = odds_text(decision)
     fixed = len(f"{letter} {word} ·    {odds}   {cost}")
     model = one_line(decision.model, max(width - fixed, 4))
+    if decision.router and fixed + cell_len(model) + len(f" by {decision.router}") <= width:
+        odds = f"{odds} by {decision.router}"
     left = Content.assemble((letter, style), " ", (word, "bold"), f" · {model}   ", (odds, MUTED))
     gap = max(width - left.cell_length - len(cost) - 1, 1)
     return left + Content(" " * gap) + Content.styled(cost, MUTED)
@@ -54,7 +57,8 @@ def badge_text(decision: Decision, cost: str, width: int) -> Content:
 def badge_line(decision: Decision) -> str:
     """The badge as plain text, for a terminal without a screen."""
     letter, word, _ = _tier(decision)
-    return f"{letter} {word} · {visible(decision.model)}   {odds_text(decision)}"
+    by = f" by {decision.router}" if decision.router else ""
+    return f"{letter} {word} · {visible(decision.model)}   {odds_text(decision)}{by}"
 
 
 def odds_text(decision: Decision) -> str:

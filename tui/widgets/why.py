@@ -104,6 +104,7 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     if priors := [f"{c.model} {c.prior}" for c in decision.candidates if c.prior]:
         lines.append(Content.styled(one_line(f"no battles yet: {', '.join(priors)}", width), MUTED))
     facts = [
+        f"by {decision.router}" if decision.router else "",
         _with_earlier(decision),
         _flip(decision),
         _other(decision, bill),
