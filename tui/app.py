@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import traceback
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.text import Text
 from textual.app import App, SystemCommand
 from textual.screen import Screen
 from textual.theme import Theme
@@ -123,12 +125,23 @@ class ChatApp(App[None]):
         await self.chat.talk.turns.leave()
         await self.engine.close()
 
+    def _fatal_error(self) -> None:  # Textual's
+        """End in a sentence: Textual's own trace shows what variables hold, a key among them."""
+        from tui.engine_client import open_log
+
+        log = self.chat.program.paths.log
+        with open_log(log) as file:
+            file.write(traceback.format_exc().encode("utf-8", "replace"))
+        self.panic(
+            Text(f"llmroute: the chat has failed and ends. What was said is kept. See {log}")
+        )
+
     def _runner(self, name: str) -> Callable[[], None]:
         return lambda: self.chat.carry_out(f"/{name}")
 
 
-def run_chat(program: Program, *, temporary: bool = False) -> None:
-    """Open the chat and return when the person leaves it; with `temporary` nothing is kept.
+def run_chat(program: Program, *, temporary: bool = False) -> int:
+    """The exit code, once the person has left the chat; with `temporary` nothing is kept.
 
     Raises:
         SettingsError: a key was moved to where it cannot be.
@@ -145,7 +158,9 @@ def run_chat(program: Program, *, temporary: bool = False) -> None:
 
     gc.disable()  # nothing is garbage yet: the first paint comes a tenth sooner
     engine = EngineClient(program.engine_options(), program.paths.log)
-    ChatApp(program, engine, open_sessions, temporary=temporary).run()
+    app = ChatApp(program, engine, open_sessions, temporary=temporary)
+    app.run()
+    return app.return_code or 0
 
 
 def _collect_again() -> None:

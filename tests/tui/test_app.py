@@ -676,9 +676,52 @@ async def test_spent_budget_leaves_the_weak_model(chat: Chat, tmp_path: Path):
     assert [request.pin for request in engine.requests] == [None, "weak"]
 
 
+async def test_failure_of_the_chat_itself_shows_no_values(chat: Chat):
+    app = chat()
+
+    def fail() -> None:
+        key = "sk-never-show-this"
+        raise RuntimeError(f"a mistake of {len(key)} letters")
+
+    shown = []
+    app.panic = lambda *renderables: shown.extend(map(str, renderables))
+
+    async def chat_and_fail() -> None:
+        async with app.run_test(size=SIZE) as pilot:
+            await ready(pilot)
+            app.call_later(fail)
+            await wait_until(pilot, lambda: shown)
+            app.exit()
+
+    with pytest.raises(RuntimeError):
+        await chat_and_fail()
+    log = app.chat.program.paths.log
+    assert "a mistake of 18 letters" in log.read_text()
+    assert "never-show" not in log.read_text() + "".join(shown)
+    assert str(log) in shown[0]
+
+
 async def test_engine_is_closed_with_the_chat(chat: Chat):
     engine = FakeEngine()
     app = chat(engine)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
     assert engine.closed
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("/model strong gpt5000", "Nobody is known"),
+        ("/model strong demo/weak", "different models"),
+    ],
+)
+async def test_model_that_cannot_be_used_is_not_taken(chat: Chat, text: str, why: str):
+    app = chat()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert(text)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: any(why in t.message for t in app._notifications))
+        assert app.chat.composer.text == text
+        assert app.chat.talk.turns.routing.pool.names == ("demo/strong", "demo/weak")

@@ -264,6 +264,21 @@ def test_history_is_calibrated_on_what_was_routed(
     assert calibrated[1].startswith("now in Lean\n\nProve it")
 
 
+def test_models_given_are_the_ones_calibrated(run: Run, home: Path):
+    on = home / "prompts.txt"
+    on.write_text("hi\nProve it.\n")
+    options = ["--strong", "50%", "--on", str(on), "--json"]
+    code, out, _ = run("router", "calibrate", *options, "--pool", "demo/strong,openai/x")
+    assert code == 0
+    assert json.loads(out)["models"] == ["demo/strong", "openai/x"]
+    of_others, of_these = (
+        json.loads(run("ask", "--json", "--dry-run", "--share", "50%", *models, "hi")[1])
+        for models in (["--demo"], ["--pool", "demo/strong,openai/x"])
+    )
+    assert of_these["threshold"] == json.loads(out)["threshold"]
+    assert of_others["threshold"] != of_these["threshold"]
+
+
 POOL = "demo/strong,demo/middle,demo/weak"
 
 

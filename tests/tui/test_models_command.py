@@ -14,7 +14,7 @@ SECRET = "gsk_neverShowThis4f9a2b7c"
     [
         (["openai/gpt-4o", "gpt5000"], ["gpt5000", "Did you mean", "provider/model"]),
         (["openai/gpt-4o", "opnai/gpt-4o"], ["opnai/gpt-4o", "openai/gpt-4o"]),
-        (["openai/gpt-4o", "openai/gpt-4o"], ["both"]),
+        (["openai/gpt-4o", "openai/gpt-4o"], ["different models"]),
         (["openai/gpt-4o", " "], ["no model's name"]),
         (["demo/strong", "demo/best"], ["demo/best", "demo/weak"]),
         (["openai/gpt-4o", "local//no/such/folder"], ["no folder /no/such/folder"]),

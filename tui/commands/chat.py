@@ -45,4 +45,4 @@ def chat(
     )
     from tui.app import run_chat
 
-    run_chat(program, temporary=temporary)
+    raise typer.Exit(run_chat(program, temporary=temporary))

@@ -9,11 +9,12 @@ from typing import Annotated
 import typer
 
 from tui.commands.evaluate import evaluate
-from tui.commands.options import AsJson, parse_share_option
+from tui.commands.options import AsJson, Pool, parse_share_option
 from tui.commands.train import train
 from tui.errors import UsageError
 from tui.money import percent
 from tui.program import Program
+from tui.settings import split_pool
 
 app = typer.Typer(help="The router: list, use, info, train, calibrate, eval.", no_args_is_help=True)
 app.command("train")(train)
@@ -89,28 +90,34 @@ def calibrate(
             help="battles, history (your own prompts), or a text file of one prompt a line."
         ),
     ] = BATTLES,
+    pool: Pool = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the threshold; keep nothing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the threshold that sends that share of prompts to the strong model, and keep it."""
+    """Find the threshold that sends that share of prompts to the strong model, and keep it.
+
+    It is kept for the models of the settings, or for those of --pool.
+    """
     from routing.library import Library
     from routing.models import DEMO_PAIR
 
-    program = Program.open()
-    pool = program.pool or DEMO_PAIR
+    program = Program.open(pool=pool and split_pool(pool))
+    models = program.pool or DEMO_PAIR
     library = Library.open(program.engine_options())
-    calibration = library.calibrate(pool, _prompts(program, on), keep=not dry_run)
+    calibration = library.calibrate(models, _prompts(program, on), keep=not dry_run)
     threshold = calibration.threshold(strong)
     size = len(calibration.probabilities)
     if not dry_run:
         program.change({"share": strong, "threshold": None})
     if as_json:
         fields = {"share": strong, "threshold": threshold, "prompts": size, "on": on}
+        fields |= {"models": list(models.names)}
         typer.echo(json.dumps(fields))
         return
-    typer.echo(f"For {', '.join(pool.names)}:")
+    unset = "" if program.pool else " (no models are set; --pool names some)"
+    typer.echo(f"For {', '.join(models.names)}{unset}:")
     typer.echo(
         f"{percent(strong)} strong: threshold {threshold:.4f}, from {size:,} prompts ({on})."
     )

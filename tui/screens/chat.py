@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import DescendantBlur, DescendantFocus, Resize
 
-from tui.errors import UsageError
+from tui.errors import AppError, UsageError
 from tui.money import percent, usd
 from tui.screens.cards import CardsScreen
 from tui.screens.panels import WIDE_HISTORY
@@ -205,7 +205,7 @@ class ChatScreen(CardsScreen):
             return
         try:
             await run_command(self, text)
-        except UsageError as error:
+        except AppError as error:
             self.composer.restore(text)
             self.tell(str(error), error.hint)
 

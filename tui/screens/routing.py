@@ -23,7 +23,7 @@ from tui.messages import (
     Told,
 )
 from tui.screens.base import BaseScreen
-from tui.settings import pool_settings
+from tui.settings import check_pool, pool_settings
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
@@ -87,8 +87,10 @@ class RoutingScreen(BaseScreen):
         """Pin one of the models, change an end of the pool, or open the settings.
 
         Raises:
-            UsageError: no models are set, or none of them is meant.
+            UsageError: no models are set, none of them is meant, or nobody serves the new one.
         """
+        from tui.model_check import check_model
+
         end, _, name = argument.partition(" ")
         pool = self.talk.turns.routing.pool
         if not argument:
@@ -98,6 +100,8 @@ class RoutingScreen(BaseScreen):
         elif end in {"strong", "weak"} and name.strip():
             names = list(pool.names)
             names[0 if end == "strong" else -1] = name.strip()
+            check_model(self.program.model(name.strip()))
+            check_pool(names, "/model")
             self._use(pool_settings(names))
         else:
             self.pin(_named(argument, pool.names))
