@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,9 +28,8 @@ from bench.loglik_sets import loglik_sets
 from bench.reproduction_report import report
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle, Winner
-from routing.comparison import compare
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
-from routing.evaluate import best_cosines
+from routing.evaluate import Chance, Floats, best_cosines, chance, curve, saving
 from routing.evaluation_sets import NEAR, STRONG, WEAK, EvaluationSet
 from routing.index import unique_prompts
 from routing.routers import ROUTERS, Router, router_class
@@ -41,14 +41,14 @@ SEEDS = 5
 SLOW = {"bert": 1, "causal": 1}
 SLOW_REGIMENS = ("elobench", "mmlu-gold")
 MMLU_ROWS, GSM8K_ROWS = 1500, 400
-DRAWS = 1000
+DRAWS = 500
 # With the paper's ten, GPT-4 and Mixtral come to sit in one tier of elobench_rwq's 27 models and
 # the starters' two, and gold battles between them would say nothing.
 TIERS = 20
 STORIES = DATA / "stories260k_hf"  # the only causal language model at hand: it knows no facts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Regimen:
     """What a router learns from, and what it is measured on.
 
@@ -64,11 +64,16 @@ class Regimen:
 
 
 class Lesson(NamedTuple):
-    """Battles to learn from, tests that they hold nothing of, and how many battles were dropped."""
+    """Battles to learn from, tests that they hold nothing of, and how many battles were dropped.
+
+    Attributes:
+        similarity: benchmark-dataset similarity by test.
+    """
 
     battles: list[Battle]
     tests: list[EvaluationSet]
     dropped: int
+    similarity: dict[str, float]
 
 
 ALL = ("mt-bench", "mmlu", "gsm8k")
@@ -132,6 +137,7 @@ class Classroom:
         for each in (unique_prompts([*self.starters, *self.elobench]), *prompts):
             self._keep(each)
 
+    @lru_cache(maxsize=1)  # noqa: B019  # there is one room, and it lasts as long as the program
     def lesson(self, regimen: Regimen, seed: int) -> Lesson:
         """The battles of the regimen without those near a test, and its tests."""
         battles = [*self.elobench, *(self.starters if regimen.starters else [])]
@@ -142,10 +148,18 @@ class Classroom:
                 battles += gold(test, order[:count])
                 tests[at] = test.at(np.sort(order[count:]))
         kept, dropped = self._without(battles, tests)
-        if "loglik" in regimen.tests:
-            learnt = self.embedder.embed(unique_prompts(kept))
-            tests += [self._without_learnt(each, learnt) for each in self.loglik]
-        return Lesson(kept, tests, dropped)
+        learnt = self.embedder.embed(unique_prompts(kept))
+        nearest = {test.name: self._nearest(test, learnt) for test in tests}
+        if "loglik" in regimen.tests:  # the same questions as those of the gold battles
+            for each in self.loglik:
+                found = self._nearest(each, learnt)
+                tests.append(each.at(np.flatnonzero(found < NEAR)))
+                nearest[each.name] = found[found < NEAR]
+        means = {name: float(found.mean()) for name, found in nearest.items()}
+        return Lesson(kept, tests, dropped, means)
+
+    def _nearest(self, test: EvaluationSet, learnt: NDArray[np.float32]) -> Floats:
+        return best_cosines(self.embedder.embed(test.prompts), learnt)
 
     def _without(
         self, battles: Sequence[Battle], tests: Sequence[EvaluationSet]
@@ -158,10 +172,6 @@ class Classroom:
         gone = {prompt for prompt, is_near in zip(prompts, near, strict=True) if is_near}
         kept = [battle for battle in battles if battle.prompt not in gone]
         return kept, len(battles) - len(kept)
-
-    def _without_learnt(self, test: EvaluationSet, learnt: NDArray[np.float32]) -> EvaluationSet:
-        nearest = best_cosines(self.embedder.embed(test.prompts), learnt)
-        return test.at(np.flatnonzero(nearest < NEAR))
 
     def _keep(self, prompts: Sequence[str]) -> None:
         """Embed once the prompts that are not known yet."""
@@ -182,41 +192,56 @@ def untrained(name: str, seed: int, embedder: KeptEmbedder) -> Router:
     return kind(embedder, STRONG, WEAK, **options)
 
 
-def measured(router: Router, test: EvaluationSet, seed: int) -> dict[str, Any]:
-    """What one router does on one test, as JSON keeps it."""
-    pair = (test.models[0], test.models[1])
-    chances = router.for_pair(*pair).win_probability(test.prompts)
-    found = compare(test, pair, {"": chances}, DRAWS, seed).routers[0]
-    return {
-        "prompts": len(test.prompts),
-        "apgr": found.curve.apgr,
-        "interval": list(found.interval),
-        "cpt50": 100 * found.curve.cpt(0.5),
-        "cpt80": 100 * found.curve.cpt(0.8),
-        "z": found.z,
-        "calls50": found.saving50.calls,
-        "calls80": found.saving80.calls,
-        "price50": found.saving50.price,
-        "price80": found.saving80.price,
-    }
+class Yardstick:
+    """What random routing gives on each test, drawn once for each."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[tuple[str, ...], Chance] = {}
+
+    def measured(self, router: Router, test: EvaluationSet, seed: int) -> dict[str, float]:
+        """What one router does on one test, as JSON keeps it."""
+        pair = (test.models[0], test.models[1])
+        grades = test.grades(*pair)
+        key = (test.name, *test.prompts)
+        if key not in self._drawn:
+            self._drawn[key] = chance(grades, DRAWS)
+        random = self._drawn[key]
+        found = curve(router.for_pair(*pair).win_probability(test.prompts), grades, seed)
+        costs = [test.mean_cost(model) for model in pair]
+        half = saving(found.cpt(0.5), float(random.cpt50.mean()), *costs)
+        most = saving(found.cpt(0.8), float(random.cpt80.mean()), *costs)
+        return {
+            "prompts": len(test.prompts),
+            "apgr": found.apgr,
+            "cpt50": 100 * found.cpt(0.5),
+            "cpt80": 100 * found.cpt(0.8),
+            "z": random.z(found.apgr),
+            "calls50": half.calls,
+            "calls80": most.calls,
+            "price50": half.price,
+            "price80": most.price,
+        }
 
 
-def learn(room: Classroom, name: str, regimen: Regimen, seed: int) -> dict[str, Any]:
+def learn(
+    room: Classroom, yardstick: Yardstick, name: str, regimen: Regimen, seed: int
+) -> dict[str, Any]:
     """Train one router and measure it on every test of the regimen."""
     lesson = room.lesson(regimen, seed)
     start = time.process_time()
     router = untrained(name, seed, room.embedder).fit(lesson.battles)
     trained = time.process_time() - start
-    tests = {test.name: measured(router, test, seed) for test in lesson.tests}
-    learnt = room.embedder.embed(unique_prompts(lesson.battles))
-    for test in lesson.tests:
-        nearest = best_cosines(room.embedder.embed(test.prompts), learnt)
-        tests[test.name]["similarity"] = float(nearest.mean())
     return {
         "battles": len(lesson.battles),
         "dropped": lesson.dropped,
         "train_cpu_s": round(trained, 1),
-        "tests": tests,
+        "tests": {
+            test.name: {
+                **yardstick.measured(router, test, seed),
+                "similarity": lesson.similarity[test.name],
+            }
+            for test in lesson.tests
+        },
     }
 
 
@@ -230,7 +255,7 @@ def plan(names: Sequence[str], seeds: int) -> list[tuple[Regimen, str, int]]:
             if name not in SLOW or regimen.name in SLOW_REGIMENS
             for seed in range(min(seeds, SLOW.get(name, seeds)))
         ),
-        key=lambda each: (each[1] in SLOW, each[2]),
+        key=lambda each: (each[1] in SLOW, each[2], each[0].name),
     )
 
 
@@ -255,11 +280,11 @@ def _run(kept: dict[str, Any], names: Sequence[str], seeds: int) -> None:
         print("LLMROUTE_DATA names no folder with routellm/: nothing to train on", file=sys.stderr)
         return
     missing = [each for each in plan(names, seeds) if _key(*each) not in kept]
-    room = Classroom() if missing else None
+    room, yardstick = Classroom() if missing else None, Yardstick()
     for at, (regimen, name, seed) in enumerate(missing, start=1):
         print(f"{at} of {len(missing)}: {_key(regimen, name, seed)}", file=sys.stderr, flush=True)
         assert room is not None
-        kept[_key(regimen, name, seed)] = learn(room, name, regimen, seed)
+        kept[_key(regimen, name, seed)] = learn(room, yardstick, name, regimen, seed)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
