@@ -7,6 +7,8 @@ from typing import Literal
 
 Winner = Literal["a", "b", "tie"]
 
+MINE = "mine"  # the source of the person's own battles
+
 
 @dataclass(frozen=True, slots=True)
 class Battle:

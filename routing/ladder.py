@@ -8,13 +8,12 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.battles import Battle
+from routing.battles import MINE, Battle
 from routing.ratings import bradley_terry, tiers, wins_matrix
 
 Ints = NDArray[np.int64]
 
 STRONG, WEAK = "strong", "weak"
-MINE = "mine"
 TIERS = 10
 OUTCOMES = {"a": 0, "b": 1, "tie": 2}
 A_WINS = np.array([1.0, 0.0, 0.5])

@@ -16,13 +16,12 @@ from threading import Lock
 from typing import NamedTuple, Self
 
 from routing.battle_files import BattleFile, read_battles, starter_battles, write_battles
-from routing.battles import Battle
+from routing.battles import MINE, Battle
 from routing.calibrate import Calibration
 from routing.decide import Decision, decide
 from routing.embeddings import Embedder, SentenceEmbedder
 from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
-from routing.ladder import MINE
 from routing.models import Pool
 from routing.own import OwnBattles
 from routing.routers import Router, router_class

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from routing.battles import Battle
+from routing.battles import MINE, Battle
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
 from routing.index import BattleIndex, Floats, unique_prompts
-from routing.ladder import MINE
 
 INDEX_FILE = "battles.index"
 STARTER_INDEX = "starter_battles.index"

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from routing.battle_files import read_battles, write_battles
-from routing.battles import Battle
+from routing.battles import MINE, Battle
 from routing.errors import DataError
-from routing.ladder import MINE
 
 LOCK_SECONDS = 5.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
@@ -180,10 +180,13 @@ class SettingsReady(Message):
 
 
 class ThresholdsKnown(Message):
-    """The threshold of every share that the slider stops at."""
+    """The threshold of every share that a slider stops at, and who shows them."""
 
-    def __init__(self, thresholds: Mapping[float, float]) -> None:
+    def __init__(
+        self, thresholds: Mapping[float, float], show: Callable[[Mapping[float, float]], None]
+    ) -> None:
         self.thresholds = thresholds
+        self.show = show
         super().__init__()
 
 

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from routing.battles import Battle
+from routing.battles import MINE, Battle
 from routing.checkpoints import Manifest
 from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
 from routing.index import Floats, unique_prompts
-from routing.ladder import A_WINS, MINE, OUTCOMES, STRONG, WEAK, Ladder
+from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
 from routing.routers.trained import (
     SAMPLE_SEED,
     SAMPLE_SIZE,

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from routing import errors
+from routing.battle_files import write_battles
+from routing.battles import MINE, Battle
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
+from tui.screens.curve import CurveScreen
 from tui.screens.threshold import ThresholdScreen
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
@@ -197,6 +201,22 @@ def test_slider(chat: Chat, snap_compare: Snap):
         await pilot.pause()
 
     assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=previewed)
+
+
+def test_curve(chat: Chat, snap_compare: Snap, tmp_path: Path):
+    async def drawn(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        last = pilot.app.chat.talk.turns.last
+        mine = Battle(PROOF, "demo/strong", "demo/weak", "a", MINE, last.prompt.id)
+        (tmp_path / "router").mkdir(exist_ok=True)
+        write_battles(tmp_path / "router" / "mine.jsonl", [mine])
+        pilot.app.chat.carry_out("/curve")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, CurveScreen))
+        await wait_until(pilot, lambda: pilot.app.screen.history)
+        await pilot.press("right", "right")
+        await pilot.pause()
+
+    assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=drawn)
 
 
 def test_completions(chat: Chat, snap_compare: Snap):

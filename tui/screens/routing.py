@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
+    from tui.screens.curve import History
     from tui.screens.keys import NewKey
     from tui.screens.threshold import Past
     from tui.sessions import Routed
@@ -156,13 +157,21 @@ class RoutingScreen(BaseScreen):
 
     def action_threshold(self) -> None:
         """Show the threshold slider."""
+        self._ask_thresholds(self._show_threshold)
+
+    def action_curve(self) -> None:
+        """Show quality and cost over the person's own history."""
+        self._ask_thresholds(self._show_curve)
+
+    def _ask_thresholds(self, show: Callable[[Mapping[float, float]], None]) -> None:
+        """Ask the engine for the threshold of each share, and show what stands on them."""
         from tui.screens.threshold import shares
 
         engine, pool = self.talk.turns.engine, self.talk.turns.routing.pool or DEMO_PAIR
 
         async def ask() -> None:
             known = {share: await engine.threshold(pool, share) for share in shares()}
-            self.post_message(ThresholdsKnown(known))
+            self.post_message(ThresholdsKnown(known, show))
 
         self.in_worker(ask())
 
@@ -188,16 +197,35 @@ class RoutingScreen(BaseScreen):
         self.app.push_screen(screen, self._settings_closed)
 
     @on(ThresholdsKnown)
-    def _show_threshold(self, message: ThresholdsKnown) -> None:
+    def _thresholds_known(self, message: ThresholdsKnown) -> None:
+        message.show(message.thresholds)
+
+    def _show_threshold(self, thresholds: Mapping[float, float]) -> None:
         from tui.screens.threshold import ThresholdScreen
         from tui.sessions import routed
 
         turns = self.talk.turns
         session = self._comparable(routed(turns.session.branch()))
-        screen = ThresholdScreen(
-            turns.routing.share, message.thresholds, session.known, self._history
-        )
+        screen = ThresholdScreen(turns.routing.share, thresholds, session.known, self._history)
         self.app.push_screen(screen, self._threshold_chosen)
+
+    def _show_curve(self, thresholds: Mapping[float, float]) -> None:
+        from tui.screens.curve import CurveScreen
+
+        screen = CurveScreen(self.talk.turns.routing.share, thresholds, self._judged_history)
+        self.app.push_screen(screen, self._threshold_chosen)
+
+    def _judged_history(self) -> History:
+        """The whole history with what the person made of it; waits for the disk."""
+        from routing.own import OwnBattles
+        from tui.screens.curve import History
+        from tui.sessions import answered_again, judged, routed
+
+        messages = list(self.sessions.messages())
+        past = self._comparable(routed(messages))
+        own = OwnBattles(self.program.paths.router).read()
+        wishes = judged(past.known, own, answered_again(messages))
+        return History(past.known, wishes, past.left_out)
 
     def _history(self) -> Past:
         from tui.sessions import routed

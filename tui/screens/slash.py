@@ -77,6 +77,7 @@ COMMANDS: Mapping[str, Command] = {
     "strong": Command("pin to the strong model, or one message", _pinned("strong"), "[MESSAGE]"),
     "threshold": Command("share of strong calls", _threshold, "[30%]"),
     "router": Command("which router decides", lambda s, a: s.choose_router(a), "[NAME]"),
+    "curve": Command("quality and cost over my history", lambda s, _: s.action_curve()),
     "model": Command("pin a model, or change one", _model, "[[strong|weak] NAME]", "settings"),
     "why": Command("why the last turn went where it went", lambda s, _: s.action_why()),
     "cost": Command("what this session cost and saved", lambda s, _: s.show_cost()),

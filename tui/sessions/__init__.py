@@ -28,26 +28,33 @@ first paint.
 
 `routed(sessions.messages())` are the turns of the whole history that a router decided, each with
 its win probability and what either model costs for it; `outcome(turns, threshold)` says what
-another threshold had made of them.
+another threshold had made of them. `judged` are those of which the person said what they wanted,
+and `met(judged, threshold)` how often that threshold gives it to them.
 """
 
 from tui.sessions.conversation import Conversation, SessionInfo
 from tui.sessions.costs import total
 from tui.sessions.export import to_json, to_markdown
 from tui.sessions.folder import Sessions
+from tui.sessions.judged import Judged, Met, answered_again, judged, met
 from tui.sessions.message import Message, State
 from tui.sessions.past import Outcome, Routed, of_pool, outcome, routed
 from tui.sessions.session import Session
 
 __all__ = [
     "Conversation",
+    "Judged",
     "Message",
+    "Met",
     "Outcome",
     "Routed",
     "Session",
     "SessionInfo",
     "Sessions",
     "State",
+    "answered_again",
+    "judged",
+    "met",
     "of_pool",
     "outcome",
     "routed",

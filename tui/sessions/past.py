@@ -27,6 +27,7 @@ class Routed:
         costs_usd: the turn's own tokens at each candidate's price; None where it is unknown. That
             of the model that answered was paid, the others are estimates.
         router: the router that decided; "" where that was not stored.
+        prompt: id of the message that was answered; "" where that was not stored.
         created: the moment, as ISO 8601 in UTC.
     """
 
@@ -35,6 +36,7 @@ class Routed:
     costs_usd: tuple[float | None, ...]
     router: str = ""
     created: str = ""
+    prompt: str = ""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -104,6 +106,7 @@ def _routed(message: Message) -> Routed | None:
         costs_usd=_costs(decision, bill),
         router=decision.router,
         created=message.created,
+        prompt=message.parent or "",
     )
 
 

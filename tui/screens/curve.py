@@ -1,0 +1,191 @@
+"""Cost and quality over the person's own history, as the share of strong calls moves them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import ModalScreen
+from textual.widgets import Static
+from textual_plotext import PlotextPlot
+
+from tui.curve_plots import Chart, Line, draw_in
+from tui.money import percent, turns_text, usd
+from tui.screens.threshold import READING, nearest
+from tui.sessions import Judged, Met, Outcome, Routed, met, outcome
+from tui.widgets.tones import MUTED
+
+NOTHING = "No turn of these models was routed yet."
+NO_WISHES = (
+    "No reply was judged yet: /good, /bad and asking for the strong model draw the other line."
+)
+
+
+class History(NamedTuple):
+    """Routed turns that compare, and those of them that were judged.
+
+    Attributes:
+        left_out: how many turns do not compare, by other models or routers.
+    """
+
+    turns: Sequence[Routed] = ()
+    judged: Sequence[Judged] = ()
+    left_out: int = 0
+
+
+class Point(NamedTuple):
+    """What a share of strong calls makes of the history."""
+
+    outcome: Outcome
+    met: Met
+
+
+class CurveScreen(ModalScreen[float | None]):
+    """Left and right move along the curve; Enter takes the share, Esc leaves it.
+
+    Args:
+        thresholds: the win probability from which on a turn is strong, by share.
+        read: reads the history; called in a thread.
+    """
+
+    DEFAULT_CSS = """
+    CurveScreen { align: center middle; }
+    CurveScreen > Vertical { width: 96; max-width: 98%; height: 32; max-height: 96%;
+        padding: 1 2; border: round $primary; background: $surface; }
+    CurveScreen #told { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,minus", "step(-1)", "Less strong", id="curve.less"),
+        Binding("right,plus", "step(1)", "More strong", id="curve.more"),
+        Binding("enter", "take", "Take it", id="curve.take"),
+        Binding("escape", "leave", "Leave it", id="curve.leave"),
+    ]
+
+    class Read(Message):
+        """The history was read."""
+
+        def __init__(self, history: History) -> None:
+            self.history = history
+            super().__init__()
+
+    share: reactive[float] = reactive(0.3, init=False)
+
+    def __init__(
+        self, share: float, thresholds: Mapping[float, float], read: Callable[[], History]
+    ) -> None:
+        super().__init__()
+        self.thresholds = thresholds
+        self.read = read
+        self.history: History | None = None
+        self.points: dict[float, Point] = {}
+        self.set_reactive(CurveScreen.share, nearest(share, thresholds))
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(Content.styled("Quality and cost over your history", "bold"))
+            yield PlotextPlot()
+            yield Static(READING, id="told")
+            yield Static(Content.styled("\n← → move · enter take it · esc leave it", MUTED))
+
+    def on_mount(self) -> None:
+        self.run_worker(self._read_history(), exit_on_error=False)
+
+    def watch_share(self) -> None:
+        self._show()
+
+    def on_curve_screen_read(self, message: Read) -> None:
+        history = self.history = message.history
+        self.points = {
+            share: Point(outcome(history.turns, threshold), met(history.judged, threshold))
+            for share, threshold in sorted(self.thresholds.items())
+        }
+        self._show()
+
+    def action_step(self, step: int) -> None:
+        shares = sorted(self.thresholds)
+        at = shares.index(self.share) + step
+        self.share = shares[min(max(at, 0), len(shares) - 1)]
+
+    def action_take(self) -> None:
+        self.dismiss(self.share)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+    async def _read_history(self) -> None:
+        self.post_message(self.Read(await asyncio.to_thread(self.read)))
+
+    def _show(self) -> None:
+        if self.history is None:
+            return
+        plot = self.query_one(PlotextPlot)
+        if self.history.turns:
+            draw_in(plot.plt, chart(self.points))
+            plot.plt.vline(100 * self.share)
+            plot.refresh()
+        lines = told(self.points[self.share], self.share, self.history)
+        self.query_one("#told", Static).update(Content("\n".join(lines)))
+
+
+def chart(points: Mapping[float, Point]) -> Chart:
+    """Cost and met wishes in percent, over the share of strong calls in percent."""
+    x = [100 * share for share in points]
+    costs = [
+        100 * each.outcome.cost_usd / each.outcome.all_strong_usd
+        for each in points.values()
+        if each.outcome.all_strong_usd > 0
+    ]
+    wishes = [each.met for each in points.values()]
+    lines = [
+        Line("cost, % of all strong", x, costs),
+        Line(
+            "strong where you wanted it, %",
+            x,
+            [100 * each.got_strong / each.wants_strong for each in wishes if each.wants_strong],
+        ),
+        Line(
+            "weak where it was enough, %",
+            x,
+            [100 * each.stay_weak / each.weak_enough for each in wishes if each.weak_enough],
+        ),
+    ]
+    return Chart("", "share of strong calls, %", "", [line for line in lines if line.y])
+
+
+def told(point: Point, share: float, history: History) -> list[str]:
+    """The point in words."""
+    if not history.turns:
+        lines = [NOTHING]
+    else:
+        then, wishes = point
+        flips = f"{then.flipped:,} would flip"
+        lines = [f"{percent(share)} strong: {turns_text(then.turns)}, {flips}; {_cost(then)}"]
+        lines.append(_wishes(wishes) if history.judged else NO_WISHES)
+    if history.left_out:
+        lines.append(f"left out, by other models or routers: {history.left_out:,}")
+    return lines
+
+
+def _cost(then: Outcome) -> str:
+    """What it costs of what all strong calls would: ~$0.0123 of $0.0400 all strong (31 %)."""
+    unknown = f" + {then.unpriced:,} x $?" if then.unpriced else ""
+    spent = f"{'~' if then.flipped else ''}{usd(then.cost_usd)}{unknown}"
+    if then.all_strong_usd <= 0:
+        return spent
+    return (
+        f"{spent} of {usd(then.all_strong_usd)} all strong "
+        f"({percent(then.cost_usd / then.all_strong_usd)})"
+    )
+
+
+def _wishes(wishes: Met) -> str:
+    strong = f"{wishes.got_strong:,} of {wishes.wants_strong:,} where you wanted it"
+    weak = f"{wishes.stay_weak:,} of {wishes.weak_enough:,} where it was enough"
+    return f"judged turns: strong in {strong}, weak in {weak}"

@@ -1,0 +1,74 @@
+"""What the person made of routed turns, and how another threshold would have met their wishes.
+
+A wish is a judgement (/good, /bad, asking the strong model too), or else a reply of a weaker model
+that was asked for again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from routing.battles import Battle
+from tui.sessions.message import Message
+from tui.sessions.past import Routed
+
+WHOLE = ("done", "stopped")
+
+
+class Judged(NamedTuple):
+    """A routed turn, and whether the person wanted the strongest model's reply."""
+
+    turn: Routed
+    wants_strong: bool
+
+
+class Met(NamedTuple):
+    """What a threshold makes of judged turns.
+
+    Attributes:
+        wants_strong: turns for which the strongest model was wanted; `got_strong` of them get it.
+        weak_enough: turns for which a weaker one did; `stay_weak` of them stay with one.
+    """
+
+    wants_strong: int
+    got_strong: int
+    weak_enough: int
+    stay_weak: int
+
+
+def answered_again(messages: Iterable[Message]) -> frozenset[str]:
+    """Ids of the messages that have two whole replies or more."""
+    replies = Counter(
+        message.parent
+        for message in messages
+        if message.role == "assistant" and message.state in WHOLE and message.origin is None
+    )
+    return frozenset(parent for parent, count in replies.items() if parent and count > 1)
+
+
+def judged(
+    turns: Iterable[Routed], battles: Iterable[Battle], again: frozenset[str]
+) -> list[Judged]:
+    """The turns of which the person said what they wanted, each message once.
+
+    `battles` are the person's own, `again` the messages that were answered again.
+    """
+    # In a person's own battle the stronger of the two is model_a.
+    wanted = {battle.battle_id: battle.winner == "a" for battle in battles}
+    found: dict[str, Judged] = {}
+    for turn in turns:
+        strongest = turn.models[0] == turn.model
+        if turn.prompt in wanted:
+            found[turn.prompt] = Judged(turn, wanted[turn.prompt])
+        elif turn.prompt in again and not strongest:
+            found[turn.prompt] = Judged(turn, wants_strong=True)
+    return list(found.values())
+
+
+def met(turns: Sequence[Judged], threshold: float) -> Met:
+    """How many of the judged turns would get what was wanted at that threshold."""
+    strong = [each.turn.place_at(threshold) == 0 for each in turns if each.wants_strong]
+    weak = [each.turn.place_at(threshold) > 0 for each in turns if not each.wants_strong]
+    return Met(len(strong), sum(strong), len(weak), sum(weak))
