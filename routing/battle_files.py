@@ -13,7 +13,16 @@ from typing import Any
 from routing.battles import Battle, Winner
 from routing.errors import DataError
 from routing.files import replace_file
-from routing.rows import BadRowError, Columns, RejectedRow, Row, collect, json_rows, read_rows
+from routing.rows import (
+    BadRowError,
+    Columns,
+    RejectedRow,
+    Row,
+    collect,
+    json_rows,
+    read_rows,
+    read_text,
+)
 
 WINNERS: Mapping[str, Winner] = {
     "a": "a",
@@ -30,6 +39,7 @@ WINNER_COLUMNS: Mapping[str, Winner] = {
     "winner_tie": "tie",
 }
 SCORES = ("1", "2", "3", "4", "5")
+TABLES = frozenset({".csv", ".json", ".jsonl", ".parquet"})
 PROMPT_COLUMNS = ("prompt", "question")
 EXPECTED = (
     "columns model_a, model_b, prompt (or question) and winner (or winner_model_a, "
@@ -50,6 +60,14 @@ class BattleFile:
         return dict(Counter(row.reason for row in self.rejected).most_common())
 
 
+@dataclass(frozen=True, slots=True)
+class PromptFile:
+    """What a file held: each prompt once, and the rows that were skipped."""
+
+    prompts: tuple[str, ...]
+    rejected: tuple[RejectedRow, ...] = ()
+
+
 def read_battles(path: Path, source: str | None = None) -> BattleFile:
     """The battles of a file and the rows that were skipped.
 
@@ -64,6 +82,25 @@ def read_battles(path: Path, source: str | None = None) -> BattleFile:
     if not found.battles:
         raise _no_good_row(path, found)
     return found
+
+
+def read_prompts(path: Path) -> PromptFile:
+    """The prompts of a file and the rows that were skipped.
+
+    JSON lines, CSV and Parquet have a column prompt (or question); any other file is a text with
+    one prompt a line.
+
+    Raises:
+        DataError: the file cannot be read, or has no prompt.
+    """
+    if TABLES.isdisjoint(path.suffixes):
+        found = [line.strip() for line in read_text(path).split("\n") if line.strip()]
+        rejected: list[RejectedRow] = []
+    else:
+        found, rejected = collect(read_rows(path, PROMPTS), prompt_of)
+    if not found:
+        raise DataError(f"{path}: there is no prompt in it; expected {PROMPTS.expected}")
+    return PromptFile(tuple(dict.fromkeys(found)), tuple(rejected))
 
 
 def write_battles(path: Path, battles: Iterable[Battle]) -> None:
@@ -197,6 +234,12 @@ def _has_battles(names: set[str]) -> bool:
 
 # A CSV's source says where the prompt is from, which is not the name of the set.
 COLUMNS = Columns(_has_battles, EXPECTED, ignored=frozenset({"source"}))
+
+
+PROMPTS = Columns(
+    lambda names: bool(names & {*PROMPT_COLUMNS}),
+    "a column prompt (or question), JSON lines with that key, or a text of one prompt a line",
+)
 
 
 def _no_good_row(path: Path, found: BattleFile) -> DataError:

@@ -4,6 +4,7 @@
     ├── DataError            a file that we read is not what it should be
     ├── EmbeddingError       the embedder cannot be loaded or refused
     ├── RouterError          no router is ready: not fitted, or of another embedder
+    ├── JudgingStoppedError  a judged set is not complete; the same command goes on
     ├── EngineError          the engine itself failed; its log has the detail
     │   └── EngineGoneError  its process ended before it answered
     └── ReplyError           a model did not answer
@@ -53,6 +54,10 @@ class EmbeddingError(RoutingError):
 
 class RouterError(RoutingError):
     """No router can decide: it is not fitted, or belongs to another embedder."""
+
+
+class JudgingStoppedError(RoutingError):
+    """A judged set is not complete; what there is of it is kept, and the same command goes on."""
 
 
 class EngineError(RoutingError):

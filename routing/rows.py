@@ -70,12 +70,21 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
     content = _content(path)
     if content.startswith(b"PAR1"):
         return _parquet_rows(path, content, columns)
-    text = _decoded(path, content, columns)
+    text = _decoded(path, content)
     if not text.strip():
         raise DataError(f"{path}: the file is empty; expected {columns.expected}")
     if text.lstrip().startswith("{"):
         return json_rows(text)
     return _csv_rows(path, text, columns)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file, gzipped or not.
+
+    Raises:
+        DataError: it cannot be read, or is no text in UTF-8.
+    """
+    return _decoded(path, _content(path))
 
 
 def collect(
@@ -131,7 +140,7 @@ def _content(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read: {error.strerror}", detail=str(error)) from error
 
 
-def _decoded(path: Path, content: bytes, columns: Columns) -> str:
+def _decoded(path: Path, content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -143,9 +152,7 @@ def _decoded(path: Path, content: bytes, columns: Columns) -> str:
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise DataError(
-            f"{path}, line {line}: a zero byte: a binary file; expected {columns.expected}"
-        )
+        raise DataError(f"{path}, line {line}: a zero byte: a binary file; expected text")
     return text
 
 

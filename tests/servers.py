@@ -51,6 +51,7 @@ class ScriptedServer:
     Attributes:
         script: names in `MODES`.
         by_model: scripts of their own for requests that name those models.
+        replies: what it answers for those models, in place of `reply`.
         tokens_per_second: how fast a reply streams; 0 for as fast as it goes.
         models: what it lists as served, and `listing` how: "ok", "404", "garbage" or "hang".
         requests: everything that was asked, in order.
@@ -62,6 +63,7 @@ class ScriptedServer:
     script: Sequence[str] = ("ok",)
     by_model: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reply: str = REPLY
+    replies: Mapping[str, str] = field(default_factory=dict)
     tokens_per_second: float = 0.0
     retry_after: str = "7"
     port: int = 0
@@ -112,6 +114,11 @@ class ScriptedServer:
 class _Handler(BaseHTTPRequestHandler):
     script: ScriptedServer
     protocol_version = "HTTP/1.1"
+
+    @property
+    def reply(self) -> str:
+        """What the model that was asked says."""
+        return self.script.replies.get(str(self.received.body.get("model")), self.script.reply)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""
@@ -238,7 +245,7 @@ def _reply(
     report: bool = True,
 ) -> Callable[[_Handler], None]:
     def answer(handler: _Handler) -> None:
-        said = handler.script.reply if text is None else text
+        said = handler.reply if text is None else text
         reported = usage or usage_of(said)
         if not handler.received.body.get("stream"):
             message = {"role": "assistant", "content": said}
@@ -282,7 +289,7 @@ def _broken(then: Callable[[_Handler], None]) -> Callable[[_Handler], None]:
     def answer(handler: _Handler) -> None:
         handler.begin()
         handler.send_chunk({"role": "assistant", "content": ""})
-        words = pieces(handler.script.reply)
+        words = pieces(handler.reply)
         handler.send_text("".join(words[: len(words) // 2]))
         then(handler)
 
@@ -305,7 +312,7 @@ def _html(handler: _Handler) -> None:
 def _reasoning(handler: _Handler) -> None:
     handler.begin()
     handler.send_chunk({"role": "assistant", "reasoning_content": "Let me think about that."})
-    handler.send_text(handler.script.reply)
+    handler.send_text(handler.reply)
     handler.send_chunk({}, "stop")
     handler.send_event("[DONE]")
     handler.send_part(b"")

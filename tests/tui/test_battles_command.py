@@ -1,9 +1,18 @@
-"""`llmroute battles`: sets made of answer keys."""
+"""`llmroute battles`: sets made of answer keys and of a judge's grades."""
 
+import io
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+import typer
+
+from tests.servers import ScriptedServer
 from tests.tui.conftest import Run
+
+Serve = Callable[..., ScriptedServer]
 
 
 def stats(run: Run) -> dict[str, dict[str, int]]:
@@ -29,12 +38,105 @@ def test_gold_refuses_a_set_that_is_there_and_a_file_of_other_models(run: Run, t
     file = tmp_path / "exam.csv"
     file.write_text("prompt,demo/strong,demo/weak\np1,True,False\n")
     pair = ["--strong", "demo/strong", "--weak", "demo/weak"]
+    other = ["--strong", "a/b", "--weak", "c/d"]
     run("battles", "gold", str(file), *pair)
     code, _, err = run("battles", "gold", str(file), *pair)
     assert code != 0
     assert "there already" in err
-    code, _, err = run(
-        "battles", "gold", str(file), "--strong", "a/b", "--weak", "c/d", "--name", "x"
-    )
+    code, _, err = run("battles", "gold", str(file), *other, "--name", "x")
     assert code != 0
     assert "expected a prompt (or question) with a/b and c/d" in err
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.txt"
+    file.write_text("six times seven?\n\nnine times nine?\nsix times seven?\n")
+    return file
+
+
+def judging(server: ScriptedServer, prompts: Path, *more: str) -> list[str]:
+    models = ["--strong", "openai/big", "--weak", "openai/small", "--judge", "openai/judge"]
+    return ["battles", "judge", "--prompts", str(prompts), *models, "--api-base", server.url, *more]
+
+
+def test_judged_set_is_kept_with_its_grades(serve: Serve, run: Run, home: Path, prompts: Path):
+    server = serve(replies={"judge": "Wrong. Rating: [[2]]"})
+    code, out, err = run(*judging(server, prompts, "--yes"))
+    assert code == 0
+    assert "2 prompts: openai/big and openai/small answer, openai/judge judges." in err
+    assert "6 calls" in err
+    assert "$? (a price is unknown" in err
+    assert "2 battles in the set mine-judged: 0 x 5, 0 x 4, 0 x 3, 2 x 2, 0 x 1." in out
+    assert stats(run)["mine-judged"]["a won"] == 2
+    kept = (home / "router" / "battles" / "mine-judged.jsonl").read_text()
+    assert json.loads(kept.splitlines()[0])["score"] == 2
+
+
+def test_same_command_goes_on_and_asks_nothing_twice(
+    serve: Serve, run: Run, tmp_path: Path, prompts: Path
+):
+    server = serve(replies={"judge": "[[5]]"}, by_model={"judge": ["ok", "401", "ok"]})
+    code, _, err = run(*judging(server, prompts, "--yes", "--parallel", "1"))
+    assert code == 4
+    assert stats(run)["mine-judged"]["battles"] == 1
+    asked = len(server.requests)
+    code, out, err = run(*judging(server, prompts, "--yes"))
+    assert code == 0
+    assert "1 calls" in err
+    assert len(server.requests) == asked + 1
+    assert "2 battles in the set mine-judged: 2 x 5" in out
+
+
+def test_unreadable_verdicts_are_told(serve: Serve, run: Run, prompts: Path):
+    server = serve(replies={"judge": "I cannot say."})
+    code, out, _ = run(*judging(server, prompts, "--yes"))
+    assert code == 0
+    assert "0 battles" in out
+    assert "2 prompts have no grade that could be read" in out
+
+
+def test_nothing_is_asked_without_a_yes(
+    serve: Serve, run: Run, prompts: Path, monkeypatch: pytest.MonkeyPatch
+):
+    server = serve()
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    code, _, err = run(*judging(server, prompts))
+    assert code == 2
+    assert "--yes" in err
+    code, _, err = run(*judging(server, prompts, "--yes", "--max-cost", "1"))
+    assert code == 2
+    assert "a price is unknown" in err
+    assert server.requests == []
+
+
+def test_answer_to_the_question_decides(
+    serve: Serve, run: Run, prompts: Path, monkeypatch: pytest.MonkeyPatch
+):
+    server = serve(replies={"judge": "[[4]]"})
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: False)
+    assert run(*judging(server, prompts))[0] == 2
+    assert server.requests == []
+    monkeypatch.setattr(typer, "confirm", lambda *_, **__: True)
+    assert run(*judging(server, prompts))[0] == 0
+
+
+def test_judged_set_does_not_take_the_name_of_another(serve: Serve, run: Run, prompts: Path):
+    table = prompts.with_name("exam.csv")
+    table.write_text("prompt,demo/strong,demo/weak\np1,True,False\n")
+    run("battles", "gold", str(table), "--strong", "demo/strong", "--weak", "demo/weak")
+    code, _, err = run(*judging(serve(), prompts, "--yes", "--name", "exam"))
+    assert code != 0
+    assert "there already" in err
+
+
+def test_demo_pair_can_be_judged(run: Run, tmp_path: Path):
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"prompt": "hello"}\n{"no": 1}\n')
+    pair = ["--strong", "demo/strong", "--weak", "demo/weak"]
+    code, out, err = run(
+        "battles", "judge", "--prompts", str(file), *pair, "--yes", "--max-cost", "1"
+    )
+    assert code == 0
+    assert "line 2: no prompt" in err
+    assert "1 prompts have no grade" in out  # a stand-in grades nothing

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tui.commands import mine
-from tui.commands.options import AsJson, File, Strong, Weak
+from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak
 from tui.program import Program
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.add_typer(mine.app, name="mine")
 REJECTED_SHOWN = 5
+INTERRUPTED = 130
 EMBEDDED_LATER = "The next start embeds them once."
 SetName = Annotated[
     str | None, typer.Option("--name", help="What to call the set; the file's name by default.")
@@ -74,6 +75,62 @@ def gold(
         f"{won['a']:,}, {pool.weak.name} in {won['b']:,}, {won['tie']:,} ties."
     )
     _tell_rejected(report.rejected)
+    typer.echo(EMBEDDED_LATER)
+
+
+@app.command("judge")
+def judge(
+    prompts: Annotated[
+        Path,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            metavar="FILE",
+            help="JSON lines or CSV with a column prompt, or a text of one prompt a line.",
+        ),
+    ],
+    *,
+    strong: Strong = None,
+    weak: Weak = None,
+    judge: Annotated[
+        str | None,
+        typer.Option("--judge", metavar="MODEL", help="Who judges; the strong model by default."),
+    ] = None,
+    name: SetName = None,
+    max_cost: Annotated[
+        float | None, typer.Option(min=0.0, metavar="USD", help="Stop before it costs more.")
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=1, help="Prompts under way at a time.")] = 4,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
+    api_base: ApiBase = None,
+    key_name: KeyName = None,
+) -> None:
+    """Let both models answer, and a judge grade the weak answers 1 to 5: battles of your own pair.
+
+    Grades of 4 and 5 are ties, lower ones are won by the strong model. Stopped by hand, by
+    --max-cost or by an error, it keeps what came: the same command goes on.
+    """
+    from routing.battle_files import read_prompts
+    from routing.judge import Terms
+    from tui.judging import Wanted
+    from tui.judging import judge as judged
+
+    program = Program.open(strong=strong, weak=weak, api_base=api_base, key_name=key_name)
+    found = read_prompts(prompts)
+    _tell_rejected(found.rejected)
+    terms = Terms(max_cost=max_cost, parallel=parallel, timeout=program.settings.timeout)
+    wanted = Wanted(found.prompts, name or f"{stem(prompts)}-judged", judge, terms, yes)
+    try:
+        battles = judged(program, wanted)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. What came is kept: the same command goes on from there.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    scores = Counter(battle.score for battle in battles)
+    graded = ", ".join(f"{scores[score]:,} x {score}" for score in (5, 4, 3, 2, 1))
+    left = len(found.prompts) - len(battles)
+    unreadable = f"; {left:,} prompts have no grade that could be read" if left else ""
+    typer.echo(f"{len(battles):,} battles in the set {wanted.name}: {graded}{unreadable}.")
     typer.echo(EMBEDDED_LATER)
 
 

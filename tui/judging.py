@@ -1,0 +1,150 @@
+"""A judged set from the command line: what it will cost, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from tui.errors import UsageError
+from tui.money import usd
+
+if TYPE_CHECKING:
+    from routing.battles import Battle
+    from routing.judge import Guess, Panel, Progress, Terms
+    from routing.verdicts import Verdicts
+    from tui.program import Program
+
+FOLDER = "judged"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A judged set as the command line asks for it; `judge` is None for the strong model."""
+
+    prompts: tuple[str, ...]
+    name: str
+    judge: str | None
+    terms: Terms
+    yes: bool
+
+
+def judge(program: Program, wanted: Wanted) -> list[Battle]:
+    """The battles of the set, those of earlier runs included; also when the run was stopped.
+
+    Raises:
+        UsageError: nobody said yes to the cost, or it cannot be limited.
+        RoutingError: the run stopped; what came is kept, and its battles are in the set.
+        KeyboardInterrupt: likewise.
+    """
+    from routing.judge import QUESTION, battles_in, estimate
+    from routing.library import keep_set
+    from routing.verdicts import Verdicts
+
+    panel = _panel(program, wanted.judge)
+    folder = program.paths.router
+    file = folder / FOLDER / f"{wanted.name}.jsonl"
+    _check_name(folder, wanted.name, file)
+    with Verdicts(file, panel.names, QUESTION) as verdicts:
+        _agree(estimate(verdicts, wanted.prompts, panel), panel, wanted)
+        try:
+            asyncio.run(_run(wanted, panel, verdicts))
+        finally:
+            battles = battles_in(verdicts, wanted.prompts, panel)
+            if battles:
+                keep_set(folder, wanted.name, battles)
+    return battles
+
+
+def _panel(program: Program, judge: str | None) -> Panel:
+    from routing.judge import Panel
+
+    pool = program.require_pool()
+    referee = program.model(judge) if judge else pool.strong
+    keys = program.keyring.for_models(pool.strong, pool.weak, referee)
+    return Panel(pool.strong, pool.weak, referee, keys)
+
+
+def _check_name(folder: Path, name: str, file: Path) -> None:
+    """A set of that name may be there only if it is this judged one."""
+    from routing.library import check_new
+
+    if not file.exists():
+        check_new(folder, name)
+
+
+def _agree(guess: Guess, panel: Panel, wanted: Wanted) -> None:
+    """Say what is left to do and what it costs, and let the person say yes.
+
+    Raises:
+        UsageError: they did not, or a limit is set and a price unknown.
+    """
+    if not guess.calls:
+        return
+    unknown = " (a price is unknown: llmroute models price)" if guess.cost_usd is None else ""
+    typer.echo(
+        f"{guess.prompts:,} prompts: {panel.strong.name} and {panel.weak.name} answer, "
+        f"{panel.judge.name} judges.\n"
+        f"{guess.calls:,} calls, about {guess.tokens:,} tokens, "
+        f"about {usd(guess.cost_usd)}{unknown}",
+        err=True,
+    )
+    if wanted.terms.max_cost is not None and guess.cost_usd is None:
+        raise UsageError(
+            "--max-cost cannot be held while a price is unknown.",
+            hint="llmroute models price MODEL --prompt USD --completion USD sets one.",
+        )
+    if wanted.yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody is here to agree to that.", hint="Give --yes to go on.")
+    if not typer.confirm("Go on?", err=True):
+        raise UsageError("Nothing was asked.")
+
+
+async def _run(wanted: Wanted, panel: Panel, verdicts: Verdicts) -> None:
+    from routing.judge import judge
+
+    run: AsyncGenerator[Progress] = judge(wanted.prompts, panel, verdicts, wanted.terms)
+    with _following() as follow:
+        async with aclosing(run) as steps:
+            async for progress in steps:
+                follow(progress)
+
+
+def summary(progress: Progress) -> str:
+    """How far a run is, in a line."""
+    left = progress.seconds_left
+    parts = [
+        f"{progress.done:,} of {progress.total:,} judged",
+        f"{progress.unreadable:,} unreadable" if progress.unreadable else "",
+        f"{progress.failed:,} failed" if progress.failed else "",
+        usd(progress.cost_usd),
+        "" if left is None else f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+@contextmanager
+def _following() -> Iterator[Callable[[Progress], None]]:
+    """What shows each Progress on stderr: one line that changes, or ten lines in all."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda progress: _tell(progress)
+        return
+    with Live(console=console, transient=True) as live:
+        yield lambda progress: live.update(summary(progress))
+
+
+def _tell(progress: Progress) -> None:
+    if (progress.done + progress.failed) % max(progress.total // 10, 1) == 0:
+        typer.echo(summary(progress), err=True)
