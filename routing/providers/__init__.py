@@ -10,6 +10,7 @@ import importlib
 import logging
 import os
 import sys
+import warnings
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
@@ -53,6 +54,9 @@ def import_litellm() -> Any:  # noqa: ANN401  # a module without types
     litellm.drop_params = True
     litellm.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize  # or it cuts any reply that has 100 zeros
     litellm.disable_hf_tokenizer_download = True
+    # It leaves these behind where a call is cancelled before its thread is done.
+    abandoned = r"coroutine '\w+\.\w+' was never awaited"
+    warnings.filterwarnings("ignore", abandoned, RuntimeWarning)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True
     litellm.custom_provider_map = [

@@ -113,8 +113,9 @@ class GraderReader:
 class CausalRouter(TextRouter):
     """A causal language model that learnt to grade.
 
-    Battles carry no grades, so that the winner gives one: 2 where the strong model won, 4 for a
-    tie, 5 where the weak one won. The win probability is that of a grade below 4.
+    It learns the grade that a judge gave. Where none did, the winner gives one: 2 where the strong
+    model won, 4 for a tie, 5 where the weak one won. The win probability is that of a grade under
+    4.
 
     Args:
         rank: of the matrices that LoRA trains; 0 trains the whole model.
@@ -156,6 +157,10 @@ class CausalRouter(TextRouter):
             dtype=dtype,
         )
         self.rank = rank
+
+    def _target(self, outcome: int, score: int | None) -> int:
+        """The class of the judge's grade, else of the winner's."""
+        return super()._target(outcome, score) if score is None else score - 1
 
     def _start(self) -> Reader:
         if not self.base:

@@ -61,11 +61,15 @@ class Reader(Protocol):
 
 
 class Sides(NamedTuple):
-    """Battles between strong and weak models: prompts, and outcomes as the strong one sees them."""
+    """Battles between strong and weak models: prompts, and outcomes as the strong one sees them.
+
+    `scores` are a judge's grades of the weak reply; None where none was given.
+    """
 
     names: Names
     prompts: list[str]
     outcomes: list[int]
+    scores: list[int | None]
 
 
 class TextRouter(TrainedRouter):
@@ -139,6 +143,10 @@ class TextRouter(TrainedRouter):
     def _resume(self, folder: Path) -> Reader:
         """The trained model of a checkpoint. May raise any of LOADING_ERRORS."""
 
+    def _target(self, outcome: int, score: int | None) -> int:
+        """The class to learn for a battle; `score` is the judge's grade, where there is one."""
+        return self.targets[outcome]
+
     def _is_turned(self) -> bool:
         """Whether the pair's strong model is of the weak side, and its weak model of the strong."""
         manifest = self.manifest_
@@ -189,7 +197,7 @@ class TextRouter(TrainedRouter):
         with seeded(self.schedule.seed):
             self._reader = self._from_base()
         tokens = [self._encode(prompt) for prompt in sides.prompts]
-        targets = [self.targets[outcome] for outcome in sides.outcomes]
+        targets = list(map(self._target, sides.outcomes, sides.scores))
         learner = _Learner(self._reader, tokens, targets)
         outcome = yield from train(learner, split, self.schedule, state)
         self._reader.settle()
@@ -283,15 +291,18 @@ def sides_of(battles: Sequence[Battle], strong: str, weak: str) -> Sides:
     ladder = Ladder.of(battles)
     seats = ladder.seats(strong, weak)
     above = {*range(seats.weak), seats.strong}
-    prompts, outcomes = [], []
+    prompts: list[str] = []
+    outcomes: list[int] = []
+    scores: list[int | None] = []
     for battle in battles:
         a, b = ladder.tiers_in(battle)
-        outcome = OUTCOMES[battle.winner]
+        outcome, score = OUTCOMES[battle.winner], battle.score
         if b in above and a == seats.weak:
-            a, b, outcome = b, a, TURNED.get(outcome, outcome)
+            a, b, outcome, score = b, a, TURNED.get(outcome, outcome), None
         if a in above and b == seats.weak:
             prompts.append(battle.prompt)
             outcomes.append(outcome)
+            scores.append(score)
     _check_two_sided(outcomes, len(battles))
     tier_of = ladder.tier_of
     names = Names(
@@ -299,7 +310,7 @@ def sides_of(battles: Sequence[Battle], strong: str, weak: str) -> Sides:
         strong=tuple(name for name, tier in tier_of.items() if tier in above),
         weak=tuple(name for name, tier in tier_of.items() if tier == seats.weak),
     )
-    return Sides(names, prompts, outcomes)
+    return Sides(names, prompts, outcomes, scores)
 
 
 def _check_two_sided(outcomes: Sequence[int], battles: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.battle_files import read_battles, starter_battles, write_battles
+from routing.battle_files import read_battles, read_prompts, starter_battles, write_battles
 from routing.battles import Battle
 from routing.errors import DataError
 
@@ -230,3 +230,33 @@ class TestStarters:
     def test_easy_and_hard_are_both_there(self):
         winners = [battle.winner for battle in starter_battles()]
         assert min(winners.count("a"), winners.count("tie")) > 0.3 * len(winners)
+
+
+def test_judges_score_is_kept_and_checked(tmp_path: Path):
+    file = tmp_path / "judged.jsonl"
+    battle = Battle("p", "big", "small", "tie", "judge", score=4)
+    write_battles(file, [battle])
+    assert read_battles(file).battles == (battle,)
+    file.write_text(
+        '{"prompt": "p", "model_a": "x", "model_b": "y", "winner": "tie", "score": ""}\n'
+        '{"prompt": "p", "model_a": "x", "model_b": "y", "winner": "tie", "score": 6}\n'
+    )
+    found = read_battles(file)
+    assert [battle.score for battle in found.battles] == [None]
+    assert [(row.value, row.reason) for row in found.rejected] == [
+        ("6", "score is not 1, 2, 3, 4 or 5")
+    ]
+
+
+def test_prompts_are_read_from_tables_and_texts(tmp_path: Path):
+    text, table, lines = (tmp_path / name for name in ("p.txt", "p.csv", "p.jsonl"))
+    text.write_text("one\n\n two \none\n")
+    table.write_text('id,question\n1,"a, b"\n2,\n')
+    lines.write_text('{"prompt": "[\\"first\\", \\"second\\"]"}\n[]\n')
+    assert read_prompts(text).prompts == ("one", "two")
+    assert read_prompts(table).prompts == ("a, b",)
+    assert [row.line for row in read_prompts(table).rejected] == [3]
+    assert read_prompts(lines).prompts == ("first",)
+    text.write_text("\n")
+    with pytest.raises(DataError, match="there is no prompt in it"):
+        read_prompts(text)

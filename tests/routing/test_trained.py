@@ -250,9 +250,16 @@ class TestSides:
         assert len(sides.prompts) == 80
 
     def test_outcomes_are_seen_from_the_strong_side(self):
-        outcomes = dict(zip(*sides_of(self.BATTLES, "strong", "weak")[1:], strict=True))
+        sides = sides_of(self.BATTLES, "strong", "weak")
+        outcomes = dict(zip(sides.prompts, sides.outcomes, strict=True))
         assert outcomes["s 1"] == outcomes["b 1"] == 0
         assert outcomes["s 0"] == outcomes["b 0"] == 2
+
+    def test_grade_of_the_weak_reply_goes_along(self):
+        graded = [replace(battle, score=2) for battle in self.BATTLES]
+        scores = dict(zip(*sides_of(graded, "strong", "weak")[1::2], strict=True))
+        assert scores["s 1"] == 2
+        assert scores["b 1"] is None  # there the grade is the strong reply's
 
     def test_pair_says_which_battles_count(self):
         sides = sides_of(self.BATTLES, "best", "tiny")
@@ -327,6 +334,11 @@ class TestText:
         labels = logits[tokenizer.convert_tokens_to_ids(list(LABELS))]
         expected = labels.double().softmax(0)[:3].sum().item()
         assert router.win_probability(["prove it word3"])[0] == pytest.approx(expected, abs=1e-6)
+
+    def test_causal_learns_the_judges_grade_and_bert_the_winner(self, causal: str):
+        router = CausalRouter(HashEmbedder(), base=causal)
+        assert [router._target(2, score) for score in (1, 4, 5, None)] == [0, 3, 4, 3]
+        assert BertRouter(HashEmbedder())._target(2, 1) == BertRouter.targets[2]
 
     @pytest.mark.parametrize("rank", [0, 4])
     def test_lora_leaves_the_base_weights_to_the_merge(self, causal: str, rank: int):
