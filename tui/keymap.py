@@ -44,17 +44,27 @@ def _bindings() -> Iterator[Binding]:
     from tui.screens.audit import AuditScreen
     from tui.screens.bindings import BindingsScreen
     from tui.screens.chat import ChatScreen
+    from tui.screens.doctor import DoctorScreen
     from tui.screens.keys import KeyScreen
     from tui.screens.settings import SettingsScreen
     from tui.screens.threshold import ThresholdScreen
     from tui.screens.title import TitleScreen
     from tui.widgets.block import Block
     from tui.widgets.composer import Draft
+    from tui.widgets.find import Find
     from tui.widgets.history import History
     from tui.widgets.transcript import Transcript
 
-    modals = (AuditScreen, BindingsScreen, KeyScreen, SettingsScreen, ThresholdScreen, TitleScreen)
-    for owner in (Draft, ChatScreen, Transcript, Block, History, *modals):
+    modals = (
+        AuditScreen,
+        BindingsScreen,
+        DoctorScreen,
+        KeyScreen,
+        SettingsScreen,
+        ThresholdScreen,
+        TitleScreen,
+    )
+    for owner in (Draft, ChatScreen, Transcript, Block, Find, History, *modals):
         yield from (b for b in owner.BINDINGS if isinstance(b, Binding) and b.id)
 
 

@@ -92,6 +92,14 @@ class Arrived(Message):
         super().__init__()
 
 
+class Examined(Message):
+    """What was found on this machine, in sections."""
+
+    def __init__(self, facts: Mapping[str, Mapping[str, str]]) -> None:
+        self.facts = facts
+        super().__init__()
+
+
 class Failed(Message):
     """A turn went wrong. `fall_back`: the other model is to answer without being asked for."""
 

@@ -281,3 +281,16 @@ def test_title(chat: Chat, snap_compare: Snap):
         await pilot.pause()
 
     assert snap_compare(chat(two_replies()), terminal_size=(90, 20), run_before=asked)
+
+
+def test_finding(chat: Chat, snap_compare: Snap):
+    async def found(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        await pilot.press("ctrl+f", *"tokio")
+        finder = pilot.app.chat.query_one("Find")
+        finder.query_one("Input").cursor_blink = False
+        await wait_until(pilot, lambda: "of" in str(finder.query_one(".find--count").content))
+        await pilot.press("enter")
+        await pilot.pause()
+
+    assert snap_compare(chat(two_replies()), terminal_size=(90, 24), run_before=found)

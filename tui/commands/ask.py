@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from routing.errors import RoutingError
+from tui.attachments import text_of, under_its_name
 from tui.commands.options import (
     ApiBase,
     AsJson,
@@ -25,8 +26,6 @@ from tui.commands.options import (
 from tui.errors import AppError, UsageError
 from tui.program import Program
 from tui.settings import split_pool
-
-MAX_FILE_BYTES = 16 * 2**20
 
 
 def ask(
@@ -96,29 +95,9 @@ def _question(words: Sequence[str], files: Sequence[Path]) -> str:
     """The words, then what was piped in, then the files, each under its name."""
     parts = [" ".join(words)]
     if not sys.stdin.isatty():
-        parts.append(_text(sys.stdin.buffer.read(), "standard input"))
-    for file in files:
-        try:
-            parts.append(f"{file.name}:\n```\n{_text(file.read_bytes(), str(file))}\n```")
-        except OSError as error:
-            raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+        parts.append(text_of(sys.stdin.buffer.read(), "standard input"))
+    parts += map(under_its_name, files)
     question = "\n\n".join(part.strip() for part in parts if part.strip())
     if not question:
         raise UsageError("There is no question.", hint='llmroute ask "why is the sky blue?"')
     return question
-
-
-def _text(content: bytes, name: str) -> str:
-    if len(content) > MAX_FILE_BYTES:
-        raise UsageError(
-            f"{name} holds {len(content):,} bytes; at most {MAX_FILE_BYTES:,} are sent"
-        )
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{name} is not text in UTF-8: byte {error.start:,}: {error.reason}"
-        ) from error
-    if "\0" in text:
-        raise UsageError(f"{name} is binary, not text: character {text.index(chr(0)):,} is NUL")
-    return text

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from tui.commands.options import AsJson
-from tui.errors import KeysError, SettingsError
+from tui.diagnosis import known_keys, places, settings_in_force, versions
+from tui.errors import SettingsError
 from tui.program import Program
 
 
@@ -28,10 +27,10 @@ def doctor(
 
     program, trouble = _program()
     found: dict[str, dict[str, Any]] = {
-        "version": _versions(),
-        "paths": _paths(program),
-        "settings": _settings(program) | trouble,
-        "keys": _keys(program),
+        "version": versions(),
+        "paths": places(program),
+        "settings": settings_in_force(program) | trouble,
+        "keys": known_keys(program),
     }
     if engine:
         found["engine"] = asyncio.run(_engine(program))
@@ -56,48 +55,6 @@ def _program() -> tuple[Program, dict[str, str]]:
     except SettingsError as error:
         return program, {"trouble": f"{error} {error.hint}".strip()}
     return program, {}
-
-
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    names = ("llmroute", "textual", "litellm", "torch", "transformers", "faiss-cpu")
-    python = ".".join(str(part) for part in sys.version_info[:3])
-    return {"python": python} | {name: version(name) for name in names}
-
-
-def _paths(program: Program) -> dict[str, str]:
-    places = {name: getattr(program.paths, name) for name in program.paths.__slots__}
-    return {name: f"{path} ({_state(path)})" for name, path in places.items()}
-
-
-def _state(path: Path) -> str:
-    if not path.exists():
-        return "not there yet"
-    return "ok" if os.access(path, os.R_OK | os.W_OK) else "cannot be written"
-
-
-def _settings(program: Program) -> dict[str, str]:
-    import msgspec
-
-    values = msgspec.to_builtins(program.settings)
-    origins = program.loaded.origins
-    return {name: f"{value!r} ({origins.get(name, 'default')})" for name, value in values.items()}
-
-
-def _keys(program: Program) -> dict[str, str]:
-    from routing.models import key_name_of
-
-    names = {key_name_of(model) for model in program.pool.models} if program.pool else set()
-    names |= {name for name in program.environment if name.endswith("_API_KEY")}
-    found: dict[str, str] = {}
-    for name in sorted(filter(None, names)):
-        try:
-            key = program.keyring.find(name)
-            found[name] = key.origin if key else "not set"
-        except KeysError as error:
-            found |= {name: "cannot be read", "trouble": f"{error} {error.hint}".strip()}
-    return found
 
 
 async def _engine(program: Program) -> dict[str, Any]:

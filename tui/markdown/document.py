@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from textual.content import Content
+
 from tui.markdown.blocks import TAB, Block, parse
-from tui.markdown.leaves import Code, Leaf, Line, Table
+from tui.markdown.leaves import Code, Leaf, Line, Table, Text
 
 SPLIT_ITEMS = 40  # a list or table with more items than this is settled while it still grows
 
@@ -35,6 +37,14 @@ class Document:
         self._table: Table | None = None
         self._fence: OpenFence | None = None
         self.append(source, growing=False)
+
+    @classmethod
+    def plain(cls, text: str) -> Document:
+        """A text that is no Markdown: every row as it stands."""
+        document = cls()
+        document.source = text
+        document._settled_leaves = [Text(Content(row.expandtabs(4))) for row in text.split("\n")]
+        return document
 
     def append(self, text: str, *, growing: bool = True) -> None:
         """Add to the end of a text that streams."""

@@ -12,18 +12,17 @@ from textual.events import DescendantBlur, DescendantFocus, Resize
 
 from tui.errors import AppError, UsageError
 from tui.money import percent, usd
-from tui.screens.cards import CardsScreen
 from tui.screens.panels import WIDE_HISTORY
+from tui.screens.saying import SayingScreen
 from tui.screens.slash import complete, run_command
-from tui.turns import Pin
 from tui.widgets.block import HINTS as BLOCK_HINTS
 from tui.widgets.block import Block
 from tui.widgets.composer import Composer, Draft
+from tui.widgets.find import Find
 from tui.widgets.header import Header, Mode
 from tui.widgets.history import History
 from tui.widgets.meter import Meter, Spending
 from tui.widgets.talk import Talk
-from tui.widgets.welcome import Welcome
 
 HINTS = "enter send · ctrl+j newline · ctrl+w why · ctrl+b history · ctrl+k all actions"
 SHORT_HINTS = "enter send · ctrl+k all actions"
@@ -46,7 +45,7 @@ def _walk(key: str, action: str, name: str, tooltip: str) -> Binding:
     return Binding(key, action, tooltip, id=name, tooltip=tooltip, priority=True)
 
 
-class ChatScreen(CardsScreen):
+class ChatScreen(SayingScreen):
     """One conversation in sight, the others at hand."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,6 +54,8 @@ class ChatScreen(CardsScreen):
         _key("ctrl+t", "threshold", "Threshold", "Change the share of strong calls"),
         _key("ctrl+n", "new", "New", "Begin a new conversation"),
         _key("ctrl+s", "search", "Search", "Search all conversations"),
+        _key("ctrl+f", "find", "Find", "Find in this conversation"),
+        _key("ctrl+o", "editor", "Editor", "Write in your own editor"),
         _key("ctrl+r", "retry", "Retry", "Answer the last message again"),
         _key("ctrl+g", "again", "Again with strong", "Answer again with the strong model"),
         _walk("alt+up", "walk(-1)", "walk_up", "Go to the message before"),
@@ -85,6 +86,7 @@ class ChatScreen(CardsScreen):
         with Horizontal(id="body"):
             yield History().set_class(self.app.size.width >= WIDE_HISTORY, "-open")
             yield self.talk
+        yield Find()
         yield Composer(complete)
         yield Meter()
 
@@ -177,24 +179,6 @@ class ChatScreen(CardsScreen):
         else:
             await self.say(text[1:] if text.startswith("//") else text, message.pin)
 
-    async def say(self, text: str, pin: Pin) -> None:
-        """Send a message, unless it has to wait: then it is the composer's again."""
-        if self.talk.turns.live:
-            self.composer.restore(text)
-            self.tell("A reply is streaming; Esc stops it.")
-        elif self.talk.turns.routing.pool is None:
-            self.composer.restore(text)
-            self.tell("No models are set yet.")
-            self.query_one(Welcome).focus()
-        else:
-            edited, self.editing = self.editing, None
-            former = self.talk.turn_of(edited) if edited else None
-            if former:
-                self.learn_outdone(former)
-            await self.talk.say(text, self._budget_pin() or pin, replaces=edited)
-            self.composer.restore(self._draft_aside)
-            self._draft_aside = ""
-
     def carry_out(self, text: str) -> None:
         """Do what a slash command says, as if it had been typed."""
         self.call_later(self._command, text)
@@ -208,14 +192,6 @@ class ChatScreen(CardsScreen):
         except AppError as error:
             self.composer.restore(text)
             self.tell(str(error), error.hint)
-
-    def _budget_pin(self) -> str | None:
-        """The model that a spent budget leaves, as the person has set it."""
-        budget = self.program.settings.budget
-        if budget.monthly_usd is None or (self.month_usd or 0.0) < budget.monthly_usd:
-            return None
-        self.tell(f"This month's {usd(budget.monthly_usd)} are spent.")
-        return "weak" if budget.past == "weak" else None
 
     @on(Talk.Finished)
     def _finished(self) -> None:

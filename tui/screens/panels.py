@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from textual import on
+
+from tui.diagnosis import diagnose
+from tui.messages import Examined
 from tui.screens.audits import AuditsScreen
 from tui.widgets.reply import Reply
 
@@ -28,6 +32,17 @@ class PanelsScreen(AuditsScreen):
         self.talk.why.show(reply.decision, reply.bill)
         self._folds["why"] = True
         self.fold(self.size.width)
+
+    def show_doctor(self) -> None:
+        """Show what was found on this machine."""
+        engine = {"state": self.talk.engine_state}
+        self.in_thread(lambda: Examined(diagnose(self.program) | {"engine": engine}), lambda m: m)
+
+    @on(Examined)
+    def _show_facts(self, message: Examined) -> None:
+        from tui.screens.doctor import DoctorScreen
+
+        self.app.push_screen(DoctorScreen(message.facts))
 
     def action_history(self) -> None:
         self._folds["history"] = not self.history.has_class("-open")

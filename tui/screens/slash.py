@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from routing.models import Tier
@@ -96,6 +97,8 @@ COMMANDS: Mapping[str, Command] = {
     "delete": Command("move this conversation to the trash", lambda s, _: s.delete()),
     "undo": Command("bring back what was deleted last", lambda s, _: s.undo_delete()),
     "system": Command("instructions for the model", lambda s, a: s.instruct(a), "[TEXT|none]"),
+    "find": Command("find in this conversation", lambda s, _: s.action_find()),
+    "editor": Command("write in your own editor", lambda s, _: s.action_editor()),
     "sessions": Command("earlier conversations", lambda s, _: s.action_history(), "", "history"),
     "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS"),
     "rename": Command("rename this conversation", lambda s, a: s.rename(a), "[TITLE]"),
@@ -105,6 +108,7 @@ COMMANDS: Mapping[str, Command] = {
     "audit": Command(
         "how far a model's choices can be trusted", lambda s, a: s.audit(a), "[MODEL]"
     ),
+    "doctor": Command("what was found on this machine", lambda s, _: s.show_doctor()),
     "keys": Command("every key", lambda s, _: s.action_keys()),
     "quit": Command("leave", lambda s, _: s.app.exit()),
 }
@@ -130,7 +134,11 @@ async def run_command(screen: ChatScreen, text: str) -> None:
 
 
 def complete(text: str) -> Sequence[tuple[str, str]]:
-    """Commands that begin as the text does, each with its help."""
+    """Commands that begin as the text does, each with its help; after an @, files."""
+    if text.startswith("@"):
+        from tui.attachments import complete as complete_mention
+
+        return complete_mention(text, Path.cwd())
     if text.startswith("//") or " " in text:
         return ()
     return [

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from tui.widgets.actions import Actionable
+from tui.widgets.prose import Prose
 
 HINTS = (
     "y copy · c code · e edit · r again · g strong · +− judge · w why · f fork · ←→ · esc",
@@ -58,6 +59,7 @@ class Block(VerticalGroup):
         _key("right", "later", "On a message: the version after"),
     ]
 
+    prose: Prose
     message_id = ""
     place: reactive[Place] = reactive(Place())
 
@@ -68,6 +70,14 @@ class Block(VerticalGroup):
             self.block = block
             self.name = name
             super().__init__()
+
+    def find(self, words: str) -> list[int]:
+        """The lines in which the words begin, whatever their case; they are marked from now on."""
+        return self.prose.find(words)
+
+    def point_at(self, line: int | None) -> None:
+        """Mark that line's words more than the others."""
+        self.prose.pointed_at = line
 
     @property
     def copied(self) -> str:

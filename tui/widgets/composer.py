@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -19,6 +21,8 @@ from tui.widgets.tones import MUTED
 
 PASTE_CHARACTERS = 20_000  # a longer paste is kept aside: the text area wraps what it holds
 COMPLETIONS = 8
+
+_MENTION = re.compile(r'(?<!\S)@(?:"[^"]*|[^\s"]*)$')
 
 Completer = Callable[[str], Sequence[tuple[str, str]]]
 
@@ -111,6 +115,21 @@ class Draft(TextArea):
         return name
 
     @property
+    def begun(self) -> str:
+        """The command, or the mention of a file, that is being typed; "" where none is."""
+        row, column = self.cursor_location
+        before = self.document.get_line(row)[:column]
+        if row == 0 and before.startswith("/") and self.document.line_count == 1:
+            return before
+        mention = _MENTION.search(before)
+        return mention[0] if mention else ""
+
+    def complete(self, whole: str) -> None:
+        """Write the whole of what has begun."""
+        row, column = self.cursor_location
+        self.replace(whole, (row, column - len(self.begun)), (row, column))
+
+    @property
     def whole_text(self) -> str:
         """What is sent: pastes in full."""
         text = self.text
@@ -120,7 +139,7 @@ class Draft(TextArea):
 
 
 class Composer(VerticalGroup):
-    """The draft, and completions above it while it begins with a slash."""
+    """The draft, and above it completions of a command or of the mention of a file."""
 
     DEFAULT_CSS = """
     Composer { height: auto; border-top: solid $foreground 20%; padding: 0 1;
@@ -148,6 +167,7 @@ class Composer(VerticalGroup):
         self._sent: list[str] = []
         self._recalled = 0
         self._unsent = ""
+        self._begun = ""
         self.draft = Draft()
 
     def compose(self) -> ComposeResult:
@@ -218,8 +238,10 @@ class Composer(VerticalGroup):
 
     async def on_text_area_changed(self, message: TextArea.Changed) -> None:
         message.stop()
-        text = self.draft.text
-        await self._offer(self._complete(text) if text.startswith("/") and "\n" not in text else ())
+        self._begun = begun = self.draft.begun
+        offered = await asyncio.to_thread(self._complete, begun) if begun else ()
+        if begun == self._begun:  # else one has typed on
+            await self._offer(offered)
 
     async def on_draft_completing(self, message: Draft.Completing) -> None:
         message.stop()
@@ -239,16 +261,14 @@ class Composer(VerticalGroup):
         self._take(send=False)
 
     def _take(self, *, send: bool) -> None:
-        """Write the highlighted completion. Enter also sends what needs nothing more."""
+        """Write the highlighted completion. Enter also sends a command that needs no more."""
         option = self.query_one(OptionList).highlighted_option
         assert option is not None
-        taken = str(option.id)
-        typed = self.draft.text
-        if send and (typed.strip() == taken.strip() or not taken.endswith(" ")):
-            self._write(taken)
+        taken, typed = str(option.id), self.draft.begun
+        self.draft.complete(taken)
+        whole = typed.strip() == taken.strip() or not taken.endswith(" ")
+        if send and typed.startswith("/") and whole:
             self.draft.post_message(Draft.Sent())
-        else:
-            self._write(taken)
 
     async def _offer(self, offered: Sequence[tuple[str, str]]) -> None:
         self.draft.completing = bool(offered)
@@ -263,7 +283,7 @@ class Composer(VerticalGroup):
         options.highlighted = 0
 
     async def _options(self) -> OptionList:
-        """The list of completions, made when the first slash is typed."""
+        """The list of completions, made when it is first needed."""
         if not self.query(OptionList):
             options = OptionList(id="completions")
             options.can_focus = False

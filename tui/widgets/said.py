@@ -10,6 +10,7 @@ from textual.widgets import Static
 
 from tui.visible import visible
 from tui.widgets.block import Block
+from tui.widgets.prose import Prose, plain
 
 SHOWN_LINES = 40
 SHOWN_CHARACTERS = 4000
@@ -27,10 +28,11 @@ class Said(Block):
         self.text = text
         self.at = at
         self.who = who
+        self.prose = Prose(plain(folded(text)))
 
     def compose(self) -> ComposeResult:
         yield Static(self._heading(), classes="said--who")
-        yield Static(Content(folded(self.text)))
+        yield self.prose
 
     @property
     def copied(self) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.widget import Widget
 
 from tui.widgets.block import Block
@@ -62,6 +62,12 @@ class Transcript(VerticalScroll, can_focus=True):
             return False
         blocks[at].walk_to()
         return True
+
+    def scroll_to_line(self, block: Block, line: int) -> None:
+        """Bring a line of that message in sight."""
+        y = block.virtual_region.y + block.prose.virtual_region.y + line
+        self.release_anchor()
+        self.scroll_to_region(Region(0, y, 1, 1), center=True, animate=False)
 
     async def drop_from(self, block: Block | None) -> None:
         """Take a message away, and all after it."""

@@ -1,0 +1,75 @@
+"""A message on its way out: written in an editor, with files under it, held back while it waits."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from textual.app import SuspendNotSupported
+
+from tui.attachments import attach, missing
+from tui.editor import edit
+from tui.errors import UsageError
+from tui.money import usd
+from tui.screens.finding import FindingScreen
+from tui.turns import Pin
+from tui.widgets.welcome import Welcome
+
+
+class SayingScreen(FindingScreen):
+    """What becomes of a message that the person sends."""
+
+    async def say(self, text: str, pin: Pin) -> None:
+        """Send a message, unless it has to wait: then it is the composer's again."""
+        if self.talk.turns.live:
+            self._hold_back(text, "A reply is streaming; Esc stops it.")
+        elif self.talk.turns.routing.pool is None:
+            self._hold_back(text, "No models are set yet.")
+            self.query_one(Welcome).focus()
+        else:
+            await self._send(text, pin)
+
+    def action_editor(self) -> None:
+        """Go on with the draft in the person's own editor, which has the terminal meanwhile."""
+        if self.talk.turns.live:
+            self.tell("A reply is streaming; the editor opens when it is done.")
+            return
+        try:
+            with self.app.suspend():
+                text = edit(self.composer.text, self.program.environment)
+        except SuspendNotSupported:
+            self.tell("An editor cannot be opened from here.")
+        except UsageError as error:
+            self.tell(str(error), error.hint)
+        else:
+            self.composer.exchange(text)
+        self.composer.draft.focus()
+
+    async def _send(self, text: str, pin: Pin) -> None:
+        folder = Path.cwd()
+        try:
+            whole = await asyncio.to_thread(attach, text, folder)
+        except UsageError as error:
+            self._hold_back(text, str(error))
+            return
+        edited, self.editing = self.editing, None
+        former = self.talk.turn_of(edited) if edited else None
+        if former:
+            self.learn_outdone(former)
+        await self.talk.say(whole, self._budget_pin() or pin, replaces=edited)
+        self.composer.restore(self._draft_aside)
+        self._draft_aside = ""
+        if lost := await asyncio.to_thread(missing, text, folder):
+            self.tell(f"No file is here: {', '.join(lost)}. It was sent as a word.")
+
+    def _hold_back(self, text: str, why: str) -> None:
+        self.composer.restore(text)
+        self.tell(why)
+
+    def _budget_pin(self) -> str | None:
+        """The model that a spent budget leaves, as the person has set it."""
+        budget = self.program.settings.budget
+        if budget.monthly_usd is None or (self.month_usd or 0.0) < budget.monthly_usd:
+            return None
+        self.tell(f"This month's {usd(budget.monthly_usd)} are spent.")
+        return "weak" if budget.past == "weak" else None
