@@ -6,17 +6,19 @@ import gc
 import traceback
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import App, SystemCommand
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
 from tui.program import Program
 from tui.screens.chat import ChatScreen
-from tui.screens.slash import COMMANDS
+from tui.screens.slash import COMMANDS, Command
 from tui.turns import Engine
 
 if TYPE_CHECKING:
@@ -108,14 +110,19 @@ class ChatApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action with its key: the palette's rows."""
-        keys = {binding.id: binding.key.replace(",", " or ") for binding in self.chat.key_list()}
+        bindings = {binding.id or "": binding for binding in self.chat.key_list()}
         for name, command in COMMANDS.items():
-            if command.argument and not command.argument.startswith("["):
-                continue
-            key = keys.get(command.binding or name)
+            binding = bindings.pop(command.binding or name, None)
+            key = f"   {_keys(binding)}" if binding else ""
             title = f"{command.help[0].upper()}{command.help[1:]}"
-            shown = f"/{name}   {key}" if key else f"/{name}"
-            yield SystemCommand(title, shown, self._runner(name))
+            yield SystemCommand(title, f"/{name}{key}", self._runner(name, command))
+        for name, binding in bindings.items():
+            yield SystemCommand(binding.tooltip, _keys(binding), partial(self.chat.act, name))
+
+    def watch_theme(self, name: str) -> None:
+        """A theme that the person chose is theirs in later runs too."""
+        if self.is_running and name != self.chat.program.settings.theme:
+            self.chat.keep_theme(name)
 
     def on_mount(self) -> None:
         self.call_after_refresh(_collect_again)
@@ -136,8 +143,15 @@ class ChatApp(App[None]):
             Text(f"llmroute: the chat has failed and ends. What was said is kept. See {log}")
         )
 
-    def _runner(self, name: str) -> Callable[[], None]:
-        return lambda: self.chat.carry_out(f"/{name}")
+    def _runner(self, name: str, command: Command) -> Callable[[], object]:
+        """Carries the command out; one that needs an argument is written into the composer."""
+        if command.argument and not command.argument.startswith("["):
+            return partial(self.chat.composer.restore, f"/{name} ")
+        return partial(self.chat.carry_out, f"/{name}")
+
+
+def _keys(binding: Binding) -> str:
+    return binding.key.replace(",", " or ")
 
 
 def run_chat(program: Program, *, temporary: bool = False) -> int:

@@ -219,28 +219,39 @@ class ChatScreen(SayingScreen):
             if isinstance(binding, Binding)
         ]
 
+    async def act(self, binding_id: str) -> None:
+        """Do what a key does: on the last message, or in the history, where it is theirs."""
+        place, _, name = binding_id.rpartition(".")
+        blocks = self.talk.transcript.blocks
+        if place == "block" and blocks:
+            blocks[-1].action_choose(name)
+        elif place == "history":
+            self.history.focus_list()
+        else:
+            binding = next(known for known in self.key_list() if known.id == binding_id)
+            of_draft = hasattr(Draft, f"action_{binding_id}")
+            await (self.composer.draft if of_draft else self).run_action(binding.action)
+
     def set_theme(self, name: str) -> None:
         """Change the colours; without a name, choose from a list.
 
         Raises:
             UsageError: no theme has that name.
         """
+        known = self.app.available_themes
+        own = f"llmroute-{name}"
         if not name:
             self.app.search_themes()
-        elif name in self.app.available_themes:
-            self.app.theme = name
+        elif name in known or own in known:
+            self.app.theme = own if own in known else name
         else:
-            known = ", ".join(n for n in self.app.available_themes if n.startswith("llmroute"))
-            raise UsageError(f"No theme is named {name}.", hint=f"For example {known}")
+            ours = ", ".join(n.removeprefix("llmroute-") for n in known if n.startswith("llmroute"))
+            raise UsageError(f"No theme is named {name}.", hint=f"For example {ours}")
 
-    def action_send_auto(self) -> None:
-        self.composer.send(None)
-
-    def action_send_weak(self) -> None:
-        self.composer.send("weak")
-
-    def action_send_strong(self) -> None:
-        self.composer.send("strong")
+    def keep_theme(self, name: str) -> None:
+        """Begin later runs in these colours."""
+        program = self.program
+        self.in_thread(lambda: program.change({"theme": name}))
 
     def action_auto(self) -> None:
         self.pin(None)
