@@ -253,6 +253,15 @@ class ChatScreen(SayingScreen):
         program = self.program
         self.in_thread(lambda: program.change({"theme": name}))
 
+    def action_send_auto(self) -> None:
+        self.composer.send(None)
+
+    def action_send_weak(self) -> None:
+        self.composer.send("weak")
+
+    def action_send_strong(self) -> None:
+        self.composer.send("strong")
+
     def action_auto(self) -> None:
         self.pin(None)
 
