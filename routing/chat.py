@@ -193,6 +193,7 @@ class _Text:
         self.hidden: list[str] = []
         self.finish_reason = "stop"
         self.usage: Any = None
+        self._half = ""
 
     def add(self, chunk: Any) -> str:  # noqa: ANN401  # litellm has no types
         """What the chunk adds to the text to show."""
@@ -203,12 +204,13 @@ class _Text:
         self.finish_reason = choice.finish_reason or self.finish_reason
         reasoning = getattr(choice.delta, "reasoning_content", None)
         if isinstance(reasoning, str):
-            self.hidden.append(reasoning)
+            self.hidden.append(_joined(reasoning)[0])
         piece = choice.delta.content
         if not isinstance(piece, str):
             return ""
-        self.shown.append(piece)
-        return piece
+        whole, self._half = _joined(self._half + piece)
+        self.shown.append(whole)
+        return whole
 
     @property
     def has_begun(self) -> bool:
@@ -221,6 +223,13 @@ class _Text:
     def billed(self) -> str:
         """All that the model wrote."""
         return "".join(self.hidden + self.shown)
+
+
+def _joined(text: str) -> tuple[str, str]:
+    """The text with surrogate pairs joined and lone ones replaced, and the half that it ends in."""
+    half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+    whole = text.removesuffix(half).encode("utf-16", "surrogatepass")
+    return whole.decode("utf-16", "replace"), half
 
 
 def _check(request: _Request) -> None:

@@ -147,7 +147,7 @@ def _decoded(path: Path, content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; expected text",
-            hint="Save the file as UTF-8.",
+            hint="Expected JSON lines or CSV as UTF-8 text, or a Parquet file.",
             detail=str(error),
         ) from error
     if "\0" in text:

@@ -318,6 +318,16 @@ def _reasoning(handler: _Handler) -> None:
     handler.send_part(b"")
 
 
+def _split_emoji(handler: _Handler) -> None:
+    """An emoji whose halves come in two chunks, as some servers cut them, and a half alone."""
+    handler.begin()
+    for piece in ("smile \ud83d", "\ude00 and \ude00", " half \ud83d", ""):
+        handler.send_chunk({"content": piece})
+    handler.send_chunk({}, "stop")
+    handler.send_event("[DONE]")
+    handler.send_part(b"")
+
+
 def _hang_open(handler: _Handler) -> None:
     handler.begin()
     handler.leave_hanging()
@@ -362,6 +372,8 @@ MODES: Mapping[str, Callable[[_Handler], None]] = {
     "filtered": _reply(finish_reason="content_filter"),
     "withheld": _reply("", finish_reason="content_filter"),
     "reasoning": _reasoning,
+    "split_emoji": _split_emoji,
+    "400_half": _error(400, "No such thing as \ud83d.", "unsupported_value"),
 }
 
 

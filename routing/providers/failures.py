@@ -53,7 +53,7 @@ _WAIT = re.compile(r"(retry|try again) in \d", re.IGNORECASE)  # Gemini's limits
 _NO_KEY = re.compile(r"api_key client option must be set|missing .{0,40}api[ _]key", re.IGNORECASE)
 _OFFLINE = re.compile(r"\bConnection error\b|Cannot connect to host", re.IGNORECASE)
 _MASKED = re.compile(r"\S*\*{2,}\S*")
-_UNPRINTABLE = re.compile(r"[^\S \n]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNPRINTABLE = re.compile(r"[^\S \n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,14 @@ async def test_finish_reason_is_kept(serve: Serve, mode: str, reason: str) -> No
     assert outcome.reply.finish_reason == reason
 
 
+async def test_halves_of_a_character_are_joined_or_replaced(serve: Serve) -> None:
+    outcome = await ask(model_at(serve("split_emoji")))
+    assert outcome.text == outcome.reply.text == "smile 😀 and \ufffd half "
+    refused = await ask(model_at(serve("400_half")))
+    for text in (outcome.text, str(refused.error), refused.error.detail):
+        text.encode()
+
+
 async def test_huge_reply_comes_whole(serve: Serve) -> None:
     outcome = await ask(model_at(serve("huge")), timeout=30)
     assert len(outcome.text) > 0.99 * HUGE_CHARACTERS
