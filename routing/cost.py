@@ -71,6 +71,7 @@ class Ledger:
     Attributes:
         all_strong_usd, compared_usd: the counterfactual, and what was spent on the turns that
             have one; turns with an unknown price on either side are left out of both.
+        estimated_turns: those whose provider reported no usage: what they cost is an estimate.
     """
 
     spent_usd: float = 0.0
@@ -83,6 +84,7 @@ class Ledger:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
+    estimated_turns: int = 0
 
     @property
     def turns(self) -> dict[Tier, int]:
@@ -92,6 +94,16 @@ class Ledger:
             "middle": self.middle_turns,
             "weak": self.weak_turns,
         }
+
+    @property
+    def tilde(self) -> str:
+        """The mark of an estimate before what was spent: "~" or ""."""
+        return "~" if self.estimated_turns else ""
+
+    @property
+    def all_strong_tilde(self) -> str:
+        """The same before all-strong: exact only where the strong model gave every reply."""
+        return "~" if self.estimated_turns or self.weak_turns or self.middle_turns else ""
 
     @property
     def saved_usd(self) -> float:
@@ -118,4 +130,5 @@ class Ledger:
             prompt_tokens=self.prompt_tokens + usage.prompt_tokens,
             completion_tokens=self.completion_tokens + usage.completion_tokens,
             cached_tokens=self.cached_tokens + usage.cached_tokens,
+            estimated_turns=self.estimated_turns + usage.estimated,
         )

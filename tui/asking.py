@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import aclosing
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 import typer
@@ -18,6 +19,7 @@ from routing.engine import Engine
 from routing.errors import NoModelError, RoutingError
 from routing.events import Decided, Event, Finished, TurnRequest
 from routing.models import Pool
+from tui.budget import limit_of, month_of, warning_of
 from tui.errors import UsageError
 from tui.live_turn import SAVE_SECONDS, LiveTurn, Routing
 from tui.money import usd
@@ -77,11 +79,24 @@ class Asking:
                 raise UsageError("--system gives instructions to a new session, not with -c.")
             if system:
                 session.instruct(system)
-            turn = LiveTurn(session, self.question, pin=self.pin)
+            because = self._limit(sessions)
+            pin = self.pin or ("weak" if because else None)
+            turn = LiveTurn(session, self.question, pin=pin, because=because)
             turn.store_prompt()
             asyncio.run(self._run(turn, routing))
         finally:
             session.close()
+
+    def _limit(self, sessions: Sessions) -> str:
+        """Why only the weak model may answer, or ""; that the budget is spent is said."""
+        budget = self.program.settings.budget
+        if budget.monthly_usd is None or self.pin:
+            return ""
+        costs = (cost for info in sessions.list(trash=True) for cost in info.costs)
+        month = month_of(costs, date.today())
+        if warning := warning_of(month, budget):
+            typer.echo(warning, err=True)
+        return limit_of(month, budget)
 
     async def _run(self, turn: LiveTurn, routing: Routing) -> None:
         request = turn.request(routing, self.program.keyring)

@@ -42,6 +42,7 @@ class LiveTurn:
     Attributes:
         key: its reply's name on the screen.
         pin: the model that answers whatever the router says: "strong", "weak" or its name.
+        because: why it is pinned, where that is not the person's choice of the moment.
         unrouted: pinned because no router could be asked, which is not the person's choice.
         replaces: the stored message that its prompt is another version of.
         former: the turn that answered the same prompt before.
@@ -55,6 +56,7 @@ class LiveTurn:
     text: str
     key: str = ""
     pin: str | None = None
+    because: str = ""
     unrouted: bool = False
     replaces: str | None = None
     former: LiveTurn | None = None
@@ -117,6 +119,8 @@ class LiveTurn:
             case Decided(decision, context_tokens):
                 if self.unrouted:
                     decision = replace(decision, pinned=False)
+                if self.because:
+                    decision = replace(decision, reason=self.because)
                 self.decision, self.context_tokens = decision, context_tokens
                 return Decided(decision, context_tokens)
             case Delta(text):

@@ -14,6 +14,7 @@ from tui.errors import AppError
 if TYPE_CHECKING:
     from tui.audit_job import AuditJob
     from tui.audit_notes import Note
+    from tui.budget import Month
     from tui.local_servers import LocalServer
     from tui.sessions import Session
     from tui.widgets.branch import View
@@ -83,6 +84,14 @@ class ThresholdKnown(Message):
         super().__init__()
 
 
+class ContextsKnown(Message):
+    """How many tokens each model of the pool reads, by its name; None where nobody knows."""
+
+    def __init__(self, tokens: Mapping[str, int | None]) -> None:
+        self.tokens = tokens
+        super().__init__()
+
+
 class Arrived(Message):
     """An event of a turn."""
 
@@ -122,12 +131,12 @@ class Ended(Message):
 
 
 class Listed(Message):
-    """The conversations on disk, or those that hold the words; US dollars spent this month."""
+    """The conversations on disk, or those that hold the words; what the month has cost."""
 
-    def __init__(self, words: str, items: Sequence[Item], month_usd: float | None = None) -> None:
+    def __init__(self, words: str, items: Sequence[Item], month: Month | None = None) -> None:
         self.words = words
         self.items = items
-        self.month_usd = month_usd
+        self.month = month
         super().__init__()
 
 

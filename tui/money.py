@@ -23,6 +23,11 @@ def usd(amount: float | None) -> str:
     return f"{sign}${size:,.{digits}f}"
 
 
+def short_usd(amount: float | None) -> str:
+    """US dollars as a person would write them: "$20", "$4.10"."""
+    return usd(amount).removesuffix(".00")
+
+
 def percent(share: float) -> str:
     """A share in [0, 1] as whole percent: "30 %"."""
     return f"{100 * share:.0f} %"

@@ -6,7 +6,7 @@ Nothing here touches a widget. What the screen shows it learns from the messages
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -59,7 +59,12 @@ class Engine(Protocol):
 
 
 class Turns:
-    """One open session and the turn that is under way in it."""
+    """One open session and the turn that is under way in it.
+
+    Attributes:
+        limit: why only the weak model answers unless a message is pinned, or "".
+        contexts: how many tokens each model reads, by its name, as far as anybody knows.
+    """
 
     def __init__(
         self,
@@ -72,6 +77,8 @@ class Turns:
         self.engine = engine
         self.routing = Routing(program.pool, settings.share, settings.threshold)
         self.ledger = Ledger()
+        self.limit = ""
+        self.contexts: Mapping[str, int | None] = {}
         self.live: LiveTurn | None = None
         self.last: LiveTurn | None = None
         self._post = post
@@ -90,6 +97,26 @@ class Turns:
         """Whether a session is open yet."""
         return self._session is not None
 
+    @property
+    def context_share(self) -> float | None:
+        """Part of what the next model reads that the conversation fills, in [0, 1].
+
+        Of the models that may be next the one that reads the least counts. None before a reply.
+        """
+        recent = self.live or self.last
+        limits = [recent.context_tokens if recent else None, *self._next_contexts()]
+        known = [limit for limit in limits if limit]
+        if recent is None or recent.usage is None or not known:
+            return None
+        return (recent.usage.prompt_tokens + recent.usage.completion_tokens) / min(known)
+
+    def _next_contexts(self) -> list[int | None]:
+        pool, pin = self.routing.pool, self._pinned("session")
+        if pool is None:
+            return []
+        models = [pool.find(pin)] if pin else pool.models
+        return [self.contexts.get(model.name) for model in models]
+
     def open(self, session: Session) -> None:
         """Go on in this session."""
         if self.is_open:  # else it is the person's, who was faster than the disk
@@ -101,7 +128,12 @@ class Turns:
     def begin(self, text: str, pin: Pin = "session", *, replaces: str | None = None) -> LiveTurn:
         """A turn for what the person said, perhaps in place of that stored message."""
         self.live = self.last = LiveTurn(
-            self.session, text, self.new_key(), pin=self._pinned(pin), replaces=replaces
+            self.session,
+            text,
+            self.new_key(),
+            pin=self._pinned(pin),
+            because=self._because(pin),
+            replaces=replaces,
         )
         return self.live
 
@@ -129,6 +161,7 @@ class Turns:
             turn.text,
             self.new_key(),
             pin=self._pinned(pin),
+            because=self._because(pin),
             unrouted=unrouted,
             replaces=turn.replaces,
             former=turn,
@@ -198,7 +231,12 @@ class Turns:
             self.ledger = self.ledger.add(turn.bill, turn.usage, turn.decision.tier)
 
     def _pinned(self, pin: Pin) -> str | None:
-        return self.routing.pin if pin == "session" else pin
+        if pin != "session":
+            return pin
+        return "weak" if self.limit else self.routing.pin
+
+    def _because(self, pin: Pin) -> str:
+        return self.limit if pin == "session" else ""
 
     def _fall_back(self, turn: LiveTurn, error: RateLimitError) -> None:
         """The other model is taken without asking only where the person has set that."""

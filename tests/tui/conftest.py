@@ -35,7 +35,7 @@ async def ready(pilot: Pilot[None]) -> None:
     """Let the application open its session, list the others and hear of the engine."""
     app = pilot.app
     assert isinstance(app, ChatApp)
-    await wait_until(pilot, lambda: app.chat.talk.turns.is_open and app.chat.month_usd is not None)
+    await wait_until(pilot, lambda: app.chat.talk.turns.is_open and app.chat.month is not None)
     app.chat.composer.draft.cursor_blink = False
 
 

@@ -555,11 +555,11 @@ async def test_what_was_thrown_away_was_spent_this_month(chat: Chat):
         first = app.chat.talk.turns.session.id
         await pilot.press("ctrl+n")
         await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
-        await wait_until(pilot, lambda: app.chat.month_usd == pytest.approx(0.0004))
+        await wait_until(pilot, lambda: app.chat.month.spent_usd == pytest.approx(0.0004))
         app.chat.sessions.delete(first)
         app.chat.list_sessions()
         await wait_until(pilot, lambda: not app.chat.query_one(History).shown)
-        assert app.chat.month_usd == pytest.approx(0.0004)
+        assert app.chat.month.spent_usd == pytest.approx(0.0004)
 
 
 async def test_old_trash_is_emptied_in_the_background(chat: Chat, monkeypatch: pytest.MonkeyPatch):
@@ -671,7 +671,7 @@ async def test_spent_budget_leaves_the_weak_model(chat: Chat, tmp_path: Path):
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "one")
-        await wait_until(pilot, lambda: app.chat.month_usd)
+        await wait_until(pilot, lambda: app.chat.month.spent_usd)
         await say(pilot, "two")
     assert [request.pin for request in engine.requests] == [None, "weak"]
 

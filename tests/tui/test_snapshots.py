@@ -10,10 +10,13 @@ from textual.pilot import Pilot
 from routing import errors
 from routing.battle_files import write_battles
 from routing.battles import MINE, Battle
+from routing.cost import Ledger
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
+from tui.budget import Month
 from tui.screens.curve import CurveScreen
 from tui.screens.threshold import ThresholdScreen
+from tui.settings import Budget
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
@@ -189,6 +192,21 @@ def screen_after(*keys: str) -> Before:
 @pytest.mark.parametrize(("name", "key"), [("settings", "f5"), ("keys", "f1")])
 def test_dialogue(chat: Chat, snap_compare: Snap, name: str, key: str):
     assert snap_compare(chat(), terminal_size=SIZE, run_before=screen_after(key))
+
+
+def test_budget_on_pace_and_context_nearly_full(chat: Chat, snap_compare: Snap):
+    async def full(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        turns = pilot.app.chat.talk.turns
+        await wait_until(pilot, lambda: turns.contexts)
+        turns.contexts = {"demo/weak": 1400}
+        turns.ledger = Ledger()
+        pilot.app.chat.month = Month(4.1, 12.3)
+        pilot.app.chat.talk.post_message(Talk.Changed())
+        await pilot.pause()
+
+    app = chat(two_replies(), budget=Budget(20.0))
+    assert snap_compare(app, terminal_size=SIZE, run_before=full)
 
 
 def test_slider(chat: Chat, snap_compare: Snap):

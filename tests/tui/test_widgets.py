@@ -12,11 +12,13 @@ from routing import errors
 from routing.cost import Bill, Ledger
 from routing.decide import Candidate, Decision, Neighbour
 from tests.tui.fakes import bill, candidates, decision
+from tui.budget import Month
 from tui.errors import AppError, StoreError
 from tui.markdown.document import Document
 from tui.screens.slash import COMMANDS, complete
 from tui.screens.threshold import preview
 from tui.sessions import Routed
+from tui.settings import Budget
 from tui.visible import one_line, visible
 from tui.widgets.badge import badge_text, cost_text, odds_text
 from tui.widgets.card import KINDS, kind_of
@@ -223,8 +225,8 @@ def test_meter_marks_estimates_and_unknown_prices():
 
 
 def test_meter_shows_the_month_past_its_budget():
-    spending = Spending(Ledger(), month_usd=5.2, budget_usd=5.0)
-    assert "month $5.20 of $5.00 OVER BUDGET" in meter_text(spending, 100).plain
+    spending = Spending(Ledger(), month=Month(5.2), budget=Budget(5.0))
+    assert "month $5.20 of $5 OVER BUDGET" in meter_text(spending, 100).plain
 
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80])

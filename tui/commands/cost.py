@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -13,6 +15,7 @@ from tui.program import Program
 
 if TYPE_CHECKING:
     from routing.cost import Ledger
+    from tui.sessions import SessionInfo
 
 
 def cost(
@@ -25,28 +28,38 @@ def cost(
 ) -> None:
     """Spent, what all-strong would have cost, and saved.
 
-    All-strong counts the tokens of the actual replies at the strong model's price: an estimate.
+    All-strong counts the tokens of the actual replies at the strong model's price: an estimate
+    (~) for each reply that another model gave. With a budget, the month's pace.
     """
-    ledgers = _ledgers(Program.open(), by, month)
+    from tui.budget import month_of, month_text
+    from tui.sessions import Sessions
+    from tui.tables import print_table
+
+    program = Program.open()
+    infos = Sessions(program.paths.sessions).list(trash=True)
+    ledgers = _ledgers(infos, by, month)
+    budget = program.settings.budget
+    now = month_of((row for info in infos for row in info.costs), date.today())
     rows = [{by: name} | _fields(ledger) for name, ledger in ledgers.items()]
     if as_json:
-        typer.echo(json.dumps({"rows": rows, "total": _fields(_total(ledgers))}, indent=2))
+        fields = {"rows": rows, "total": _fields(_total(ledgers)), "month": now._asdict()}
+        typer.echo(json.dumps(fields | {"budget_usd": budget.monthly_usd}, indent=2))
         return
     if not rows:
         typer.echo("Nothing was spent yet.")
         return
-    from tui.tables import print_table
-
     columns = (by, "spent", "all strong", "saved", "", "turns", "tokens in", "out")
     ledgers["total"] = _total(ledgers)
     print_table(columns, [(name, *_cells(ledger)) for name, ledger in ledgers.items()])
+    if text := month_text(now, budget):
+        typer.echo(f"\nThis {text}.")
 
 
-def _ledgers(program: Program, by: str, month: str | None) -> dict[str, Ledger]:
-    from tui.sessions import Sessions, total
+def _ledgers(infos: Iterable[SessionInfo], by: str, month: str | None) -> dict[str, Ledger]:
+    from tui.sessions import total
 
     groups: dict[str, list[Ledger]] = {}
-    for info in Sessions(program.paths.sessions).list(trash=True):
+    for info in infos:
         for row in info.costs:
             if month is None or row.day.startswith(month):
                 session = f"{info.title} ({info.id})"
@@ -70,9 +83,9 @@ def _fields(ledger: Ledger) -> dict[str, float]:
 def _cells(ledger: Ledger) -> tuple[str | int, ...]:
     unknown = f" + {ledger.unpriced_turns} x $?" if ledger.unpriced_turns else ""
     return (
-        usd(ledger.spent_usd) + unknown,
-        f"~{usd(ledger.all_strong_usd)}",
-        f"~{usd(ledger.saved_usd)}",
+        ledger.tilde + usd(ledger.spent_usd) + unknown,
+        ledger.all_strong_tilde + usd(ledger.all_strong_usd),
+        ledger.all_strong_tilde + usd(ledger.saved_usd),
         percent(ledger.saved_share),
         turns_text(ledger.turns),
         ledger.prompt_tokens,

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import DescendantBlur, DescendantFocus, Resize
 
+from tui.budget import Month
 from tui.errors import AppError, UsageError
 from tui.money import percent, usd
 from tui.screens.panels import WIDE_HISTORY
@@ -21,7 +22,7 @@ from tui.widgets.composer import Composer, Draft
 from tui.widgets.find import Find
 from tui.widgets.header import Header, Mode
 from tui.widgets.history import History
-from tui.widgets.meter import Meter, Spending
+from tui.widgets.meter import NEARLY_FULL, Meter, Spending
 from tui.widgets.talk import Talk
 
 HINTS = "enter send · ctrl+j newline · ctrl+w why · ctrl+b history · ctrl+k all actions"
@@ -79,6 +80,7 @@ class ChatScreen(SayingScreen):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
         self._leaving = False
+        self._full = ""  # the conversation last said to be nearly too long
 
     def compose(self) -> ComposeResult:
         self.talk.opening = self.opening()
@@ -127,17 +129,12 @@ class ChatScreen(SayingScreen):
 
     def _spending(self) -> Spending:
         turns = self.talk.turns
-        recent = turns.live or turns.last
-        share = None
-        if recent and recent.usage and recent.context_tokens:
-            used = recent.usage.prompt_tokens + recent.usage.completion_tokens
-            share = used / recent.context_tokens
         return Spending(
             ledger=turns.ledger,
             running=turns.live.bill if turns.live else None,
-            context_share=share,
-            month_usd=self.month_usd,
-            budget_usd=self.program.settings.budget.monthly_usd,
+            context_share=turns.context_share,
+            month=self.month or Month(),
+            budget=self.program.settings.budget,
         )
 
     def _state_text(self) -> str:
@@ -196,6 +193,18 @@ class ChatScreen(SayingScreen):
     @on(Talk.Finished)
     def _finished(self) -> None:
         self.list_sessions()
+        self._warn_of_context()
+
+    def _warn_of_context(self) -> None:
+        """Say once in a conversation that it is nearly too long, and what to do."""
+        turns = self.talk.turns
+        share = turns.context_share or 0.0
+        if share >= NEARLY_FULL and self._full != turns.session.id:
+            self._full = turns.session.id
+            self.tell(
+                f"This conversation fills {percent(share)} of what its models read.",
+                "/new begins another; alt+up, then e on a message goes back to before it.",
+            )
 
     # Keys and commands
 

@@ -16,6 +16,7 @@ from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
 
 if TYPE_CHECKING:
+    from tui.budget import Month
     from tui.sessions import Session, SessionInfo
 
 HITS = 50
@@ -26,7 +27,8 @@ class LibraryScreen(LearningScreen):
     """What the history sidebar and its commands do."""
 
     deleted: Sequence[str] = ()  # in this run, the latest last
-    month_usd: float | None = None
+    month: Month | None = None
+    _warned = False  # of the budget
     temporary = False  # nothing of this run is kept
     _words = ""  # what the list in sight, or the one under way, was searched for
 
@@ -207,8 +209,9 @@ class LibraryScreen(LearningScreen):
     def _show_list(self, message: Listed) -> None:
         if message.words != self.history.words:
             return
-        if message.month_usd is not None:
-            self.month_usd = message.month_usd
+        if message.month is not None:
+            self.month = message.month
+            self._keep_to_budget(message.month)
             self.talk.post_message(Talk.Changed())
         self.history.current = self.talk.turns.session.id
         self.history.show(message.items, empty="nothing found" if message.words else "nothing yet")
@@ -216,7 +219,23 @@ class LibraryScreen(LearningScreen):
     def _listed(self) -> Listed:
         infos = self.sessions.list(trash=True)  # what was thrown away was spent all the same
         items = [Item(info.id, info.title, info.trouble) for info in infos if not info.deleted]
-        return Listed("", items, _spent_in(infos, f"{self.clock():%Y-%m}"))
+        return Listed("", items, self._month(infos))
+
+    def _month(self, infos: Sequence[SessionInfo]) -> Month:
+        from tui.budget import month_of
+
+        return month_of((cost for info in infos for cost in info.costs), self.clock().date())
+
+    def _keep_to_budget(self, month: Month) -> None:
+        """Say once that the budget is spent, and let it decide who answers where that is set."""
+        from tui.budget import limit_of, warning_of
+
+        budget = self.program.settings.budget
+        self.talk.turns.limit = limit_of(month, budget)
+        warning = warning_of(month, budget)
+        if warning and not self._warned:
+            self.tell(warning)
+        self._warned = bool(warning)
 
     def _found(self, words: str) -> Listed:
         """One row a session: its first place that holds the words."""
@@ -227,13 +246,6 @@ class LibraryScreen(LearningScreen):
             if len(items) == HITS:
                 break
         return Listed(words, list(items.values()))
-
-
-def _spent_in(infos: list[SessionInfo], month: str) -> float:
-    """US dollars of a month, "2026-01", over all sessions."""
-    return sum(
-        cost.ledger.spent_usd for info in infos for cost in info.costs if cost.day[:7] == month
-    )
 
 
 def _write(path: Path, session: Session, kind: str) -> None:

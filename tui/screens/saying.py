@@ -10,7 +10,6 @@ from textual.app import SuspendNotSupported
 from tui.attachments import attach, missing
 from tui.editor import edit
 from tui.errors import UsageError
-from tui.money import usd
 from tui.screens.finding import FindingScreen
 from tui.turns import Pin
 from tui.widgets.welcome import Welcome
@@ -56,7 +55,7 @@ class SayingScreen(FindingScreen):
         former = self.talk.turn_of(edited) if edited else None
         if former:
             self.learn_outdone(former)
-        await self.talk.say(whole, self._budget_pin() or pin, replaces=edited)
+        await self.talk.say(whole, pin, replaces=edited)
         self.composer.restore(self._draft_aside)
         self._draft_aside = ""
         if lost := await asyncio.to_thread(missing, text, folder):
@@ -65,11 +64,3 @@ class SayingScreen(FindingScreen):
     def _hold_back(self, text: str, why: str) -> None:
         self.composer.restore(text)
         self.tell(why)
-
-    def _budget_pin(self) -> str | None:
-        """The model that a spent budget leaves, as the person has set it."""
-        budget = self.program.settings.budget
-        if budget.monthly_usd is None or (self.month_usd or 0.0) < budget.monthly_usd:
-            return None
-        self.tell(f"This month's {usd(budget.monthly_usd)} are spent.")
-        return "weak" if budget.past == "weak" else None

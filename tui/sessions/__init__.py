@@ -33,7 +33,7 @@ and `met(judged, threshold)` how often that threshold gives it to them.
 """
 
 from tui.sessions.conversation import Conversation, SessionInfo
-from tui.sessions.costs import total
+from tui.sessions.costs import DayCost, total
 from tui.sessions.export import to_json, to_markdown
 from tui.sessions.folder import Sessions
 from tui.sessions.judged import Judged, Met, answered_again, judged, met
@@ -43,6 +43,7 @@ from tui.sessions.session import Session
 
 __all__ = [
     "Conversation",
+    "DayCost",
     "Judged",
     "Message",
     "Met",

@@ -20,7 +20,7 @@ from tui.sessions.message import timestamp
 from tui.sessions.schema import DamagedError
 from tui.sessions.storage import backup_of, readable
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 LOCK_SECONDS = 2.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from textual.content import Content
@@ -9,10 +10,15 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from routing.cost import Bill, Ledger
+from tui.budget import Month, is_spent, month_text
 from tui.money import percent, turns_text, usd
+from tui.settings import Budget
 from tui.widgets.tones import FAINT
 
-GIVING_WAY = ("all strong", "context", "turns", "saved", "month")
+FULL, NEARLY_FULL = 0.95, 0.8  # shares of the context from which on the meter warns
+FULL_ADVICE = "/new begins afresh"
+# What matters least gives way first; "pace" and "advice" are parts of a part.
+GIVING_WAY = ("all strong", "pace", "advice", "context", "turns", "saved", "month")
 
 
 class Spending(NamedTuple):
@@ -22,14 +28,13 @@ class Spending(NamedTuple):
         ledger: totals of the finished replies.
         running: the estimate of the reply that streams.
         context_share: used part of what the model can read, in [0, 1].
-        month_usd, budget_usd: spent this calendar month, and its limit.
     """
 
     ledger: Ledger
     running: Bill | None = None
     context_share: float | None = None
-    month_usd: float | None = None
-    budget_usd: float | None = None
+    month: Month = Month()
+    budget: Budget = Budget()
 
 
 class Meter(Widget):
@@ -47,35 +52,58 @@ class Meter(Widget):
 
 def meter_text(spending: Spending, width: int) -> Content:
     """The line at that width, in cells; what matters least gives way."""
-    named = {name: part for name, part in _parts(spending).items() if part}
+    gone: set[str] = set()
+    parts = _parts(spending, gone)
     for name in GIVING_WAY:
-        if sum(map(len, named.values())) + 3 * (len(named) - 1) > width:
-            named.pop(name, None)
-    parts = list(named.values())
-    over = spending.budget_usd is not None and (spending.month_usd or 0) >= spending.budget_usd
-    first = Content.styled(parts[0], "bold $text-error" if over else "bold")
-    return Content.styled(" │ ", FAINT).join([first, *map(Content, parts[1:])])
+        if sum(map(len, parts.values())) + 3 * (len(parts) - 1) > width:
+            gone.add(name)
+            parts = _parts(spending, gone)
+    styles = _styles(spending)
+    return Content.styled(" │ ", FAINT).join(
+        Content.styled(text, styles.get(name, "")) for name, text in parts.items()
+    )
 
 
-def _parts(spending: Spending) -> dict[str, str]:
-    """The parts by name, in their order from the left; "" for what is not known."""
+def _parts(spending: Spending, gone: Collection[str]) -> dict[str, str]:
+    """The parts by name, in their order from the left, without what gave way or is not known."""
     ledger, share = spending.ledger, spending.context_share
     all_strong, saved = _all_strong(ledger, spending.running)
-    return {
+    parts = {
         "spent": _spent(spending),
         "all strong": all_strong,
         "saved": saved,
         "turns": turns_text(ledger.turns),
-        "context": "" if share is None else f"ctx {percent(share)}",
-        "month": _month(spending),
+        "context": "" if share is None else _context(share, advice="advice" not in gone),
+        "month": month_text(spending.month, spending.budget, pace="pace" not in gone),
     }
+    return {name: text for name, text in parts.items() if text and name not in gone}
+
+
+def _styles(spending: Spending) -> dict[str, str]:
+    """The parts that stand out: what was spent, and what wants to be looked at."""
+    styles = {"spent": "bold"}
+    month, budget, share = spending.month, spending.budget, spending.context_share or 0.0
+    if is_spent(month, budget):
+        styles["month"] = "bold $text-error"
+    elif budget.monthly_usd is not None and (month.forecast_usd or 0.0) > budget.monthly_usd:
+        styles["month"] = "$text-warning"
+    if share >= NEARLY_FULL:
+        styles["context"] = "bold $text-error" if share >= FULL else "bold $text-warning"
+    return styles
+
+
+def _context(share: float, *, advice: bool) -> str:
+    if share < NEARLY_FULL:
+        return f"ctx {percent(share)}"
+    full = "full" if share >= FULL else "nearly full"
+    return f"ctx {percent(share)}, {full}: {FULL_ADVICE}" if advice else f"ctx {percent(share)}!"
 
 
 def _spent(spending: Spending) -> str:
     ledger, running = spending.ledger, spending.running
     unknown = ledger.unpriced_turns + (running is not None and running.cost_usd is None)
     amount = ledger.spent_usd + ((running.cost_usd or 0.0) if running else 0.0)
-    tilde = "~" if running and running.cost_usd else ""
+    tilde = "~" if running and running.cost_usd else ledger.tilde
     if not unknown:
         return f"{tilde}{usd(amount)} spent"
     known = f"{tilde}{usd(amount)} + " if amount else ""
@@ -91,12 +119,6 @@ def _all_strong(ledger: Ledger, running: Bill | None) -> tuple[str, str]:
     if all_strong <= 0:
         return "", ""
     saved = all_strong - compared
+    tilde = "~" if running else ledger.all_strong_tilde
     share = percent(saved / all_strong)
-    return f"~{usd(all_strong)} all strong", f"saved ~{usd(saved)} ({share})"
-
-
-def _month(spending: Spending) -> str:
-    if spending.budget_usd is None or spending.month_usd is None:
-        return ""
-    over = " OVER BUDGET" if spending.month_usd >= spending.budget_usd else ""
-    return f"month {usd(spending.month_usd)} of {usd(spending.budget_usd)}{over}"
+    return f"{tilde}{usd(all_strong)} all strong", f"saved {tilde}{usd(saved)} ({share})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,11 +18,12 @@ from textual.worker import Worker
 from routing.conversation import Delta
 from routing.errors import RoutingError
 from routing.events import Decided, Finished, Metered
-from routing.models import DEMO_PAIR
+from routing.models import DEMO_PAIR, context_of
 from tui.errors import AppError, StoreError
 from tui.live_turn import SAVE_SECONDS, LiveTurn
 from tui.messages import (
     Arrived,
+    ContextsKnown,
     Ended,
     EngineDied,
     EngineFailed,
@@ -96,6 +98,7 @@ class Talk(Shown):
 
     def ask_threshold(self) -> None:
         """Learn the threshold of the share in force."""
+        self.run_worker(self._ask_contexts(), group="contexts", exit_on_error=False)
         self.threshold = self.turns.routing.threshold
         if self.threshold is None and self.warm:
             self.run_worker(self._ask_threshold(), group="threshold", exit_on_error=False)
@@ -112,6 +115,16 @@ class Talk(Shown):
             self.post_message(ThresholdKnown(share, await self.turns.engine.threshold(pool, share)))
         except RoutingError as error:
             self.post_message(Trouble(error))
+
+    async def _ask_contexts(self) -> None:
+        pool = self.turns.routing.pool or DEMO_PAIR
+        tokens = await asyncio.to_thread(lambda: {m.name: context_of(m) for m in pool.models})
+        self.post_message(ContextsKnown(tokens))
+
+    @on(ContextsKnown)
+    def _contexts_known(self, message: ContextsKnown) -> None:
+        self.turns.contexts = message.tokens
+        self.post_message(self.Changed())
 
     @on(EngineReady)
     def _engine_ready(self, message: EngineReady) -> None:
