@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from routing.conversation import Delta, Reply, Turn, Usage
-from routing.errors import ContextError, CutError, NoModelError, ReplyError, ServiceError
+from routing.errors import (
+    ContextError,
+    CutError,
+    NetworkError,
+    NoModelError,
+    ReplyError,
+    ServiceError,
+)
 from routing.models import Model, context_of, endpoint_of, is_local, key_name_of, provider_of
 from routing.providers import BUILT_IN_PROVIDERS, DECISION
 from routing.providers import import_litellm as import_litellm
@@ -344,8 +351,10 @@ async def _cut(error: ReplyError, text: _Text, request: _Request) -> ReplyError:
     if not text.has_begun:
         return error
     usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
+    broke = isinstance(error, NetworkError) and error.detail  # a silence has none
+    why = f"{request.asked.provider} broke the connection." if broke else str(error)
     return CutError(
-        f"The reply of {request.model.name} was cut off. {error}",
+        f"The reply of {request.model.name} was cut off. {why}",
         hint="What has come is kept: ask it to go on, or ask again.",
         detail=error.detail,
         usage=usage,

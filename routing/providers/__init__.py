@@ -57,6 +57,8 @@ def import_litellm() -> Any:  # noqa: ANN401  # a module without types
     # It leaves these behind where a call is cancelled before its thread is done.
     abandoned = r"coroutine '\w+\.\w+' was never awaited"
     warnings.filterwarnings("ignore", abandoned, RuntimeWarning)
+    # A provider's nonsense is counted as such; what is wrong with it is for no terminal.
+    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True
     litellm.custom_provider_map = [

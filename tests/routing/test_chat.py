@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from routing.chat import count_tokens, estimate_usage, stream
+from routing.chat import count_tokens, estimate_usage, import_litellm, stream
 from routing.conversation import Delta, Reply, Turn, Usage
 from routing.errors import (
     AuthError,
@@ -177,6 +178,20 @@ async def test_broken_stream_keeps_its_text_and_is_a_cut(serve: Serve, mode: str
     assert outcome.error.usage.estimated
     assert outcome.error.usage.completion_tokens > 0
     assert len(server.requests) == 1, "a cut reply is never asked for again"
+
+
+@pytest.mark.parametrize("mode", ["cut", "reset"])
+async def test_cut_says_that_the_connection_broke(serve: Serve, mode: str) -> None:
+    outcome = await ask(model_at(serve(mode)))
+    assert "broke the connection" in str(outcome.error)
+
+
+async def test_nonsense_of_a_provider_is_no_warning(serve: Serve) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        import_litellm.__wrapped__()
+        await ask(model_at(serve("nonsense_usage")))
+    assert not [str(w.message) for w in caught if "Pydantic" in str(w.message)]
 
 
 @pytest.mark.parametrize("mode", ["hang", "hang_open"])
