@@ -6,15 +6,21 @@ sends each prompt to a model by drawing lots.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.calibrate import EVERYTHING, NOTHING
+from routing.decide import choose
+from routing.errors import DataError
 from routing.evaluate import DRAWS, Floats, Interval
+from routing.evaluation_sets import EvaluationSet
 
 Ints = NDArray[np.int64]
+
+THRESHOLDS = 21
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +87,84 @@ class Verdict:
             f"On this data, always use {models[self.best]}: routing gains {gain} over the "
             f"price-only mix of the same cost."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class PoolMeasured:
+    """One router among all models: its curve and whether that pays."""
+
+    name: str
+    curve: CostCurve
+    verdict: Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class PoolComparison:
+    """Routers among more than two models, beside what needs no router.
+
+    Attributes:
+        models: the strongest first, the cheapest last.
+        quality, cost: means of each model, in their order.
+        mix: what mixing models by lot can reach.
+        best: place of the best single model.
+    """
+
+    set_name: str
+    size: int
+    models: tuple[str, ...]
+    quality: Floats
+    cost: Floats
+    mix: CostCurve
+    best: int
+    routers: tuple[PoolMeasured, ...]
+
+
+def compare_pool(
+    evaluation: EvaluationSet,
+    models: Sequence[str],
+    win_probabilities: Mapping[str, Floats],
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> PoolComparison:
+    """The routers' choices among the models, the strongest first, measured against their grades.
+
+    `win_probabilities` hold, by router, those of the strongest model against each other one, shape
+    (n, others). Thresholds are 21 quantiles of them.
+
+    Raises:
+        DataError: the set has no grades of a model, or does not know what replies cost.
+    """
+    if evaluation.cost is None:
+        raise DataError(
+            f"{evaluation.name} does not say what replies cost, and among more than two models "
+            "the cheapest that is good enough is sought",
+            hint="Add the cost of each reply, or name a pair: --strong MODEL --weak MODEL.",
+        )
+    columns = [evaluation.column(model) for model in models]
+    outcomes = Outcomes(evaluation.quality[:, columns], evaluation.cost[:, columns])
+    routers = []
+    for name, table in win_probabilities.items():
+        picks = pool_picks(table)
+        found = verdict(outcomes, picks, draws, seed)
+        routers.append(PoolMeasured(name, routed(outcomes, picks), found))
+    return PoolComparison(
+        evaluation.name,
+        len(evaluation.prompts),
+        tuple(models),
+        outcomes.quality.mean(axis=0),
+        outcomes.cost.mean(axis=0),
+        blind_mix(outcomes),
+        best_single(outcomes),
+        tuple(routers),
+    )
+
+
+def pool_picks(win_probabilities: Floats) -> Ints:
+    """Which model each prompt goes to at each threshold, by its place; (n, others) -> (21, n)."""
+    inner = np.quantile(win_probabilities, np.linspace(0, 1, THRESHOLDS)[1:-1])
+    rows = win_probabilities.tolist()
+    thresholds = [EVERYTHING, *inner.tolist(), NOTHING]
+    return np.array([[choose(row, threshold) for row in rows] for threshold in thresholds])
 
 
 def best_single(outcomes: Outcomes) -> int:

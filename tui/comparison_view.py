@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui.curve_plots import Chart, Level, Line
 
@@ -18,6 +18,37 @@ LEGEND = (
     "wins back that part of the gap between the two models. APGR: the part won back, averaged over "
     "all shares; z: by how many standard deviations it exceeds that of random routing."
 )
+
+
+class View(NamedTuple):
+    """A comparison as it is printed and drawn.
+
+    Attributes:
+        sentences: what the table comes to.
+        fields: everything that was measured, as JSON keeps it.
+    """
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    sentences: list[str]
+    legend: str
+    fields: dict[str, Any]
+    chart: Chart
+
+
+def view(comparison: Comparison) -> View:
+    """Routers between two models."""
+    return View(
+        f"{comparison.set_name}: {comparison.size:,} prompts, strong {comparison.strong}, "
+        f"weak {comparison.weak}",
+        COLUMNS,
+        rows(comparison),
+        sentences(comparison),
+        LEGEND,
+        as_json(comparison),
+        chart(comparison),
+    )
 
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:

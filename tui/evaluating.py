@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from routing.comparison import Comparison
+    from routing.evaluate import Floats
     from routing.evaluation_sets import EvaluationSet
+    from routing.frontier import PoolComparison
+    from routing.library import Opened
     from routing.routers import Router
     from tui.program import Program
 
@@ -21,12 +24,13 @@ VECTORS = "evaluation"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to evaluate; no router for the one in use, no model for the pair that fits the set."""
+    """What to evaluate; no router for the one in use, no model for those that fit the set."""
 
     set_name: str
     routers: Sequence[str] = ()
     strong: str | None = None
     weak: str | None = None
+    pool: Sequence[str] = ()
     seed: int = 0
 
 
@@ -40,7 +44,7 @@ class Evaluated:
         remarks: what else to know of it, a sentence each.
     """
 
-    comparison: Comparison
+    comparison: Comparison | PoolComparison
     similarity: float
     left_out: int
     remarks: tuple[str, ...]
@@ -60,6 +64,7 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     from routing.comparison import compare
     from routing.embeddings import KeptEmbedder, SentenceEmbedder
     from routing.evaluation_sets import read_set, unseen
+    from routing.frontier import compare_pool
     from routing.library import open_routers
     from routing.neighbours import open_index
 
@@ -67,7 +72,7 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     if len(set(names)) < len(names):
         raise UsageError(f"--router {','.join(names)}: a router is named twice")
     evaluation = read_set(wanted.set_name, _data(program))
-    pair = chosen_pair(evaluation, wanted, program)
+    models = chosen_models(evaluation, wanted, program)
     folder = program.paths.router
     embedder = KeptEmbedder(SentenceEmbedder(program.settings.embedder), folder / VECTORS)
     opened = open_routers(names, folder, embedder)
@@ -76,15 +81,84 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     )
     index = open_index(embedder, opened.battles, folder)  # held: its vectors are its own memory
     clean = unseen(evaluation, vectors, index.vectors())
-    routers = {name: router.for_pair(*pair) for name, router in opened.routers.items()}
-    tell = follow("Asking the routers", len(routers))
-    chances = {}
-    for name, router in routers.items():
-        chances[name] = router.win_probability(clean.evaluation.prompts)
+    tell = follow("Asking the routers", len(names))
+    asked = {}
+    for name, router in opened.routers.items():
+        asked[name] = _ask(router, models, clean.evaluation.prompts)
         tell(1)
-    comparison = compare(clean.evaluation, pair, chances, seed=wanted.seed)
-    remarks = tuple(_stood_in(name, router) for name, router in routers.items())
-    return Evaluated(comparison, clean.similarity, clean.left_out, tuple(filter(None, remarks)))
+    chances = {name: answer.win_probabilities for name, answer in asked.items()}
+    comparison: Comparison | PoolComparison
+    if len(models) > 2:
+        comparison = compare_pool(clean.evaluation, models, chances, seed=wanted.seed)
+    else:
+        columns = {name: table[:, 0] for name, table in chances.items()}
+        pair = (models[0], models[1])
+        comparison = compare(clean.evaluation, pair, columns, seed=wanted.seed)
+    remarks = [
+        *(f"{name}: {remark}" for name, answer in asked.items() for remark in answer.remarks),
+        *_elsewhere(opened),
+    ]
+    return Evaluated(comparison, clean.similarity, clean.left_out, tuple(remarks))
+
+
+class _Answer(NamedTuple):
+    """The strongest model's win probabilities against each other one, (n, others)."""
+
+    win_probabilities: Floats
+    remarks: list[str]
+
+
+def _ask(router: Router, models: Sequence[str], prompts: Sequence[str]) -> _Answer:
+    from routing.models import Model, Pool
+    from routing.routers.pool import PoolRouter
+
+    seated = PoolRouter(router, Pool(tuple(map(Model, models))))
+    remarks = [
+        f"no battle tells {model} apart from others, so that it is judged {prior}."
+        for model, prior in seated.priors.items()
+    ]
+    return _Answer(seated.win_probabilities(prompts), remarks)
+
+
+def _elsewhere(opened: Opened) -> Iterator[str]:
+    """A sentence for each router that was trained on other battles than those that are here."""
+    from routing.checkpoints import battles_digest
+
+    digest = battles_digest(opened.battles)
+    for name, router in opened.routers.items():
+        manifest = getattr(router, "manifest_", None)
+        if manifest and manifest.digest != digest:
+            yield (
+                f"{name}: it was trained on {manifest.battles:,} battles that are not those here, "
+                "so that prompts of the set may be among them."
+            )
+
+
+def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -> tuple[str, ...]:
+    """The models to route among, the strongest first: as wanted, else as set, else the set's.
+
+    Of the set's own models, where it has more than two, the best comes first and the others from
+    the dearest to the cheapest.
+
+    Raises:
+        DataError: the set has no grades of one.
+        UsageError: a pool and a pair are wanted.
+    """
+    if wanted.pool and (wanted.strong or wanted.weak):
+        raise UsageError("Give --pool, or --strong and --weak.")
+    if not wanted.pool and (wanted.strong or wanted.weak or len(evaluation.models) == 2):
+        return chosen_pair(evaluation, wanted, program)
+    models = list(wanted.pool or program.settings.pool_names)
+    if wanted.pool or (models and set(models) <= set(evaluation.models)):
+        for model in models:
+            evaluation.column(model)
+        return tuple(models)
+    best = evaluation.models[int(evaluation.quality.mean(axis=0).argmax())]
+    others = sorted(
+        (model for model in evaluation.models if model != best),
+        key=lambda model: -evaluation.mean_cost(model),
+    )
+    return (best, *others)
 
 
 def chosen_pair(evaluation: EvaluationSet, wanted: Wanted, program: Program) -> tuple[str, str]:
@@ -108,13 +182,6 @@ def chosen_pair(evaluation: EvaluationSet, wanted: Wanted, program: Program) -> 
         by_cost = sorted(reversed(by_quality), key=evaluation.mean_cost)
         weak = by_cost[0] if evaluation.cost is not None else by_quality[-1]
     return strong, weak
-
-
-def _stood_in(name: str, router: Router) -> str:
-    if not router.stand_ins:
-        return ""
-    models = " and ".join(router.stand_ins)
-    return f"{name}: no battle tells of {models}, so that others stand in."
 
 
 def _data(program: Program) -> Path | None:

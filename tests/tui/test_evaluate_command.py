@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from routing.comparison import Comparison, compare
+from routing.errors import DataError
 from routing.evaluation_sets import EvaluationSet
-from tui import cli
+from routing.frontier import PoolComparison, compare_pool
+from tui import cli, pool_view
 from tui.comparison_view import as_json, known, rows, sentences
 from tui.curve_plots import Chart, Level, Line, save_plot, terminal_plot
-from tui.evaluating import Wanted, chosen_pair
+from tui.errors import UsageError
+from tui.evaluating import Wanted, chosen_models, chosen_pair
 from tui.program import Program
 
 Run = Callable[..., tuple[int, str, str]]
@@ -90,7 +93,7 @@ def test_the_router_in_use_is_measured_end_to_end(run: Run, graded: Path, tmp_pa
     assert (similarity["router"], chance["router"]) == ("similarity", "chance")
     assert similarity["apgr"] == pytest.approx(0.75)
     assert (found["prompts"], found["left_out"], found["best_single"]) == (8, 0, "big")
-    assert "others stand in" in found["remarks"][0]
+    assert "judged as a strong model" in found["remarks"][0]
     assert plots[1].read_bytes().startswith(b"\x89PNG")
 
 
@@ -167,6 +170,82 @@ def test_pair_is_that_of_the_set_unless_one_is_named(monkeypatch: pytest.MonkeyP
     assert chosen_pair(graded, Wanted(""), settled) == ("cheap", "worst")
     unpriced = a_set(False, cheap=[0.5], good=[1.0], worst=[0.1])
     assert chosen_pair(unpriced, Wanted(""), program) == ("good", "worst")
+
+
+def test_models_of_a_set_are_a_pool_unless_a_pair_is_named(
+    monkeypatch: pytest.MonkeyPatch, home: Path
+):
+    monkeypatch.setenv("LLMROUTE_HOME", str(home))
+    graded = a_set(dear=[0.9], good=[1.0], cheap=[0.5])
+    program = Program.open()
+    assert chosen_models(graded, Wanted(""), program) == ("good", "dear", "cheap")
+    assert chosen_models(graded, Wanted("", weak="dear"), program) == ("good", "dear")
+    assert chosen_models(graded, Wanted("", pool=["cheap", "dear"]), program) == ("cheap", "dear")
+    settled = Program.open(pool=("cheap", "dear", "good"))
+    assert chosen_models(graded, Wanted(""), settled) == ("cheap", "dear", "good")
+    with pytest.raises(DataError, match="no grades of huge"):
+        chosen_models(graded, Wanted("", pool=["huge", "dear"]), program)
+    with pytest.raises(UsageError, match="--pool, or --strong"):
+        chosen_models(graded, Wanted("", pool=["cheap", "dear"], weak="dear"), program)
+
+
+def pooled(quality: list[list[float]]) -> PoolComparison:
+    """Two routers, one of which knows which prompts the cheap models can answer."""
+    grades = np.array(quality)
+    cost = np.tile([9.0, 3.0, 1.0], (len(grades), 1))
+    names = tuple(f"prompt {number}" for number in range(len(grades)))
+    found = EvaluationSet("made up", names, ("big", "middling", "small"), grades, cost)
+    blind = np.full((len(grades), 2), 0.5)
+    tables = {"knows": 0.9 - 0.8 * grades[:, 1:], "blind": blind}
+    return compare_pool(found, found.models, tables, draws=100)
+
+
+def test_pool_is_measured_against_models_and_mixes():
+    found = pooled([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 0]] * 10)
+    knows, blind = found.routers
+    assert knows.verdict.pays
+    assert knows.curve.at(np.array([4.0])) == pytest.approx(1)  # a quarter at 9, a half at 3
+    assert not blind.verdict.pays
+    table = pool_view.rows(found)
+    assert [row[0] for row in table[-3:]] == [
+        "always big (best)",
+        "always middling",
+        "always small",
+    ]
+    assert table[-1][1:] == ("1", "0.25", "0.25", "+0.00")
+    said = pool_view.sentences(found)
+    assert said[0].startswith("knows: Routing pays")
+    assert said[1].startswith("blind: On this data, always use big")
+    assert pool_view.as_json(found)["best_single"] == "big"
+
+
+def test_pool_needs_costs():
+    unpriced = a_set(False, big=[1.0], middling=[1.0], small=[0.0])
+    with pytest.raises(DataError, match="does not say what replies cost"):
+        compare_pool(unpriced, unpriced.models, {})
+
+
+def test_three_models_of_a_file_are_measured_end_to_end(run: Run, tmp_path: Path):
+    path, drawn = tmp_path / "three.jsonl", tmp_path / "three.svg"
+    lines = [
+        {
+            "prompt": prompt,
+            "quality": {"big": 1, "middling": 1, "small": good},
+            "cost": {"big": 9, "middling": 3, "small": 1},
+        }
+        for prompts, good in ((EASY, 1), (HARD, 0))
+        for prompt in prompts
+    ]
+    path.write_text("\n".join(map(json.dumps, lines)))
+    code, out, err = run("router", "eval", "--set", str(path), "--plot", str(drawn))
+    assert (code, err) == (0, "")
+    assert "three.jsonl: 8 prompts, big, middling, small" in out
+    assert "always middling (best)" in out
+    assert "price-only mix" in out
+    assert "mean cost of a reply" in drawn.read_text()
+    found = json.loads(run("router", "eval", "--set", str(path), "--json")[1])
+    assert found["best_single"] == "middling"
+    assert found["routers"][0]["verdict"]["words"]
 
 
 CHART = Chart(

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.commands.options import AsJson, Strong, Weak
+from tui.commands.options import AsJson, Pool, Strong, Weak
 from tui.program import Program
+from tui.settings import split_pool
 
 if TYPE_CHECKING:
+    from tui.comparison_view import View
     from tui.evaluating import Evaluated, Follow
 
 PLOT_LINES, PLOT_WIDTH = 22, 100
@@ -36,6 +38,7 @@ def evaluate(
     ] = "",
     strong: Strong = None,
     weak: Weak = None,
+    pool: Pool = None,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     as_json: AsJson = False,
     plot: Annotated[
@@ -45,9 +48,10 @@ def evaluate(
     """Measure routers on graded prompts: quality won back for each share of strong calls.
 
     Beside them stand what needs no router: chance, the price-only mix, each model alone. Prompts
-    that the battles hold already are left out.
+    that the battles hold already are left out. Among more than two models the cheapest that is
+    good enough is taken, and the curve is over cost.
     """
-    from tui import comparison_view as view
+    from tui.comparison_view import known
     from tui.curve_plots import check_format, save_plot
     from tui.evaluating import Wanted
     from tui.evaluating import evaluate as measure
@@ -55,53 +59,59 @@ def evaluate(
     if plot:
         check_format(plot)
     names = [name.strip() for name in routers.split(",") if name.strip()]
-    wanted = Wanted(set_name, names, strong, weak, seed)
+    wanted = Wanted(set_name, names, strong, weak, split_pool(pool or ""), seed)
     with _following() as follow:
         found = measure(Program.open(), wanted, follow)
+    view = _view(found)
     if plot:
-        save_plot(view.chart(found.comparison), plot)
+        save_plot(view.chart, plot)
     if as_json:
-        fields = view.as_json(found.comparison) | {
+        fields = view.fields | {
             "benchmark_dataset_similarity": found.similarity,
             "left_out": found.left_out,
             "remarks": list(found.remarks),
         }
-        typer.echo(json.dumps(view.known(fields), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(known(fields), indent=2, ensure_ascii=False))
         return
-    _print(found)
+    _print(view, found)
     if plot:
         typer.echo(f"Drawn into {plot}.")
 
 
-def _print(found: Evaluated) -> None:
+def _view(found: Evaluated) -> View:
+    from routing.frontier import PoolComparison
+    from tui import comparison_view, pool_view
+
+    if isinstance(found.comparison, PoolComparison):
+        return pool_view.view(found.comparison)
+    return comparison_view.view(found.comparison)
+
+
+def _print(view: View, found: Evaluated) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    from tui import comparison_view as view
     from tui.curve_plots import terminal_plot
 
-    comparison, console = found.comparison, Console()
-    typer.echo(
-        f"{comparison.set_name}: {comparison.size:,} prompts, strong {comparison.strong}, "
-        f"weak {comparison.weak}"
-    )
+    console = Console()
+    typer.echo(view.heading)
     typer.echo(
         f"{found.left_out:,} prompts left out because the battles hold them (cosine .95 or more); "
         f"mean cosine to the nearest battle {found.similarity:.3f}\n"
     )
-    table = Table(*view.COLUMNS, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(*view.columns, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in view.rows(comparison):
+    for row in view.rows:
         table.add_row(*map(Text, row))
     console.print(table)
     typer.echo()
     width = min(PLOT_WIDTH, shutil.get_terminal_size().columns)
-    drawn = terminal_plot(view.chart(comparison), width, PLOT_LINES)
+    drawn = terminal_plot(view.chart, width, PLOT_LINES)
     console.print(Text.from_ansi(drawn), no_wrap=True, crop=True)
-    for sentence in [*view.sentences(comparison), *found.remarks, "", view.LEGEND]:
+    for sentence in [*view.sentences, *found.remarks, "", view.legend]:
         console.print(Text(sentence))
 
 

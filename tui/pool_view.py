@@ -1,0 +1,108 @@
+"""A comparison of routers among more than two models as a table, as JSON and as a chart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tui.comparison_view import View
+from tui.curve_plots import Chart, Level, Line
+
+if TYPE_CHECKING:
+    from routing.frontier import CostCurve, PoolComparison
+
+COLUMNS = ("", "mean cost", "quality", "price-only mix", "gain")
+LEGEND = (
+    "Gain: quality above the price-only mix, which sends prompts to models by lot and costs the "
+    "same. A router's rows are points of its curve."
+)
+POINTS = 6
+
+
+def view(comparison: PoolComparison) -> View:
+    """Routers among more than two models."""
+    return View(
+        f"{comparison.set_name}: {comparison.size:,} prompts, {', '.join(comparison.models)}",
+        COLUMNS,
+        rows(comparison),
+        sentences(comparison),
+        LEGEND,
+        as_json(comparison),
+        chart(comparison),
+    )
+
+
+def rows(comparison: PoolComparison) -> list[tuple[str, ...]]:
+    """The table under `COLUMNS`: points of each router's curve, then each model alone."""
+    found = []
+    for router in comparison.routers:
+        curve = router.curve
+        steps = max(1, (len(curve.cost) - 1) // (POINTS - 1))
+        mixed = comparison.mix.at(curve.cost)
+        for at in range(0, len(curve.cost), steps):
+            quality = float(curve.quality[at])
+            found.append(_row(router.name, float(curve.cost[at]), quality, float(mixed[at])))
+    mixed = comparison.mix.at(comparison.cost)
+    for at, model in enumerate(comparison.models):
+        mark = " (best)" if at == comparison.best else ""
+        cost, quality = float(comparison.cost[at]), float(comparison.quality[at])
+        found.append(_row(f"always {model}{mark}", cost, quality, float(mixed[at])))
+    return found
+
+
+def sentences(comparison: PoolComparison) -> list[str]:
+    """The verdict on each router."""
+    return [f"{each.name}: {each.verdict.words(comparison.models)}" for each in comparison.routers]
+
+
+def as_json(comparison: PoolComparison) -> dict[str, Any]:
+    """Everything that was measured."""
+    return {
+        "set": comparison.set_name,
+        "prompts": comparison.size,
+        "models": [
+            {"model": model, "quality": float(quality), "cost": float(cost)}
+            for model, quality, cost in zip(
+                comparison.models, comparison.quality, comparison.cost, strict=True
+            )
+        ],
+        "best_single": comparison.models[comparison.best],
+        "price_only_mix": _points(comparison.mix),
+        "routers": [
+            {
+                "router": each.name,
+                **_points(each.curve),
+                "verdict": {
+                    "pays": each.verdict.pays,
+                    "gain": each.verdict.gain,
+                    "gain_interval": list(each.verdict.interval),
+                    "words": each.verdict.words(comparison.models),
+                },
+            }
+            for each in comparison.routers
+        ],
+    }
+
+
+def chart(comparison: PoolComparison) -> Chart:
+    """Cost against quality, a line for each router above the price-only mix."""
+    lines = [_line(each.name, each.curve) for each in comparison.routers]
+    best = comparison.best
+    return Chart(
+        f"{comparison.set_name}: {comparison.size:,} prompts, {len(comparison.models)} models",
+        "mean cost of a reply",
+        "mean quality",
+        [*lines, _line("price-only mix", comparison.mix, is_reference=True)],
+        [Level(f"best single: {comparison.models[best]}", float(comparison.quality[best]))],
+    )
+
+
+def _row(name: str, cost: float, quality: float, mixed: float) -> tuple[str, ...]:
+    return name, f"{cost:.4g}", f"{quality:.2f}", f"{mixed:.2f}", f"{quality - mixed:+.2f}"
+
+
+def _points(curve: CostCurve) -> dict[str, list[float]]:
+    return {"cost": curve.cost.tolist(), "quality": curve.quality.tolist()}
+
+
+def _line(label: str, curve: CostCurve, *, is_reference: bool = False) -> Line:
+    return Line(label, curve.cost.tolist(), curve.quality.tolist(), is_reference)
