@@ -15,6 +15,7 @@ TABLES = {
     "decision": "decision time, error and memory of the similarity router's forms",
     "followups": "follow-ups routed by what they refer to, on labelled conversations",
     "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
+    "reproduce_routellm": "the tables of the RouteLLM paper beside ours, from kept trainings",
     "audit_speed": "the audit's local scorer beside lm-eval: CPU seconds and memory",
     "parity_lm_eval": "every log-likelihood beside lm-eval's",
     "command": "CPU seconds of commands from start to end",

@@ -93,8 +93,8 @@ What differs from the paper, and why numbers are beside each other rather than e
   validation split.
 - `bert` starts from the MiniLM encoder (22 million parameters), not from BERT-base; `causal` from a
   model of 260,000 parameters that tells stories, not from Llama 3 8B: it shows that the code runs,
-  not what such a router is worth. Both read 128 tokens, are trained for 300 steps (the paper: 2,000)
-  and are tested on 3,000 random prompts of MMLU.
+  not what such a router is worth. Both read 128 tokens, are trained for 300 steps (the paper:
+  2,000) and are tested on 3,000 random prompts of MMLU.
 - GPT-4 turbo in elobench_rwq counts as gpt-4-1106-preview. `similarity` has 20 tiers instead of
   10, gamma 500 instead of 10, and no battle of the paper's for Mixtral.
 - Numbers are means over seeds (and over random splits, where there is gold), with their standard
