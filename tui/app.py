@@ -16,6 +16,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
+from tui.errors import SettingsError
 from tui.program import Program
 from tui.screens.chat import ChatScreen
 from tui.screens.slash import COMMANDS, Command
@@ -158,7 +159,7 @@ def run_chat(program: Program, *, temporary: bool = False) -> int:
     """The exit code, once the person has left the chat; with `temporary` nothing is kept.
 
     Raises:
-        SettingsError: a key was moved to where it cannot be.
+        SettingsError: a key was moved to where it cannot be, or no theme has that name.
     """
     from tui.engine_client import EngineClient
     from tui.keymap import check_keymap
@@ -173,8 +174,23 @@ def run_chat(program: Program, *, temporary: bool = False) -> int:
     gc.disable()  # nothing is garbage yet: the first paint comes a tenth sooner
     engine = EngineClient(program.engine_options(), program.paths.log)
     app = ChatApp(program, engine, open_sessions, temporary=temporary)
+    check_theme(program, app.available_themes)
     app.run()
     return app.return_code or 0
+
+
+def check_theme(program: Program, known: Iterable[str]) -> None:
+    """Let pass a theme that there is.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    theme = program.settings.theme
+    if theme not in known:
+        where = program.loaded.origins.get("theme", "default")
+        raise SettingsError(
+            f"{where}: theme is {theme!r}: expected one of {', '.join(sorted(known))}"
+        )
 
 
 def _collect_again() -> None:

@@ -74,6 +74,8 @@ class Asking:
         sessions = Sessions(self.program.paths.sessions)
         newest = sessions.list()[:1] if go_on else []
         session = sessions.open(newest[0].id) if newest else sessions.create(temporary=temporary)
+        if session.trouble:
+            typer.echo(visible(session.trouble), err=True)
         try:
             if system and session.branch():
                 raise UsageError("--system gives instructions to a new session, not with -c.")

@@ -223,10 +223,21 @@ def test_damaged_session_is_never_shown_in_silence(serve: Serve, run: Run, home:
     run("ask", *at(serve()), "--pin", "weak", "six times seven?")
     (file,) = (home / "sessions").glob("2*.json")
     file.write_text("garbage{{{")
-    for command in ("list", "show"):
-        words = ["sessions", command, *([file.stem] if command == "show" else [])]
-        _, _, err = run(*words)
-        assert "damaged" in err
+    for words in (
+        ["sessions", "list"],
+        ["sessions", "show", file.stem],
+        ["sessions", "search", "seven"],
+        ["cost"],
+        ["ask", *at(serve()), "--pin", "weak", "-c", "go on"],
+    ):
+        assert "damaged" in run(*words)[2]
+
+
+def test_argument_that_is_not_text_is_sent_as_text(serve: Serve, run: Run):
+    server = serve()
+    assert run("ask", *at(server), "--pin", "weak", "caf\udce9")[0] == 0
+    assert server.requests[0].body["messages"][0]["content"] == "caf\ufffd"
+    assert run("ask", "--demo", "--dry-run", "caf\udce9")[0] == 0
 
 
 def test_dry_run_that_goes_on_is_routed_with_what_was_said(run: Run, home: Path):

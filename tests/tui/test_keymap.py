@@ -69,6 +69,15 @@ def test_chat_does_not_open_with_a_bad_key(monkeypatch: pytest.MonkeyPatch, tmp_
         run_chat(Program.open(demo=True))
 
 
+def test_chat_does_not_open_with_a_theme_that_there_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("LLMROUTE_HOME", str(tmp_path))
+    (tmp_path / "settings.toml").write_text("theme = 'pink'\n")
+    with pytest.raises(SettingsError, match=r"settings.toml: theme is 'pink'.*llmroute-dark"):
+        run_chat(Program.open(demo=True))
+
+
 async def test_two_actions_can_change_their_keys(chat: Chat, tmp_path: Path):
     (tmp_path / "settings.toml").write_text("[keys]\nwhy = 'ctrl+b'\nhistory = 'ctrl+w'\n")
     app = chat()

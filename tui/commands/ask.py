@@ -93,7 +93,9 @@ def ask(
 
 def _question(words: Sequence[str], files: Sequence[Path]) -> str:
     """The words, then what was piped in, then the files, each under its name."""
-    parts = [" ".join(words)]
+    from tui.sessions.message import clean
+
+    parts = [clean(" ".join(words))]  # an argument that is not UTF-8 has lone surrogates
     if not sys.stdin.isatty():
         parts.append(text_of(sys.stdin.buffer.read(), "standard input"))
     parts += map(under_its_name, files)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from tui.commands.options import AsJson
+from tui.commands.sessions import warn_of_damage
 from tui.money import percent, turns_text, usd
 from tui.program import Program
 
@@ -37,6 +38,7 @@ def cost(
 
     program = Program.open()
     infos = Sessions(program.paths.sessions).list(trash=True)
+    warn_of_damage(infos)
     ledgers = _ledgers(infos, by, month)
     budget = program.settings.budget
     now = month_of((row for info in infos for row in info.costs), date.today())

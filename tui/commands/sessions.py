@@ -31,7 +31,7 @@ Name = Annotated[
 def list_sessions(*, as_json: AsJson = False) -> None:
     """All conversations, the newest first."""
     rows = _sessions().list()
-    _warn(rows)
+    warn_of_damage(rows)
     if as_json:
         from dataclasses import asdict
 
@@ -57,8 +57,9 @@ def show_session(name: Name) -> None:
 @app.command("search")
 def search_sessions(words: Annotated[list[str], typer.Argument(metavar="WORDS")]) -> None:
     """Find messages that hold all the words."""
-    found = 0
-    for hit in _sessions().search(" ".join(words)):
+    found, sessions = 0, _sessions()
+    warn_of_damage(sessions.list())
+    for hit in sessions.search(" ".join(words)):
         typer.echo(f"{hit.session}  {visible(hit.title)}\n    {visible(hit.snippet)}")
         found += 1
     if not found:
@@ -110,7 +111,7 @@ def _spent(ledger: Ledger) -> str:
     return f"{usd(ledger.spent_usd)} + $?" if ledger.spent_usd else "$?"
 
 
-def _warn(rows: Sequence[SessionInfo]) -> None:
+def warn_of_damage(rows: Sequence[SessionInfo]) -> None:
     """Say of every damaged session that it is."""
     for row in rows:
         if row.trouble:
@@ -134,7 +135,7 @@ def _id(name: str) -> str:
         row for row in rows if row.id.startswith(name) or name.lower() in row.title.lower()
     ]
     if len(found) == 1:
-        _warn(found)
+        warn_of_damage(found)
         return found[0].id
     if not found:
         raise UsageError(f"No session is called {name!r}.", hint="llmroute sessions list")
