@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from routing.battles import Winner
+from routing.cache import Stay, Switch
 from routing.models import Pool, Tier
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Decision:
             different routers do not compare.
         earlier: how many of the person's earlier messages were routed together with the last.
         candidates: every model of the pool in its order; none where no router decided.
+        switch: what the turn loses, or would have lost, by leaving a model that has the
+            conversation in its provider's cache.
     """
 
     model: str
@@ -91,6 +94,7 @@ class Decision:
     router: str = ""
     earlier: int = 0
     candidates: tuple[Candidate, ...] = ()
+    switch: Switch | None = None
 
     @property
     def odds(self) -> float | None:
@@ -154,6 +158,21 @@ def pinned(pool: Pool, pin: str) -> Decision:
         threshold=None,
         reason=f"You pinned {named}.",
         pinned=True,
+    )
+
+
+def kept_to(decision: Decision, switch: Switch, kept: Stay, pool: Pool) -> Decision:
+    """The decision, but for the model that answered last, whose cache makes it no dearer."""
+    reason = (
+        f"Stays with {kept.model.name}, which has the conversation cached: about "
+        f"${kept.stay_usd:.4f} against ${kept.switch_usd:.4f} with {switch.taken}."
+    )
+    return replace(
+        decision,
+        model=kept.model.name,
+        tier=pool.tier_of(kept.model),
+        reason=f"{reason} {decision.reason}",
+        switch=replace(switch, stayed=True),
     )
 
 

@@ -20,10 +20,11 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from routing.battles import Battle
+from routing.cache import stay, switch_of
 from routing.chat import import_litellm, stream
 from routing.conversation import Delta, Usage
 from routing.cost import bill
-from routing.decide import Decision, pinned
+from routing.decide import Decision, kept_to, pinned
 from routing.errors import CutError, EngineError, RoutingError
 from routing.events import (
     Decided,
@@ -98,13 +99,13 @@ class Engine:
             RoutingError: no router could be loaded, or it refused the prompt.
         """
         if request.pin is not None:
-            return pinned(request.pool, request.pin)
+            return _with_switch(pinned(request.pool, request.pin), request)
         library = await self._library()
         query = query_of(request.turns)
         decision = await asyncio.to_thread(
             library.decide, query.text, request.pool, request.share, request.threshold
         )
-        return replace(decision, earlier=query.earlier)
+        return _with_switch(replace(decision, earlier=query.earlier), request)
 
     async def turn(self, request: TurnRequest) -> AsyncGenerator[Event]:
         """The events of one turn: where it goes, the reply as it comes, and the bill.
@@ -197,10 +198,27 @@ class Meter:
         """Tokens by the number of characters."""
         asked = sum(len(turn.text) for turn in self.request.turns)
         return Usage(
-            prompt_tokens=-(-asked // CHARACTERS_PER_TOKEN),
-            completion_tokens=-(-self.characters // CHARACTERS_PER_TOKEN),
+            prompt_tokens=_tokens(asked),
+            completion_tokens=_tokens(self.characters),
             estimated=True,
         )
+
+
+def _with_switch(decision: Decision, request: TurnRequest) -> Decision:
+    """The decision with what it loses of a cache; the other one where the person has set that."""
+    pool, held = request.pool, request.held
+    switch = switch_of(pool.find(decision.model), pool, held)
+    if switch is None:
+        return decision
+    if request.cache_aware and not decision.pinned:
+        kept = stay(switch, pool, held, _tokens(len(request.turns[-1].text)))
+        if kept:
+            return kept_to(decision, switch, kept, pool)
+    return replace(decision, switch=switch)
+
+
+def _tokens(characters: int) -> int:
+    return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 def _open_library(options: EngineOptions) -> Library:

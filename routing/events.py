@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from routing.cache import Held
 from routing.conversation import Delta, Reply, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
@@ -44,6 +45,8 @@ class TurnRequest:
         turns: the conversation, ending with the person's message.
         share: wanted share of strong calls in [0, 1]; `threshold`, where given, overrules it.
         pin: "strong", "weak" or the name of the model that the person chose; no router is asked.
+        held: what providers have of the conversation in their caches, as `routing.cache` has it.
+        cache_aware: stay with the stronger model that answered last where leaving saves nothing.
         keys: API keys by model name; never logged, never shown.
     """
 
@@ -52,6 +55,8 @@ class TurnRequest:
     share: float = 0.5
     threshold: float | None = None
     pin: str | None = None
+    held: tuple[Held, ...] = ()
+    cache_aware: bool = False
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -149,7 +149,9 @@ class Asking:
 
     def _routing(self) -> Routing:
         settings = self.program.settings
-        return Routing(self._pool(), settings.share, settings.threshold)
+        return Routing(
+            self._pool(), settings.share, settings.threshold, cache_aware=settings.cache_aware
+        )
 
     def _finish(self, finished: Finished, turn: LiveTurn) -> None:
         assert turn.decision is not None

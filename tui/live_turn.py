@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from routing.cache import Held
 from routing.conversation import Delta, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
@@ -27,12 +28,14 @@ class Routing:
     Attributes:
         threshold: the person's own, in place of a share's.
         pin: "strong", "weak" or the name of the model that answers.
+        cache_aware: as the setting of that name has it.
     """
 
     pool: Pool | None
     share: float
     threshold: float | None = None
     pin: str | None = None
+    cache_aware: bool = False
 
 
 @dataclass
@@ -105,8 +108,18 @@ class LiveTurn:
             share=routing.share,
             threshold=routing.threshold,
             pin=self.pin,
+            held=self._held(),
+            cache_aware=routing.cache_aware,
             keys=keyring.for_models(*models),
         )
+
+    def _held(self) -> tuple[Held, ...]:
+        from tui.sessions.held import held_of
+
+        assert self.prompt is not None
+        path = self.session.conversation.path_to(self.prompt.id)
+        former = self.former.reply if self.former else None
+        return held_of([*path, *([former] if former else [])], self.session.now())
 
     def turns(self) -> tuple[Turn, ...]:
         """The conversation up to and with the prompt, once that is stored."""

@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         share: wanted share of strong calls; `threshold`, where given, overrules it.
         embedder: "minilm", a sentence-transformers id, or a folder.
         fallback: on a rate limit the other model answers without being asked for.
+        cache_aware: a turn stays with the stronger model that answered last where its provider's
+            prompt cache makes it no dearer than the one that the router chose.
         learn: the person's judgements, and asking the strong model again, become their battles.
         key_command: a command that prints the key whose name is put in for `{name}`.
         keys: keys of the keyboard by action, for the ones the person moved.
@@ -69,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     router: str = "similarity"
     embedder: str = "minilm"
     fallback: bool = False
+    cache_aware: bool = False
     learn: bool = True
     timeout: Seconds = 60.0
     theme: str = "llmroute-dark"

@@ -75,7 +75,9 @@ class Turns:
         settings = program.settings
         self.program = program
         self.engine = engine
-        self.routing = Routing(program.pool, settings.share, settings.threshold)
+        self.routing = Routing(
+            program.pool, settings.share, settings.threshold, cache_aware=settings.cache_aware
+        )
         self.ledger = Ledger()
         self.limit = ""
         self.contexts: Mapping[str, int | None] = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from textual.pilot import Pilot
 from routing import errors
 from routing.battle_files import write_battles
 from routing.battles import MINE, Battle
+from routing.cache import Switch
 from routing.cost import Ledger
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
@@ -207,6 +209,14 @@ def test_budget_on_pace_and_context_nearly_full(chat: Chat, snap_compare: Snap):
 
     app = chat(two_replies(), budget=Budget(20.0))
     assert snap_compare(app, terminal_size=SIZE, run_before=full)
+
+
+def test_turn_that_leaves_a_prompt_cache(chat: Chat, snap_compare: Snap):
+    decided, *rest = reply_events("Suppose two tasks wait for each other.", "strong")
+    switch = Switch("demo/weak", "demo/strong", 12_400, 0.062, 0.0003)
+    decided = replace(decided, decision=replace(decided.decision, switch=switch))
+    engine = FakeEngine(reply_events("It is."), [decided, *rest])
+    assert snap_compare(chat(engine), terminal_size=SIZE, run_before=both())
 
 
 def test_slider(chat: Chat, snap_compare: Snap):

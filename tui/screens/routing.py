@@ -287,6 +287,7 @@ class RoutingScreen(BaseScreen):
         if pool and turns.routing.pin not in {None, "strong", "weak", *pool.names}:
             turns.routing.pin = None
         turns.routing.share, turns.routing.threshold = settings.share, settings.threshold
+        turns.routing.cache_aware = settings.cache_aware
         self.talk.ask_threshold()
         self.talk.post_message(Talk.Changed())
         if keep:

@@ -84,6 +84,10 @@ class Session:
         """The disk refused the last change; `save` tries again."""
         return self._refused
 
+    def now(self) -> datetime:
+        """The present moment, by the clock that dates the messages."""
+        return self._clock()
+
     def branch(self) -> list[Message]:
         """The branch in sight, from its first message to its last."""
         return self._conversation.branch()

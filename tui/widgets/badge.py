@@ -47,8 +47,10 @@ def badge_text(decision: Decision, cost: str, width: int) -> Content:
     odds = odds_text(decision)
     fixed = len(f"{letter} {word} ·    {odds}   {cost}")
     model = one_line(decision.model, max(width - fixed, 4))
-    if decision.router and fixed + cell_len(model) + len(f" by {decision.router}") <= width:
-        odds = f"{odds} by {decision.router}"
+    room = width - fixed - cell_len(model)
+    for extra in (cache_mark(decision), decision.router and f" by {decision.router}"):
+        if extra and len(extra) <= room:
+            odds, room = odds + extra, room - len(extra)
     left = Content.assemble((letter, style), " ", (word, "bold"), f" · {model}   ", (odds, MUTED))
     gap = max(width - left.cell_length - len(cost) - 1, 1)
     return left + Content(" " * gap) + Content.styled(cost, MUTED)
@@ -58,7 +60,23 @@ def badge_line(decision: Decision) -> str:
     """The badge as plain text, for a terminal without a screen."""
     letter, word, _ = _tier(decision)
     by = f" by {decision.router}" if decision.router else ""
-    return f"{letter} {word} · {visible(decision.model)}   {odds_text(decision)}{by}"
+    odds = f"{odds_text(decision)}{cache_mark(decision)}{by}"
+    return f"{letter} {word} · {visible(decision.model)}   {odds}"
+
+
+def cache_mark(decision: Decision) -> str:
+    """What the turn loses of a prompt cache, or that it stays for one; "" where neither is so."""
+    switch = decision.switch
+    if switch is None:
+        return ""
+    if switch.stayed:
+        return " · stays with its cache"
+    lost = switch.extra_usd
+    return (
+        ""
+        if lost is not None and lost <= 0
+        else f" · leaves a cache, +{cost_text(lost, estimated=True)}"
+    )
 
 
 def odds_text(decision: Decision) -> str:

@@ -13,12 +13,13 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from routing.cache import Switch
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
 from tui.money import percent, usd
 from tui.visible import one_line
 from tui.widgets.actions import Actionable
-from tui.widgets.badge import LETTERS, odds_text
+from tui.widgets.badge import LETTERS, cost_text, odds_text
 from tui.widgets.tones import MUTED
 
 MOST_NAME = 20  # cells of a model's name
@@ -98,6 +99,8 @@ class Why(Widget, can_focus=True):
 def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "") -> Content:
     """The reasons as lines of at most that width, in cells."""
     lines = [Content(one_line(decision.reason or odds_text(decision), width))]
+    if decision.switch:
+        lines.append(Content(one_line(switch_text(decision.switch), width)))
     if len(decision.candidates) > PAIR:
         lines += _candidates(decision, bill, width)
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
@@ -114,6 +117,16 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     if audit:
         lines.append(Content.styled(one_line(f"audit: {audit}", width), MUTED))
     return Content("\n").join(lines)
+
+
+def switch_text(switch: Switch) -> str:
+    """What a turn loses, or would have lost, by leaving a model's prompt cache."""
+    leaves = "would have left" if switch.stayed else "leaves"
+    return (
+        f"{leaves} the cache of {switch.left}: {switch.tokens:,} tokens read anew for "
+        f"{cost_text(switch.anew_usd, estimated=True)}, "
+        f"from the cache {cost_text(switch.cached_usd, estimated=True)}"
+    )
 
 
 def own_battles(decision: Decision | None) -> list[Neighbour]:
