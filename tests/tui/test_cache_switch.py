@@ -69,22 +69,21 @@ async def test_engine_is_told_what_is_held(chat: Chat):
 
 def test_switch_is_priced_in_badge_and_panel():
     left = replace(decision("weak"), switch=SWITCH)
-    assert "leaves a cache, +~$0.0248" in badge_text(left, "$0.0004", 90).plain
+    assert "leaves a cache: ~$0.0248 more" in badge_text(left, "$0.0004", 90).plain
     assert "cache" not in badge_text(left, "$0.0004", 50).plain
     assert "leaves a cache" in badge_line(left)
     shown = why_text(left, None, 100).plain
     assert (
-        "leaves the cache of demo/strong: 12,400 tokens read anew for ~$0.0310, "
-        "from the cache ~$0.0062" in shown
+        "reads 12,400 tokens anew for ~$0.0310; demo/strong has them cached for ~$0.0062" in shown
     )
 
 
 def test_cheap_switch_is_no_alarm_and_a_stay_is_named():
     cheap = replace(decision("weak"), switch=replace(SWITCH, anew_usd=0.001))
     assert "cache" not in badge_line(cheap)
-    assert "read anew for ~$0.0010" in why_text(cheap, None, 100).plain
+    assert "anew for ~$0.0010" in why_text(cheap, None, 100).plain
     stayed = replace(decision("strong"), switch=replace(SWITCH, stayed=True))
     assert "stays with its cache" in badge_line(stayed)
-    assert "would have left the cache" in why_text(stayed, None, 100).plain
+    assert "would have read 12,400" in why_text(stayed, None, 100).plain
     unknown = replace(decision("weak"), switch=replace(SWITCH, anew_usd=None))
-    assert "+$?" in badge_line(unknown)
+    assert "$? more" in badge_line(unknown)

@@ -72,11 +72,9 @@ def cache_mark(decision: Decision) -> str:
     if switch.stayed:
         return " · stays with its cache"
     lost = switch.extra_usd
-    return (
-        ""
-        if lost is not None and lost <= 0
-        else f" · leaves a cache, +{cost_text(lost, estimated=True)}"
-    )
+    if lost is not None and lost <= 0:
+        return ""
+    return f" · leaves a cache: {cost_text(lost, estimated=True)} more"
 
 
 def odds_text(decision: Decision) -> str:

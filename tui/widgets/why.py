@@ -121,11 +121,10 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
 
 def switch_text(switch: Switch) -> str:
     """What a turn loses, or would have lost, by leaving a model's prompt cache."""
-    leaves = "would have left" if switch.stayed else "leaves"
+    reads = "would have read" if switch.stayed else "reads"
     return (
-        f"{leaves} the cache of {switch.left}: {switch.tokens:,} tokens read anew for "
-        f"{cost_text(switch.anew_usd, estimated=True)}, "
-        f"from the cache {cost_text(switch.cached_usd, estimated=True)}"
+        f"{reads} {switch.tokens:,} tokens anew for {cost_text(switch.anew_usd, estimated=True)}; "
+        f"{switch.left} has them cached for {cost_text(switch.cached_usd, estimated=True)}"
     )
 
 
