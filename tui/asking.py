@@ -74,7 +74,7 @@ class Asking:
         sessions = Sessions(self.program.paths.sessions)
         newest = sessions.list()[:1] if go_on else []
         session = sessions.open(newest[0].id) if newest else sessions.create(temporary=temporary)
-        if session.trouble:
+        if session.trouble and not session.read_only:  # else the refusal says it
             typer.echo(visible(session.trouble), err=True)
         try:
             if system and session.branch():
