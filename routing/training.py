@@ -96,6 +96,7 @@ class Progress:
         loss: mean loss over the steps since the last look at the held-out examples, nats.
         held_out_loss: at the last look, nats; `best_loss`: the lowest so far. NaN before the first.
         seconds_left: as long as the steps go on like those before, None for the first.
+        is_early_end: this was the last step, before the steps were done.
     """
 
     step: int
@@ -104,6 +105,7 @@ class Progress:
     held_out_loss: float
     best_loss: float
     seconds_left: float | None
+    is_early_end: bool = False
 
 
 class Outcome(NamedTuple):
@@ -192,7 +194,10 @@ class _Run:
         """How far it is."""
         best = self.best_loss if math.isfinite(self.best_loss) else math.nan
         recent = float(np.mean(self._losses)) if self._losses else math.nan
-        return Progress(self.step, self.total, recent, self.held_out_loss, best, seconds_left)
+        early = self.is_over and self.step < self.total
+        return Progress(
+            self.step, self.total, recent, self.held_out_loss, best, seconds_left, early
+        )
 
     def advance(self) -> None:
         """One step, and a look at the held-out examples where it is time."""

@@ -59,11 +59,15 @@ class EncoderReader:
 
 
 class BertRouter(TextRouter):
-    """A fine-tuned encoder. Its arguments are those of `TextRouter`."""
+    """A fine-tuned encoder. Its arguments are those of `TextRouter`.
+
+    The paper trains BERT-base at a rate of 1e-5; the packaged encoder, a fifth of its size, learns
+    at five times that.
+    """
 
     name = "bert"
     default_schedule = Schedule(
-        batch_size=16, learning_rate=1e-5, weight_decay=0.01, steps=2000, check_every=100
+        batch_size=16, learning_rate=5e-5, weight_decay=0.01, steps=2000, check_every=100
     )
     default_base = PACKAGED
     default_tokens = 512

@@ -79,6 +79,7 @@ def test_weights_of_the_best_look_are_kept():
 def test_stops_when_the_held_out_loss_no_longer_falls():
     impatient = replace(SCHEDULE, learning_rate=1.5, steps=10_000, patience=3)
     seen, outcome = run(train(Line(), SPLIT, impatient))
+    assert [each.step for each in seen if each.is_early_end] == [outcome.steps]
     assert outcome.steps == seen[-1].step == outcome.best_step + 3 * 5 < 10_000
 
 

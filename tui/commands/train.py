@@ -94,15 +94,22 @@ def _watch(training: Training, bars: Bars) -> bool:
             if task is None:
                 task = bars.add_task("Training", total=progress.steps)
                 if progress.step > 1:
-                    typer.echo(f"Going on from step {progress.step:,}.", err=True)
+                    _say(bars, f"Going on from step {progress.step:,}.")
             bars.update(task, completed=progress.step, description=_description(progress))
             if bars.disable and progress.step * PLAIN_STEPS // progress.steps > told:
                 told = progress.step * PLAIN_STEPS // progress.steps
-                typer.echo(_plain(progress), err=True)
+                _say(bars, _plain(progress))
             if interrupted.is_set():
                 training.close()
                 return False
+            if progress.is_early_end:
+                _say(bars, "The held-out loss no longer falls: stopping early.")
     return True
+
+
+def _say(bars: Bars, line: str) -> None:
+    """A line on stderr, above the bars."""
+    bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _description(progress: Progress) -> str:
