@@ -62,7 +62,9 @@ def verdict(results: Results, level: float = LEVEL) -> str:
         for effect in results.effects
         for test in (effect.by_position, effect.by_symbol, effect.change)
     )
-    sure = f"at the {level:.0%} level over {tests} tests"
+    if not tests:
+        return "Nothing was found, for nothing could be tested"
+    sure = f"at the {level:.0%} level over {tests} test{'s' * (tests > 1)}"
     if not found:
         return f"No bias found {sure}"
     return f"{found} finding{'s' * (found > 1)} {sure}"

@@ -17,6 +17,7 @@ from audit.results import Change, Effect, Results
 from audit.statistics import Interval, Spread
 
 FORMAT = 1
+SHORT_NAME = 18
 NOT_APPLICABLE = "n/a"
 NOT_MEASURABLE = "not measurable here"
 
@@ -156,7 +157,10 @@ def rows(results: Results) -> list[tuple[str, ...]]:
 
 
 def short_rows(results: Results) -> list[tuple[str, ...]]:
-    """The same for a narrow table, as `SHORT_COLUMNS` names the cells; RStd (up to its band)."""
+    """The same for a narrow table, as `SHORT_COLUMNS` names the cells; RStd (up to its band).
+
+    A cell may hold several lines.
+    """
     return [_short_row(effect) for effect in results.effects]
 
 
@@ -251,18 +255,26 @@ def _row(effect: Effect) -> tuple[str, ...]:
 
 def _short_row(effect: Effect) -> tuple[str, ...]:
     name, n, _, delta, p, *_, flips = _row(effect)
+    name, delta = _broken(name), delta.replace(" ", "\n", 1)
     if not effect.n:
         return (name, n, NOT_MEASURABLE if effect.unmeasured else "no answer", "", "", "", "")
-    spreads = [_short_spread("", effect.by_position)]
+    spreads = [_short_spread(effect.by_position)]
     if effect.by_symbol:
-        spreads.append(_short_spread("symbol ", effect.by_symbol))
+        spreads += ["symbol", _short_spread(effect.by_symbol)]
     return (name, n, percent(effect.accuracy), delta, p, "\n".join(spreads), flips)
 
 
-def _short_spread(whose: str, spread: Spread | None) -> str:
-    if spread is None:
-        return NOT_APPLICABLE
-    return f"{whose}{spread.rstd:.1f} ({spread.band_high:.1f})"
+def _broken(name: str) -> str:
+    """The perturbation's name on two lines where one would be long."""
+    if len(name) <= SHORT_NAME:
+        return name
+    mark = "+" if "+" in name else "_"
+    head, _, tail = name.rpartition(mark)
+    return f"{head}\n{mark}{tail}"
+
+
+def _short_spread(spread: Spread | None) -> str:
+    return NOT_APPLICABLE if spread is None else f"{spread.rstd:.1f} ({spread.band_high:.1f})"
 
 
 def _change_p(change: Change | None) -> str:
@@ -311,7 +323,7 @@ def _joined(*parts: str) -> str:
 
 def _asked(report: Report) -> str:
     if report.is_whole:
-        return f"{report.scored:,} times"
+        return f"{report.scored:,} time{'s' * (report.scored > 1)}"
     return f"{report.scored:,} times of {report.planned:,}: the run was stopped"
 
 

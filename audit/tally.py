@@ -19,9 +19,11 @@ class Tally:
     golds: list[int] = field(default_factory=list)
     right: list[bool] = field(default_factory=list)
     unanswered: int = 0
+    shows_options: bool = True
 
     def add(self, variant: Variant, score: Score) -> None:
         """Counts one more Score."""
+        self.shows_options = variant.scoring != "cloze"
         position = choose(variant, score).position
         if position is None:
             self.unanswered += 1
@@ -36,8 +38,10 @@ class Tally:
 
     @property
     def rstd(self) -> float | None:
-        """RStd by position, in points; None where it is undefined yet."""
-        return rstd(np.array(self.golds), np.array(self.right)) if self.right else None
+        """RStd by position, in points; None where it is undefined, or as yet."""
+        if not self.right or not self.shows_options:
+            return None
+        return rstd(np.array(self.golds), np.array(self.right))
 
 
 @dataclass(slots=True)

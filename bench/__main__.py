@@ -18,6 +18,7 @@ TABLES = {
     "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
     "reproduce_routellm": "the tables of the RouteLLM paper beside ours, from kept trainings",
     "audit_speed": "the audit's local scorer beside lm-eval: CPU seconds and memory",
+    "audit_gpu": "a battery on a 7B-shaped model: share of the card's matrix rate",
     "parity_lm_eval": "every log-likelihood beside lm-eval's",
     "command": "CPU seconds of commands from start to end",
     "first_paint": "the chat's first paint against a minimal Textual application",

@@ -17,7 +17,7 @@ def build(folder: Path, texts: Iterable[str], seed: int = 0) -> Path:
 
     Weights are drawn wide, so that log-likelihoods differ between options by whole nats.
     """
-    tokenizer = _tokenizer(texts)
+    tokenizer = trained_tokenizer(texts)
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -36,7 +36,8 @@ def build(folder: Path, texts: Iterable[str], seed: int = 0) -> Path:
     return folder
 
 
-def _tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+def trained_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer of 16,384 tokens, trained on the texts."""
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()

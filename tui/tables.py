@@ -15,7 +15,7 @@ from tui.visible import visible
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
     """Print rows under their columns. Whole numbers and US dollars stand to the right."""
     rows = [tuple(row) for row in rows]
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for position, name in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[position]) for row in rows)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")

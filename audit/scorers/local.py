@@ -53,7 +53,8 @@ class Sizes:
     window: int
 
 
-SIZES = {"cuda": Sizes(budget=2048, window=4096), "cpu": Sizes(budget=512, window=512)}
+# On a GPU a 7B model takes as long to be told of a short row as to run it, so rows are long.
+SIZES = {"cuda": Sizes(budget=4096, window=4096), "cpu": Sizes(budget=512, window=512)}
 
 
 class LocalScorer:

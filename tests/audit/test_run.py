@@ -56,6 +56,13 @@ def test_running_numbers_agree_with_the_report() -> None:
         assert tallies[effect.perturbation].accuracy == pytest.approx(effect.accuracy)
 
 
+def test_running_rstd_is_undefined_where_no_position_is_shown() -> None:
+    run = Run(build(world(24), Plan(battery="scoring")), RuleScorer("C", always(2)), {})
+    tallies = finished(run)[-1].tallies.by_perturbation
+    assert tallies["symbol.0shot"].rstd == pytest.approx(43.3, abs=0.1)
+    assert tallies["scoring.cloze"].rstd is None
+
+
 def test_report_of_a_stopped_run_says_so_and_counts_what_there_is() -> None:
     scorer = CountingScorer(fail_after=50)
     run = Run(BATTERY, scorer, {})

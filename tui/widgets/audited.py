@@ -69,7 +69,7 @@ def _report(view: ReportView, stopped: str) -> Iterator[RenderableType]:
 
 
 def _table(columns: Sequence[str], rows: Rows) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for name in columns:
         is_words = name in {"perturbation", "remedy", "what it does"}
         table.add_column(name, justify="left" if is_words else "right", overflow="fold")
