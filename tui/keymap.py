@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import pkgutil
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -40,32 +42,14 @@ def check_keymap(moved: Mapping[str, str], file: Path) -> None:
 
 
 def _bindings() -> Iterator[Binding]:
-    """Every binding that can be moved: those with a name."""
-    from tui.screens.audit import AuditScreen
-    from tui.screens.bindings import BindingsScreen
-    from tui.screens.chat import ChatScreen
-    from tui.screens.doctor import DoctorScreen
-    from tui.screens.keys import KeyScreen
-    from tui.screens.settings import SettingsScreen
-    from tui.screens.threshold import ThresholdScreen
-    from tui.screens.title import TitleScreen
-    from tui.widgets.block import Block
-    from tui.widgets.composer import Draft
-    from tui.widgets.find import Find
-    from tui.widgets.history import History
-    from tui.widgets.transcript import Transcript
-
-    modals = (
-        AuditScreen,
-        BindingsScreen,
-        DoctorScreen,
-        KeyScreen,
-        SettingsScreen,
-        ThresholdScreen,
-        TitleScreen,
-    )
-    for owner in (Draft, ChatScreen, Transcript, Block, Find, History, *modals):
-        yield from (b for b in owner.BINDINGS if isinstance(b, Binding) and b.id)
+    """Every binding of the program that can be moved: those with a name."""
+    for folder in ("screens", "widgets"):
+        package = importlib.import_module(f"tui.{folder}")
+        for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            for owner in vars(importlib.import_module(found.name)).values():
+                if getattr(owner, "__module__", "") == found.name:
+                    own = vars(owner).get("BINDINGS", ())
+                    yield from (b for b in own if isinstance(b, Binding) and b.id)
 
 
 def _apps_own() -> Iterator[Binding]:
@@ -102,15 +86,16 @@ def _wrong(binding: Binding, keys: str) -> str:
 
 def _find_clash(moved: Mapping[str, str], bindings: Sequence[Binding]) -> _BadKey | None:
     """A moved action whose key another one in the same place has."""
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
     for binding in bindings:
         action = binding.id or binding.action
         for key in _split(moved.get(action, binding.key)):
             place = (action.rpartition(".")[0], _as_sent(key))
-            other = owners.setdefault(place, action)
+            other, others = owners.setdefault(place, (action, key))
             if other != action and {other, action} & moved.keys():
                 mover, owner = (action, other) if action in moved else (other, action)
-                return _BadKey(mover, f"{key!r} is the key of {owner}; move that one too")
+                shown = key if mover == action else others
+                return _BadKey(mover, f"{shown!r} is the key of {owner}; move that one too")
     return None
 
 

@@ -56,6 +56,7 @@ def test_key_that_would_not_work_or_lock_out_is_refused(
         {"send": "ctrl+enter,f12", "newline": "enter"},
         {"transcript.down": "n", "transcript.up": "p"},
         {"threshold.less": "h", "audit.cancel": "delete"},
+        {"block.copy": "Y", "why.forget_1": "x", "curve.less": "h", "history.delete": "d"},
     ],
 )
 def test_key_that_works_is_let_pass(tmp_path: Path, keys: dict[str, str]):
