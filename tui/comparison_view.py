@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from routing.comparison import Comparison, Measured
     from routing.evaluate import Curve, Interval
 
-COLUMNS = ("", "quality", "CPT 50 %", "CPT 80 %", "APGR", "95 %", "z")
+COLUMNS = ("", "quality", "CPT50", "CPT80", "APGR", "95 %", "z")
 UNKNOWN = "–"
 LEGEND = (
-    "Quality: the mean over all shares of strong calls. CPT: the share of strong calls, in %, that "
-    "wins back that part of the gap between the two models. APGR: the part won back, averaged over "
+    "Quality: the mean over all shares of strong calls. CPT50: the share of strong calls, in %, "
+    "that wins 50 % of the gap between the two models back. APGR: the part won back, averaged over "
     "all shares; z: by how many standard deviations it exceeds that of random routing."
 )
 
