@@ -252,8 +252,8 @@ def long_enough(battles: list[Battle]) -> list[Battle]:
 
 
 def forms(count: int) -> tuple[Form, ...]:
-    """Half precision pays for a copy of the rows; at a million there is the moments' form."""
-    return ("exact", "half", "moments") if count <= LARGEST_REFERENCE else ("exact", "moments")
+    """Bytes pay for a copy of the rows; at a million there is the moments' form."""
+    return ("exact", "bytes", "moments") if count <= LARGEST_REFERENCE else ("exact", "moments")
 
 
 def numbers(found: Timed, exact: Floats, slow: float | None) -> list[str]:

@@ -49,11 +49,11 @@ class Nearest(NamedTuple):
     cosines: Floats
 
 
-class ByteCode(NamedTuple):
-    """A byte b stands for `least + b * step`, for each dimension."""
+class Scan(NamedTuple):
+    """Rows and their cosines with a query, both (n,)."""
 
-    least: Floats
-    step: Floats
+    rows: Ints
+    cosines: Floats
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -88,7 +88,6 @@ class BattleIndex:
         self._index = index
         self._rows: dict[str, int] = {}
         self._empty: set[int] = set()
-        self._views: dict[int, NDArray[np.uint8]] = {}  # FAISS's own memory, until it grows
 
     @classmethod
     def build(
@@ -133,7 +132,6 @@ class BattleIndex:
             raise ValueError(f"expected vectors {(len(new), self.dimension)}, not {vectors.shape}")
         self._rows.update(zip(new, range(self.size, self.size + len(new)), strict=True))
         if len(new):
-            self._views.clear()
             self._index.add(np.ascontiguousarray(vectors, dtype=np.float32))
         rows = np.array([self._rows[battle.prompt] for battle in battles], dtype=np.int64)
         self._empty.difference_update(rows.tolist())
@@ -158,7 +156,9 @@ class BattleIndex:
         if not found or not len(queries):
             nowhere = np.full((len(queries), count), -1, dtype=np.int64)
             return Nearest(nowhere, np.full(nowhere.shape, -np.inf, dtype=np.float32))
-        cosines, rows = self._index.search(np.ascontiguousarray(queries, np.float32), found)
+        cosines, rows = self._index.search(
+            np.ascontiguousarray(queries, np.float32), found, params=self._effort
+        )
         unwanted = np.isin(rows, [-1, *self._empty])
         order = np.argsort(unwanted, axis=1, kind="stable")
         rows = np.where(unwanted, -1, rows)
@@ -194,8 +194,8 @@ class BattleIndex:
         """The unit vectors of some rows, (m, dimension)."""
         if self.kind == "ivf":
             self._index.make_direct_map()
-        found = [self._index.reconstruct(int(row)) for row in rows]
-        return np.array(found, dtype=np.float32).reshape(len(rows), self.dimension)
+        vectors: Floats = self._index.reconstruct_batch(rows)
+        return vectors
 
     @property
     def lists(self) -> int:
@@ -212,47 +212,27 @@ class BattleIndex:
         rows: Ints = faiss.rev_swig_ptr(lists.get_ids(at), size)
         return rows
 
-    def list_vectors(self, at: int) -> Floats:
-        """The vectors of an "ivf" list, (size, dimension)."""
-        code = self._code
-        vectors: Floats = self._codes(at) * code.step + (code.least + self._centroids[at])
-        return vectors
+    def scan(self, query: Floats, lists: Ints) -> Scan:
+        """Every row of some "ivf" lists with its cosine."""
+        near = np.vecdot(self._centroids[lists], query)
+        self._index.nprobe = len(lists)
+        found = self._index.range_search_preassigned(query[None], -np.inf, lists[None], near[None])
+        return Scan(rows=found[2], cosines=found[1])
 
-    def scan(self, query: Floats, lists: Ints, sizes: Ints) -> list[Floats]:
-        """For each of some "ivf" lists the cosines of its first rows, as many as `sizes` says."""
-        code = self._code
-        stretched = query * code.step
-        bases = (self._centroids[lists] + code.least) @ query
-        return [
-            np.vecdot(self._codes(at)[:size].astype(np.float32), stretched) + base
-            for at, size, base in zip(lists.tolist(), sizes[lists].tolist(), bases, strict=True)
-        ]
+    @cached_property
+    def _effort(self) -> Any:  # noqa: ANN401 faiss has no types
+        import faiss
+
+        if self.kind != "ivf":
+            return None
+        effort = faiss.SearchParametersIVF()
+        effort.nprobe = IVF_PROBES
+        return effort
 
     @cached_property
     def _centroids(self) -> Floats:
         centroids: Floats = self._index.quantizer.reconstruct_n(0, self.lists)
         return centroids
-
-    def _codes(self, at: int) -> NDArray[np.uint8]:
-        import faiss
-
-        if at not in self._views:
-            lists, size = self._index.invlists, self._index.invlists.list_size(at)
-            codes = np.empty(0, dtype=np.uint8)
-            if size:
-                codes = faiss.rev_swig_ptr(lists.get_codes(at), size * self.dimension)
-            self._views[at] = codes.reshape(size, self.dimension)
-        return self._views[at]
-
-    @cached_property
-    def _code(self) -> ByteCode:
-        """How FAISS packs the difference of a vector to its centroid into bytes."""
-        import faiss
-
-        least, width = faiss.vector_to_array(self._index.sq.trained).reshape(2, self.dimension)
-        step: Floats = (width / 255).astype(np.float32)
-        least = (least + step / 2).astype(np.float32)  # a byte stands for its interval's middle
-        return ByteCode(least, step)
 
     def known_vectors(self) -> dict[str, Floats]:
         """Prompt -> unit vector, so that what is known need not be embedded again."""
@@ -357,7 +337,6 @@ def _new_index(kind: Kind, vectors: Floats) -> Any:  # noqa: ANN401 faiss has no
     index.cp.max_points_per_centroid = IVF_TRAINING_ROWS_PER_LIST
     index.cp.min_points_per_centroid = 1
     index.train(np.ascontiguousarray(vectors, dtype=np.float32))
-    index.nprobe = IVF_PROBES
     return index
 
 

@@ -21,20 +21,20 @@ from routing.embeddings import Embedder
 from routing.errors import RouterError
 from routing.index import BattleIndex, Floats, Ints, Kind, unique_prompts
 from routing.kernels import (
+    ByteRows,
     Float32Rows,
-    HalfRows,
     Kernel,
-    MomentsKernel,
     Normalize,
     ScanKernel,
     Weighting,
 )
 from routing.ladder import A_WINS, OUTCOMES, STRONG, TIERS, WEAK, Ladder, Seats
+from routing.moments import MomentsKernel
 from routing.neighbours import check_any, nearest, open_index
 from routing.ratings import bradley_terry, find_gauge, win_probability
 from routing.routers import Judgement
 
-Form = Literal["auto", "exact", "half", "moments"]
+Form = Literal["auto", "exact", "bytes", "moments"]
 
 GAMMA, REFERENCE_GAMMA = 500.0, 10.0
 # As the paper: shorter prompts say too little. By default they stay: "hey" is a prompt too.
@@ -54,9 +54,9 @@ class SimilarityRouter:
             500 by default, measured out of sample (`bench/quality.py`), 10 in the reference.
         normalize: whether similarities count relative to the query's best ("query") or to the
             battle's own ("row", as the paper prints it).
-        form: how the weights are summed, fastest last: "exact" in float32, "half" in float16,
-            "moments" (approximately, see `routing.kernels`). "auto" is exact below 200,000 prompts
-            and moments above.
+        form: how the weights are summed, fastest last: "exact" in float32, "bytes" with a byte a
+            number, "moments" (approximately, see `routing.moments`). "auto" is exact below 200,000
+            prompts and moments above.
         tier_count: models are grouped into so many tiers at most.
         reference: as routellm 0.2.0 does it: gamma 10, no prompts under 16 characters, ratings
             without a prior, and battles inside a tier count against a phantom model of rating 0.
@@ -244,7 +244,7 @@ class SimilarityRouter:
         weighting = Weighting(gamma, self.normalize)
         if index.kind == "ivf":
             return MomentsKernel(index, cells, self.effect_, weighting)
-        rows = HalfRows(index) if self.form == "half" else Float32Rows(index)
+        rows = ByteRows(index) if self.form == "bytes" else Float32Rows(index)
         return ScanKernel(index, cells, self.effect_, weighting, rows)
 
     def _chance(self, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
