@@ -128,7 +128,7 @@ class Rows(Protocol):
 class ByteRows:
     """A copy of the rows, a byte a number: a quarter of the bytes to read for each query.
 
-    Each row is stretched until its largest number is 1. A cosine is off by 1e-3 at most, a win
+    Each row is stretched until its largest number is 1. A cosine is off by 2e-3 at most, a win
     probability by less than 1e-4 at gamma 10. FAISS compares; one list holds all rows in order.
     """
 
