@@ -325,6 +325,17 @@ async def test_unanswered_message_of_an_opened_conversation_can_be_answered(chat
         await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "at last")
 
 
+async def test_reply_that_an_engine_left_half_can_be_continued(chat: Chat):
+    engine = FakeEngine([*reply_events("half of it")[:2], errors.EngineGoneError("It ended.")])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await pilot.press("c")
+        await wait_until(pilot, lambda: len(engine.requests) == 2)
+        assert [turn.text for turn in engine.requests[1].turns][1] == "half of it"
+
+
 async def test_typing_on_a_card_goes_to_the_composer(chat: Chat):
     app = chat(FakeEngine([errors.NetworkError("offline")]))
     async with app.run_test(size=SIZE) as pilot:

@@ -124,6 +124,6 @@ class Reply(Block):
     async def offer(self, error: RoutingError | AppError) -> Card:
         """Show what went wrong, with what can be done about it, in place of a note."""
         await self.query(".reply--note").remove()
-        card = Card(error)
+        card = Card(error, begun=bool(self.prose.source))
         await self.mount(card)
         return card
