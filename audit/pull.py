@@ -12,6 +12,8 @@ from typing import Any
 from audit.battery import Home
 from audit.errors import DataError, Place
 from audit.questions import Kind, read
+from routing.errors import DataError as HubError
+from routing.hub import dataset_rows
 
 MOST_EXAMPLES = 300
 
@@ -77,19 +79,17 @@ def _rows(name: str, source: Source) -> Iterator[dict[str, Any]]:
 
 
 def _fetched(source: Source, split: str) -> Iterator[Mapping[str, Any]]:
-    """The split's rows as they come; of the files, only what is read is fetched.
+    """The split's rows as they come.
 
     Raises:
         DataError: the hub cannot be reached, or lacks the set.
     """
-    from datasets import load_dataset
-
     try:
-        yield from load_dataset(source.dataset, source.config, split=split, streaming=True)
-    except (OSError, ValueError, RuntimeError) as error:
+        yield from dataset_rows(source.dataset, split, source.config)
+    except HubError as error:
         raise DataError(
             Place(Path(source.dataset)),
-            f"cannot be fetched: {error}",
+            f"cannot be fetched: {error.__cause__}",
             f"its split {split} on the hub",
             hint="Is there a network? A CSV or JSON lines file can be given to --data instead.",
         ) from error

@@ -78,7 +78,7 @@ def read_battles(path: Path, source: str | None = None) -> BattleFile:
     Raises:
         DataError: the file cannot be read, is of no known format, or has no good row.
     """
-    found = _collect(read_rows(path, COLUMNS), source or path.name.split(".")[0])
+    found = collect_battles(read_rows(path, COLUMNS), source or path.name.split(".")[0])
     if not found.battles:
         raise _no_good_row(path, found)
     return found
@@ -121,7 +121,7 @@ def write_battles(path: Path, battles: Iterable[Battle]) -> None:
 def starter_battles() -> tuple[Battle, ...]:
     """The battles that ship with the program, between the pseudo-models "strong" and "weak"."""
     text = resources.files("assets").joinpath("starter_battles.jsonl").read_text("utf-8")
-    return _collect(json_rows(text), "starter").battles
+    return collect_battles(json_rows(text), "starter").battles
 
 
 def _line(battle: Battle) -> str:
@@ -140,7 +140,8 @@ def _line(battle: Battle) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _collect(rows: Iterable[Row], source: str) -> BattleFile:
+def collect_battles(rows: Iterable[Row], source: str) -> BattleFile:
+    """The battles among the rows; `source` names those that name none themselves."""
     battles, rejected = collect(rows, lambda row: _battle(row, source))
     return BattleFile(tuple(battles), tuple(rejected))
 

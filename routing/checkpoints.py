@@ -97,7 +97,7 @@ def save(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> Man
             )
             encoded = msgspec.json.format(msgspec.json.encode(manifest))
             (fresh / MANIFEST).write_bytes(encoded)
-            _swap(fresh, folder)
+            put(fresh, folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
@@ -107,31 +107,43 @@ def save(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> Man
     return manifest
 
 
+def any_manifest(folder: Path, router: str = "") -> Manifest:
+    """What the checkpoint in that folder is, of whichever router; its weights are not looked at.
+
+    `router` is the one that is expected, for the hint.
+
+    Raises:
+        DataError: its manifest is not there, or cannot be read.
+    """
+    path = folder / MANIFEST
+    hint = _again(router) if router else ""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(
+            f"{path}: no manifest of a checkpoint, or damaged", hint=hint, detail=str(error)
+        ) from error
+    if manifest.format != FORMAT:
+        raise DataError(
+            f"{path}: checkpoint format {manifest.format}, expected {FORMAT}", hint=hint
+        )
+    return manifest
+
+
 def read_manifest(folder: Path, router: str) -> Manifest:
-    """What the checkpoint in that folder is; its weights are not looked at.
+    """What the checkpoint of that router in that folder is; its weights are not looked at.
 
     Raises:
         RouterError: there is none, or it is another router's.
         DataError: its manifest cannot be read.
     """
     path = folder / MANIFEST
-    try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except FileNotFoundError as error:
+    if not path.exists():
         raise RouterError(
             f"the {router} router is not trained: there is no {path}",
             hint=f"Train it: {train_command(router)}",
-        ) from error
-    except (OSError, msgspec.DecodeError) as error:
-        raise DataError(
-            f"{path}: no manifest of a checkpoint, or damaged",
-            hint=_again(router),
-            detail=str(error),
-        ) from error
-    if manifest.format != FORMAT:
-        raise DataError(
-            f"{path}: checkpoint format {manifest.format}, expected {FORMAT}", hint=_again(router)
         )
+    manifest = any_manifest(folder, router)
     if manifest.router != router:
         raise RouterError(
             f"{folder}: a checkpoint of the {manifest.router} router, expected {router}",
@@ -164,6 +176,26 @@ def check(folder: Path, router: str, embedder: str | None = None) -> Manifest:
     return manifest
 
 
+def put(fresh: Path, folder: Path) -> None:
+    """Put a folder in place of another one, which is set aside until that is done.
+
+    Raises:
+        OSError: it cannot; the former one is still there.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = folder.with_name(f".{folder.name}.former")
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
 def _again(router: str) -> str:
     return f"Train it anew: {train_command(router)}"
 
@@ -177,18 +209,3 @@ def _digests(folder: Path) -> dict[str, str]:
             with path.open("rb") as file:
                 digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    """Put a folder in place of another one, which is set aside until that is done."""
-    aside = folder.with_name(f".{folder.name}.former")
-    shutil.rmtree(aside, ignore_errors=True)
-    if folder.exists():
-        folder.rename(aside)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if aside.exists():
-            aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

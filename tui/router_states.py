@@ -59,7 +59,7 @@ def check_usable(program: Program, name: str) -> None:
     if name not in TRAINED:
         return
     manifest = _manifest(program, name)
-    embedder = _embedder(program)
+    embedder = embedder_name(program)
     if manifest.embedder not in {"", embedder}:
         raise RouterError(
             f"the {name} router was trained on vectors of {manifest.embedder}, "
@@ -136,7 +136,8 @@ def _manifest(program: Program, name: str) -> Manifest:
     return read_manifest(checkpoint_folder(program.paths.router, name), name)
 
 
-def _embedder(program: Program) -> str:
+def embedder_name(program: Program) -> str:
+    """The name of the embedder in use, as checkpoints know it."""
     from routing.embeddings import SentenceEmbedder
 
     return SentenceEmbedder(program.settings.embedder).name

@@ -13,7 +13,7 @@ import pytest
 
 from audit.pull import MOST_EXAMPLES, SOURCES, pull
 from audit.questions import QuestionSet, read
-from tests.audit.hub import HubServer, dataset
+from tests.hub import HubServer, dataset
 from tui.paths import paths
 
 OTHERS = {"arc": ["1", "2", "3", "4"], "csqa": ["A", "B", "C", "D", "E"]}

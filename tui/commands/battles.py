@@ -12,6 +12,7 @@ import typer
 
 from tui.commands import mine
 from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak
+from tui.errors import UsageError
 from tui.program import Program
 
 if TYPE_CHECKING:
@@ -131,6 +132,35 @@ def judge(
     left = len(found.prompts) - len(battles)
     unreadable = f"; {left:,} prompts have no grade that could be read" if left else ""
     typer.echo(f"{len(battles):,} battles in the set {wanted.name}: {graded}{unreadable}.")
+    typer.echo(EMBEDDED_LATER)
+
+
+@app.command("pull")
+def pull(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="arena|OWNER/NAME", help="A data set on the hub with the arena's columns."
+        ),
+    ] = "arena",
+    *,
+    name: SetName = None,
+) -> None:
+    """Fetch published battles from the Hugging Face hub: arena holds 55,000 human votes."""
+    from routing.library import check_new, keep_set
+    from routing.published import pull_battles
+
+    folder = Program.open().paths.router
+    name = name or source.rpartition("/")[2]
+    check_new(folder, name)
+    typer.echo(f"Fetching {source} …", err=True)
+    try:
+        report = pull_battles(source)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    keep_set(folder, name, report.battles)
+    typer.echo(f"{len(report.battles):,} battles fetched into the set {name}.")
+    _tell_rejected(report.rejected)
     typer.echo(EMBEDDED_LATER)
 
 

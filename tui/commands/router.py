@@ -16,7 +16,9 @@ from tui.money import percent
 from tui.program import Program
 from tui.settings import split_pool
 
-app = typer.Typer(help="The router: list, use, info, train, calibrate, eval.", no_args_is_help=True)
+app = typer.Typer(
+    help="The router: list, use, info, train, pull, calibrate, eval.", no_args_is_help=True
+)
 app.command("train")(train)
 app.command("eval")(evaluate)
 
@@ -70,6 +72,35 @@ def info(name: Name, *, as_json: AsJson = False) -> None:
         typer.echo(json.dumps({key.replace(" ", "_"): fact for key, fact in found.items()}))
         return
     print_facts(name, found)
+
+
+@app.command("pull")
+def pull(
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME")],
+    *,
+    revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put it in place of a trained one.")
+    ] = False,
+) -> None:
+    """Fetch a trained router from the Hugging Face hub; its files are checked before it is kept."""
+    from routing.published import pull_router
+    from tui.router_states import embedder_name
+
+    program = Program.open()
+    typer.echo(f"Fetching {repository} …", err=True)
+    manifest = pull_router(
+        repository,
+        program.paths.router,
+        embedder=embedder_name(program),
+        revision=revision,
+        replace=replace,
+    )
+    typer.echo(
+        f"{manifest.router}, trained on {manifest.battles:,} battles between "
+        f"{len(manifest.models):,} models; held-out loss {manifest.held_out_loss:.4f}.\n"
+        f"To route with it: llmroute router use {manifest.router}"
+    )
 
 
 @app.command("calibrate")

@@ -1,4 +1,4 @@
-"""A Hugging Face hub on loopback that holds data sets as parquet files, for `datasets` to read."""
+"""A Hugging Face hub on loopback that holds data sets and models, for its own libraries to read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,20 @@ COMMIT, DIGEST = "0" * 40, "1" * 40
 
 
 class HubServer:
-    """Holds data sets by their id, each as its files by path; all others are not found."""
+    """Holds data sets and models by their id, each as its files by path; no others are found.
 
-    def __init__(self, datasets: Mapping[str, Mapping[str, bytes]]) -> None:
-        handler = type("Handler", (_Handler,), {"datasets": datasets})
+    Attributes:
+        served: paths of the files that were fetched.
+    """
+
+    def __init__(
+        self,
+        datasets: Mapping[str, Mapping[str, bytes]] | None = None,
+        models: Mapping[str, Mapping[str, bytes]] | None = None,
+    ) -> None:
+        self.served: list[str] = []
+        held = {"datasets": datasets or {}, "models": models or {}, "served": self.served}
+        handler = type("Handler", (_Handler,), held)
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._http.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._http.server_port}"
@@ -62,17 +72,22 @@ def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     datasets: Mapping[str, Mapping[str, bytes]]
+    models: Mapping[str, Mapping[str, bytes]]
+    served: list[str]
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_GET(self) -> None:
         asked = re.fullmatch(
-            r"(?:/api)?/datasets/(\w+/\w+)/(resolve|revision|tree)/\w+/?([^?]*)(\?.*)?", self.path
+            r"(?:/api)?(?:/(datasets|models))?/([\w.-]+/[\w.-]+)/(resolve|revision|tree)/\w+/?([^?]*)"
+            r"(\?.*)?",
+            self.path,
         )
-        name, what, path, query = asked.groups() if asked else ("", "", "", "")
-        files = self.datasets.get(name, {})
+        kind, name, what, path, query = asked.groups() if asked else ("", "", "", "", "")
+        files = (self.datasets if kind == "datasets" else self.models).get(name, {})
         if what == "resolve" and path in files:
+            self.served.append(path)
             self._send_part(files[path])
         elif what == "revision" and files:
             self._send_json({"id": name, "sha": COMMIT, "siblings": [], "private": False})
