@@ -159,7 +159,7 @@ def message(rng: random.Random, parent: str | None, role: str) -> Message:
         model="weak",
         decision=Decision("weak", "weak", rng.random(), 0.42, text(rng, 20), near, 0.7),
         usage=Usage(1200, 200),
-        bill=Bill(0.0004, 0.0131, 0.0131),
+        bill=Bill(0.0004, 0.0131, {"strong": 0.0131}),
     )
 
 

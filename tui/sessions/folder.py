@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tui.errors import StoreError
 from tui.sessions.conversation import Conversation, SessionInfo
-from tui.sessions.index import Index
+from tui.sessions.index import Index, signatures
 from tui.sessions.lock import Lock
 from tui.sessions.message import Message, clean, new_id, timestamp, utc_now
 from tui.sessions.search import Hit, search
@@ -192,11 +192,8 @@ class Sessions:
             lock.release()
 
     def _newest_first(self) -> Iterator[Path]:
-        changed = {}
-        for path in self.folder.glob("[0-9]*.json"):
-            with suppress(FileNotFoundError):
-                changed[path] = path.stat().st_mtime_ns
-        yield from sorted(changed, key=changed.__getitem__, reverse=True)
+        files = signatures(self.folder)  # which begin with the time of the last change
+        return (self.folder / name for name in sorted(files, key=files.__getitem__, reverse=True))
 
     def _storage(self, session_id: str) -> SessionStorage:
         return SessionStorage(self._file(session_id), self._lock(session_id))

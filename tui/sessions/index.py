@@ -81,7 +81,7 @@ class Index:
     def _current(self, known: Mapping[str, _Row]) -> dict[str, _Row]:
         rows = {}
         for folder in (self.folder, self.trash):
-            for name, signature in _sessions(folder).items():
+            for name, signature in signatures(folder).items():
                 deleted = folder == self.trash
                 key = f"{self.trash.name}/{name}" if deleted else name
                 row = known.get(key)
@@ -103,8 +103,8 @@ class Index:
             replace_file(self.file, content, durable=False)
 
 
-def _sessions(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """The sessions' files in the folder, each with its signature."""
+def signatures(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """The names of the sessions' files in the folder, each with its signature."""
     found = {}
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui.sessions import Message, Session
 
 FIRST_SHOWN = 12  # messages of an opened conversation that are shown at once
-BATCH = 12  # others that are shown at a time after that
+BATCH = 24  # others that are shown at a time after that: each time all are laid out anew
 
 
 class Shown(Vertical):
