@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cache_aware: a turn stays with the stronger model that answered last where its provider's
             prompt cache makes it no dearer than the one that the router chose.
         learn: the person's judgements, and asking the strong model again, become their battles.
+        screen_reader: the chat says lines and draws nothing.
         key_command: a command that prints the key whose name is put in for `{name}`.
         keys: keys of the keyboard by action, for the ones the person moved.
     """
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     learn: bool = True
     timeout: Seconds = 60.0
     theme: str = "llmroute-dark"
+    screen_reader: bool = False
     key_command: str | None = None
     budget: Budget = Budget()
     keys: dict[str, str] = {}

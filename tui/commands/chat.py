@@ -24,6 +24,10 @@ def chat(
     api_base: ApiBase = None,
     key_name: KeyName = None,
     theme: Annotated[str | None, typer.Option(help="Colour theme.")] = None,
+    screen_reader: Annotated[
+        bool | None,
+        typer.Option("--screen-reader", help="Lines that are said once; nothing is drawn."),
+    ] = None,
     temporary: Annotated[bool, typer.Option("--temporary", help="Keep nothing.")] = False,
 ) -> None:
     """Chat; every turn goes to the cheapest model that is good enough for it, in the open."""
@@ -42,7 +46,13 @@ def chat(
         share=share,
         threshold=threshold,
         theme=theme,
+        screen_reader=screen_reader,
     )
+    if program.settings.screen_reader:
+        from tui.plain.chat import run_plain
+
+        run_plain(program, temporary=temporary)
+        return
     from tui.app import run_chat
 
     raise typer.Exit(run_chat(program, temporary=temporary))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from routing.models import Tier
 from tui.errors import UsageError
@@ -14,6 +14,7 @@ from tui.money import parse_share
 if TYPE_CHECKING:
     from tui.screens.chat import ChatScreen
 
+C = TypeVar("C")
 Run = Callable[["ChatScreen", str], Awaitable[None] | None]
 
 
@@ -120,17 +121,24 @@ async def run_command(screen: ChatScreen, text: str) -> None:
     Raises:
         UsageError: no command has that name, or its argument is not understood.
     """
-    name, _, argument = text[1:].strip().partition(" ")
-    command = COMMANDS.get(name)
-    if command is None:
-        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.4)
-        hint = f"Did you mean /{near[0]}? " if near else ""
-        raise UsageError(
-            f"No command is named /{name}.", hint=f"{hint}Begin with // to send a slash."
-        )
-    done = command.run(screen, argument.strip())
+    command, argument = look_up(text, COMMANDS)
+    done = command.run(screen, argument)
     if done is not None:
         await done
+
+
+def look_up(text: str, commands: Mapping[str, C]) -> tuple[C, str]:
+    """The command that a line begins with, and what follows it.
+
+    Raises:
+        UsageError: none has that name; the nearest one is named.
+    """
+    name, _, argument = text[1:].strip().partition(" ")
+    if name in commands:
+        return commands[name], argument.strip()
+    near = difflib.get_close_matches(name, commands, n=1, cutoff=0.4)
+    hint = f"Did you mean /{near[0]}? " if near else ""
+    raise UsageError(f"No command is named /{name}.", hint=f"{hint}Begin with // to send a slash.")
 
 
 def complete(text: str) -> Sequence[tuple[str, str]]:

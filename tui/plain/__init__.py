@@ -1,0 +1,1 @@
+"""The chat for a screen reader: lines that are said once, nothing drawn or painted over."""

@@ -1,0 +1,237 @@
+"""The loop of the plain chat: a line is read, a turn is said as it comes, whole lines at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual.message import Message as Notice
+
+from routing.conversation import Delta
+from routing.errors import RoutingError
+from routing.events import Decided, Finished
+from tui.attachments import attach
+from tui.errors import AppError, UsageError
+from tui.live_turn import SAVE_SECONDS, LiveTurn
+from tui.messages import Arrived, Failed, Trouble
+from tui.plain import sentences
+from tui.program import Program
+from tui.screens.slash import look_up
+from tui.turns import Engine, Pin, Turns
+from tui.visible import visible
+
+if TYPE_CHECKING:
+    from tui.sessions import Session, Sessions, State
+
+PROMPT, MORE = "You: ", "More: "
+WELCOME = "llmroute. Type a message, or /help. A line that ends in a backslash goes on in the next."
+
+
+class PlainChat:
+    """One conversation at a time, in lines.
+
+    Args:
+        read: gives the next line that is typed after a prompt; EOFError ends the chat.
+        say: says a line.
+
+    Attributes:
+        deleted: sessions deleted in this run, the latest last.
+        ended: the person wants to leave.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        engine: Engine,
+        sessions: Sessions,
+        *,
+        read: Callable[[str], str],
+        say: Callable[[str], None],
+    ) -> None:
+        self.program = program
+        self.sessions = sessions
+        self.turns = Turns(program, engine, self._take)
+        self.say = say
+        self.deleted: list[str] = []
+        self.ended = False
+        self._read = read
+        self._line = ""  # what came of the reply's last line
+        self._failure: RoutingError | AppError | None = None
+        self._stored = 0.0
+        self._storing: asyncio.Task[None] | None = None
+
+    def run(self, *, temporary: bool = False) -> None:
+        """Chat until the person leaves; Ctrl+C stops a reply."""
+        with asyncio.Runner() as runner:
+            runner.run(self._begin(temporary=temporary))
+            while not self.ended:
+                try:
+                    text = self._next()
+                    runner.run(self.carry_out(text))
+                except EOFError:
+                    self.ended = True
+                except KeyboardInterrupt:
+                    self.say("Stopped. /quit leaves.")
+            runner.run(self._end())
+
+    def open(self, session: Session) -> None:
+        """Go on in this session, and say its last turn."""
+        if self.turns.is_open:
+            self.turns.session.close()
+        self.turns.open(session)
+        branch = session.branch()
+        if session.trouble:
+            self.say(visible(session.trouble))
+        if len(branch) > 1 and branch[-1].role == "assistant":
+            self.turns.last = LiveTurn.stored(session, branch[-2], branch[-1])
+        elif branch and branch[-1].role == "user":
+            self.turns.last = LiveTurn.stored(session, branch[-1], None)
+        for message in branch[-2:]:
+            who = "You" if message.role == "user" else "Reply"
+            self.say(f"{who}: {visible(message.text)}")
+
+    async def carry_out(self, text: str) -> None:
+        """Send a message, or do what a command says; what goes wrong is said."""
+        from tui.plain.commands import COMMANDS
+
+        try:
+            if text.startswith("/") and not text.startswith("//"):
+                command, argument = look_up(text, COMMANDS)
+                done = command.run(self, argument)
+                if done is not None:
+                    await done
+            elif text.strip():
+                await self.send(text.removeprefix("/") if text.startswith("//") else text)
+        except (RoutingError, AppError) as error:
+            self.say(visible(f"{error} {error.hint}".strip()))
+
+    async def send(self, text: str, pin: Pin = "session", *, replaces: str | None = None) -> None:
+        """Say a message, perhaps as another version of a stored one, and its reply.
+
+        Raises:
+            UsageError: no models are set, or a file that it mentions cannot be sent.
+        """
+        self._check_models()
+        await self._answer(self.turns.begin(attach(text, Path.cwd()), pin, replaces=replaces))
+
+    async def answer_again(self, pin: Pin = "session") -> None:
+        """Answer the last message once more.
+
+        Raises:
+            UsageError: there is none, or no models are set.
+        """
+        self._check_models()
+        await self._answer(self.turns.again(self.last(), pin))
+
+    def last(self) -> LiveTurn:
+        """The last turn.
+
+        Raises:
+            UsageError: there is none.
+        """
+        if self.turns.last is None:
+            raise UsageError("Nothing was said in this conversation yet.")
+        return self.turns.last
+
+    async def _begin(self, *, temporary: bool) -> None:
+        self.say(WELCOME)
+        self.open(self.sessions.create(temporary=temporary))
+        pool = self.turns.routing.pool
+        if pool is None:
+            self.say("No models are set. /demo takes the built-in pair; llmroute models use sets.")
+        else:
+            self.say(f"Routing between {', '.join(visible(name) for name in pool.names)}.")
+        self._warming = asyncio.create_task(self._warm_up())
+        await asyncio.sleep(0)  # its process starts while the person types
+
+    async def _warm_up(self) -> None:
+        try:
+            ready = await self.turns.engine.start()
+        except RoutingError as error:
+            self.say(visible(str(error)))
+        else:
+            self.say(visible(ready.trouble) or f"The router knows {ready.battles:,} battles.")
+
+    async def _end(self) -> None:
+        self._warming.cancel()
+        await self.turns.leave()
+        await self.turns.engine.close()
+
+    def _next(self) -> str:
+        """The next message, of several lines where they end in backslashes."""
+        lines = [self._read(PROMPT)]
+        while lines[-1].endswith("\\"):
+            lines[-1] = lines[-1][:-1]
+            lines.append(self._read(MORE))
+        return "\n".join(lines)
+
+    def _check_models(self) -> None:
+        if self.turns.routing.pool is None:
+            raise UsageError("No models are set.", hint="/demo takes the built-in pair.")
+
+    async def _answer(self, turn: LiveTurn) -> None:
+        state: State = "done"
+        self._line, self._failure, self._stored = "", None, time.monotonic()
+        try:
+            await self.turns.answer(turn)
+        except asyncio.CancelledError:
+            state = "stopped"
+            self.say("Stopped; what came is kept.")
+        self._flush()
+        if self._failure:
+            state = "cut" if turn.pieces else "failed"
+            self.say(visible(f"{self._failure} {self._failure.hint}".strip()))
+            self.say("/retry answers it again, /weak and /strong pin a model.")
+        elif state == "done" and turn.bill and turn.usage:
+            self.say(sentences.cost(turn.bill, estimated=turn.usage.estimated))
+        self.turns.end(turn)
+        if self._storing:
+            await self._storing  # which must not be the last word
+        await self.turns.keep(turn, state, str(self._failure) if self._failure else None)
+
+    def _take(self, notice: Notice) -> None:
+        """What the turn tells as it goes."""
+        match notice:
+            case Arrived(event=Decided(decision=decision)):
+                self.say(sentences.route(decision))
+            case Arrived(event=Delta(text=text)):
+                *whole, self._line = (self._line + text).split("\n")
+                for line in whole:
+                    self._say_line(line)
+                self._store_at_times()
+            case Arrived(event=Finished()):
+                self._flush()
+            case Failed(error=error) | Trouble(error=error):
+                self._failure = error
+
+    def _flush(self) -> None:
+        line, self._line = self._line, ""
+        self._say_line(line)
+
+    def _say_line(self, line: str) -> None:
+        if line.strip():  # a blank line says nothing
+            self.say(visible(line))
+
+    def _store_at_times(self) -> None:
+        live = self.turns.unsaved()
+        if live and time.monotonic() - self._stored > SAVE_SECONDS:
+            self._stored = time.monotonic()
+            self._storing = asyncio.create_task(self.turns.keep(live, "streaming"))
+
+
+def run_plain(program: Program, *, temporary: bool = False) -> None:
+    """Chat in lines on this terminal; with `temporary` nothing is kept."""
+    import typer
+
+    from tui.engine_client import EngineClient
+    from tui.sessions import Sessions
+
+    with suppress(ImportError):  # Windows has none, and needs none
+        import readline  # noqa: F401  # gives `input` a line editor and a memory
+    engine = EngineClient(program.engine_options(), program.paths.log)
+    sessions = Sessions(program.paths.sessions)
+    PlainChat(program, engine, sessions, read=input, say=typer.echo).run(temporary=temporary)

@@ -1,0 +1,59 @@
+"""Routes and costs as sentences: no signs that a voice would have to spell."""
+
+from __future__ import annotations
+
+from routing.cost import Bill, Ledger
+from routing.decide import Decision, Neighbour
+from tui.money import percent, usd
+from tui.visible import one_line, visible
+
+QUOTED_CHARACTERS = 80
+
+
+def route(decision: Decision) -> str:
+    """Who answers, and why in numbers."""
+    who = f"{decision.tier.capitalize()} model, {visible(decision.model)}"
+    chance, threshold = decision.odds, decision.threshold
+    if decision.pinned:
+        return f"{who}, pinned."
+    if chance is None or threshold is None:
+        return f"{who}; no router decided."
+    relation = "at least" if chance >= threshold else "below"
+    return f"{who}: win probability {chance:.2f}, {relation} the threshold of {threshold:.2f}."
+
+
+def cost(bill: Bill, *, estimated: bool) -> str:
+    """What a reply cost and saved."""
+    if bill.cost_usd is None:
+        return "Price unknown; llmroute models price sets it."
+    about = "about " if estimated and bill.cost_usd else ""
+    saved = f", saved about {usd(bill.saved_usd)}" if bill.saved_usd else ""
+    return f"Cost {about}{usd(bill.cost_usd)}{saved}."
+
+
+def spent(ledger: Ledger) -> str:
+    """What a conversation cost and saved."""
+    unpriced = f" {ledger.unpriced_turns} turns have no price." if ledger.unpriced_turns else ""
+    return (
+        f"Spent {usd(ledger.spent_usd)}; all strong about {usd(ledger.all_strong_usd)}, "
+        f"saved about {usd(ledger.saved_usd)}, {percent(ledger.saved_share)}.{unpriced}"
+    )
+
+
+def reasons(decision: Decision) -> list[str]:
+    """Why a turn went where it went, nearest battles first."""
+    lines = [route(decision), visible(decision.reason)]
+    lines += [_battle(number, near) for number, near in enumerate(decision.neighbours[:5], 1)]
+    if decision.flip_share is not None:
+        lines.append(f"It would flip at {percent(decision.flip_share)} of strong calls.")
+    return [line for line in lines if line]
+
+
+def _battle(number: int, near: Neighbour) -> str:
+    winner, loser = near.model_a, near.model_b
+    if near.winner == "b":
+        winner, loser = loser, winner
+    outcome = f"{winner} and {loser} tied" if near.winner == "tie" else f"{winner} beat {loser}"
+    mine = ", yours" if near.battle_id else ""
+    quoted = one_line(near.prompt, QUOTED_CHARACTERS)
+    return f"Near battle {number}{mine}: {quoted}. {visible(outcome)}."
