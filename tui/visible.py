@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from rich.cells import cell_len, set_cell_size
-
 # CSI, OSC and the other escape sequences of ECMA-48, whole
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\)"
@@ -32,6 +30,12 @@ def visible(text: str) -> str:
 def one_line(text: str, width: int) -> str:
     """The text's beginning on one line, cut to that many cells with an ellipsis."""
     line = " ".join(visible(text[: 4 * width]).split())
-    if cell_len(line) <= width and len(text) <= 4 * width:
+    if line.isascii():
+        cells, cut = len(line), line[: max(width - 1, 0)]
+    else:
+        from rich.cells import cell_len, set_cell_size  # the store has no use for it
+
+        cells, cut = cell_len(line), set_cell_size(line, max(width - 1, 0))
+    if cells <= width and len(text) <= 4 * width:
         return line
-    return set_cell_size(line, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
+    return cut.rstrip() + "…" if width > 0 else ""

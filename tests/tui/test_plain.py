@@ -158,6 +158,14 @@ def test_first_run_takes_the_demo_pair(talk: Talk):
     assert [request.turns[-1].text for request in engine.requests] == ["hi again"]
 
 
+def test_spent_budget_is_said_once_and_leaves_the_weak_model(talk: Talk, tmp_path: Path):
+    (tmp_path / "settings.toml").write_text('[budget]\nmonthly_usd = 0.0001\npast = "weak"\n')
+    engine = FakeEngine()
+    said = talk("one", "two", "/strong three", "four", engine=engine)
+    assert [request.pin for request in engine.requests] == [None, "weak", "strong", "weak"]
+    assert sum("are spent: weak only" in line for line in said) == 1
+
+
 def test_temporary_chat_keeps_nothing(talk: Talk, sessions: Sessions):
     talk("secret", "/temporary", "secret too", temporary=True)
     assert not sessions.list()

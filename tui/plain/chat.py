@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from routing.conversation import Delta
 from routing.errors import RoutingError
 from routing.events import Decided, Finished
 from tui.attachments import attach
+from tui.budget import limit_of, month_of, warning_of
 from tui.errors import AppError, UsageError
 from tui.live_turn import SAVE_SECONDS, LiveTurn
 from tui.messages import Arrived, Failed, Trouble
@@ -51,6 +53,7 @@ class PlainChat:
         *,
         read: Callable[[str], str],
         say: Callable[[str], None],
+        clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.program = program
         self.sessions = sessions
@@ -59,6 +62,8 @@ class PlainChat:
         self.deleted: list[str] = []
         self.ended = False
         self._read = read
+        self._clock = clock
+        self._warning = ""
         self._line = ""  # what came of the reply's last line
         self._failure: RoutingError | AppError | None = None
         self._stored = 0.0
@@ -116,6 +121,7 @@ class PlainChat:
             UsageError: no models are set, or a file that it mentions cannot be sent.
         """
         self._check_models()
+        self._keep_to_budget()
         await self._answer(self.turns.begin(attach(text, Path.cwd()), pin, replaces=replaces))
 
     async def answer_again(self, pin: Pin = "session") -> None:
@@ -172,6 +178,19 @@ class PlainChat:
     def _check_models(self) -> None:
         if self.turns.routing.pool is None:
             raise UsageError("No models are set.", hint="/demo takes the built-in pair.")
+
+    def _keep_to_budget(self) -> None:
+        """Let a spent budget decide who answers where that is set, and say so once."""
+        budget = self.program.settings.budget
+        if budget.monthly_usd is None:
+            return
+        infos = self.sessions.list(trash=True)
+        month = month_of((cost for info in infos for cost in info.costs), self._clock().date())
+        self.turns.limit = limit_of(month, budget)
+        warning, before = warning_of(month, budget), self._warning
+        if warning and not before:
+            self.say(warning)
+        self._warning = warning
 
     async def _answer(self, turn: LiveTurn) -> None:
         state: State = "done"
