@@ -16,7 +16,7 @@ from routing import errors
 from routing.conversation import Delta
 from tests.tui.fakes import NEIGHBOURS, FakeEngine, decision, reply_events
 from tui.plain import sentences
-from tui.plain.chat import PlainChat
+from tui.plain.chat import PlainChat, Terminal
 from tui.plain.commands import COMMANDS
 from tui.program import Program
 from tui.sessions import Sessions
@@ -54,7 +54,7 @@ def talk(sessions: Sessions) -> Talk:
             return line
 
         program = Program.open(demo=demo)
-        chat = PlainChat(program, engine or FakeEngine(), sessions, read=read, say=said.append)
+        chat = PlainChat(program, engine or FakeEngine(), sessions, Terminal(read, said.append))
         chat.run(temporary=temporary)
         return said
 
@@ -176,7 +176,7 @@ def test_control_c_stops_the_reply_and_keeps_what_came(sessions: Sessions):
     said: list[str] = []
     lines = iter(["hi", "/quit"])
     chat = PlainChat(
-        Program.open(demo=True), engine, sessions, read=lambda _: next(lines), say=said.append
+        Program.open(demo=True), engine, sessions, Terminal(lambda _: next(lines), said.append)
     )
     chat.run()
     assert "Stopped; what came is kept." in said

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message as Notice
 
@@ -33,12 +33,20 @@ PROMPT, MORE = "You: ", "More: "
 WELCOME = "llmroute. Type a message, or /help. A line that ends in a backslash goes on in the next."
 
 
-class PlainChat:
-    """One conversation at a time, in lines.
+class Terminal(NamedTuple):
+    """Where lines come from and go to.
 
-    Args:
+    Attributes:
         read: gives the next line that is typed after a prompt; EOFError ends the chat.
         say: says a line.
+    """
+
+    read: Callable[[str], str]
+    say: Callable[[str], None]
+
+
+class PlainChat:
+    """One conversation at a time, in lines.
 
     Attributes:
         deleted: sessions deleted in this run, the latest last.
@@ -50,18 +58,17 @@ class PlainChat:
         program: Program,
         engine: Engine,
         sessions: Sessions,
+        terminal: Terminal,
         *,
-        read: Callable[[str], str],
-        say: Callable[[str], None],
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self.program = program
         self.sessions = sessions
         self.turns = Turns(program, engine, self._take)
-        self.say = say
+        self.say = terminal.say
         self.deleted: list[str] = []
         self.ended = False
-        self._read = read
+        self._read = terminal.read
         self._clock = clock
         self._warning = ""
         self._line = ""  # what came of the reply's last line
@@ -253,4 +260,4 @@ def run_plain(program: Program, *, temporary: bool = False) -> None:
         import readline  # noqa: F401  # gives `input` a line editor and a memory
     engine = EngineClient(program.engine_options(), program.paths.log)
     sessions = Sessions(program.paths.sessions)
-    PlainChat(program, engine, sessions, read=input, say=typer.echo).run(temporary=temporary)
+    PlainChat(program, engine, sessions, Terminal(input, typer.echo)).run(temporary=temporary)
