@@ -18,13 +18,14 @@ from typing import NamedTuple, Self
 from routing.battle_files import BattleFile, read_battles, starter_battles, write_battles
 from routing.battles import MINE, Battle
 from routing.calibrate import Calibration
+from routing.checkpoints import checkpoint_folder
 from routing.decide import Decision, decide
 from routing.embeddings import Embedder, SentenceEmbedder
 from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
 from routing.models import Pool
 from routing.own import OwnBattles
-from routing.routers import Router, router_class
+from routing.routers import TRAINED, Router, router_class
 from routing.routers.pool import PoolRouter
 
 STARTER = "starter"
@@ -173,7 +174,9 @@ class Library:
     def _calibration_path(self, pool: Pool) -> Path:
         likes = (f"{model.name} like {model.like}" for model in pool.models if model.like)
         names = "\n".join((self.name, *pool.names, *likes))
-        return self.folder / f"calibration-{hashlib.sha256(names.encode()).hexdigest()[:12]}.json"
+        # Beside the weights that gave its win probabilities, it goes when others take their place.
+        folder = checkpoint_folder(self.folder, self.name) if self.name in TRAINED else self.folder
+        return folder / f"calibration-{hashlib.sha256(names.encode()).hexdigest()[:12]}.json"
 
 
 class Opened(NamedTuple):

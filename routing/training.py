@@ -107,6 +107,11 @@ class Progress:
     seconds_left: float | None
     is_early_end: bool = False
 
+    @property
+    def is_last(self) -> bool:
+        """Whether no step follows."""
+        return self.is_early_end or self.step == self.steps
+
 
 class Outcome(NamedTuple):
     """What a training came to: the best step, its held-out loss in nats, and the last step."""

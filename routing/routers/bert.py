@@ -54,8 +54,9 @@ class EncoderReader:
 
     def save(self, folder: Path) -> None:
         """Put model and tokenizer into the folder."""
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        with quiet():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
 
 
 class BertRouter(TextRouter):

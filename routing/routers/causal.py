@@ -106,8 +106,9 @@ class GraderReader:
         output = self.model.get_output_embeddings()
         with torch.no_grad():
             output.weight[self.labels] = self.head.weight.to(output.weight.dtype)
-        self.model.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        with quiet():
+            self.model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
 
 
 class CausalRouter(TextRouter):

@@ -11,6 +11,7 @@ import copy
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
 
@@ -77,9 +78,7 @@ class TrainedRouter(ABC):
         self.schedule = schedule or self.default_schedule
         self.device = device
         self.manifest_: Manifest
-        self._index: BattleIndex | None = None
-        self._battles: list[Battle] = []
-        self._vectors: Floats | None = None
+        self._around: _Around
 
     @classmethod
     def open(cls, embedder: Embedder, battles: Sequence[Battle], folder: Path) -> Self:
@@ -91,7 +90,7 @@ class TrainedRouter(ABC):
             DataError: its checkpoint is damaged.
         """
         router = cls(embedder).load(checkpoints.checkpoint_folder(folder, cls.name))
-        router._index = open_index(embedder, battles, folder)
+        router._around.index = open_index(embedder, battles, folder)
         return router
 
     def load(self, folder: Path) -> Self:
@@ -223,18 +222,13 @@ class TrainedRouter(ABC):
     @property
     def index_(self) -> BattleIndex:
         """The battles around a prompt; those of the training are embedded when first asked for."""
-        if self._index is None:
-            check_any(self._battles)
-            prompts = unique_prompts(self._battles)
-            vectors = self.embedder.embed(prompts) if self._vectors is None else self._vectors
-            self._index = BattleIndex.build(self._battles, vectors, self.embedder.name)
-        return self._index
+        return self._around.index
 
     def _settle(
         self, manifest: Manifest, battles: Sequence[Battle], vectors: Floats | None = None
     ) -> None:
         """It is trained, on these battles."""
-        self._index, self._battles, self._vectors = None, list(battles), vectors
+        self._around = _Around(self.embedder, battles, vectors)
         self.manifest_ = manifest
 
     def _record(
@@ -298,6 +292,27 @@ class TrainedRouter(ABC):
                 f"the {self.name} router is not fitted",
                 hint=f"Call fit, or train it: {checkpoints.train_command(self.name)}",
             )
+
+
+class _Around:
+    """The battles around a prompt, the same for every pair of models.
+
+    Attributes:
+        index: built when first asked for.
+    """
+
+    def __init__(
+        self, embedder: Embedder, battles: Sequence[Battle], vectors: Floats | None
+    ) -> None:
+        self._embedder, self._battles, self._vectors = embedder, list(battles), vectors
+
+    @cached_property
+    def index(self) -> BattleIndex:
+        check_any(self._battles)
+        vectors = self._vectors
+        if vectors is None:
+            vectors = self._embedder.embed(unique_prompts(self._battles))
+        return BattleIndex.build(self._battles, vectors, self._embedder.name)
 
 
 def check_finite(vectors: Floats, prompts: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """A person's battles and router on disk, with the packaged embedder."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from routing.battle_files import starter_battles
 from routing.battles import Battle
+from routing.checkpoints import checkpoint_folder
 from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, EmbeddingError, RouterError
 from routing.events import EngineOptions
@@ -16,6 +18,7 @@ from routing.library import Library, import_set, read_sets, remove_set
 from routing.models import DEMO_PAIR
 from routing.neighbours import INDEX_FILE, STARTER_INDEX
 from routing.own import OwnBattles
+from routing.routers.factorization import FactorizationRouter
 from tui.settings import Settings
 
 EASY, HARD = "hi, thanks!", "Prove that there are infinitely many primes congruent to 3 mod 4."
@@ -204,3 +207,23 @@ def test_chance_router_decides_without_neighbours(fresh: Callable[..., Library])
     decision = fresh(router="chance").decide(HARD, DEMO_PAIR, 0.5, None)
     assert decision.neighbours == ()
     assert 0 <= decision.win_probability <= 1
+
+
+def test_kept_calibration_goes_when_a_router_is_trained_anew(fresh: Callable[..., Library]):
+    folder = Path(fresh(router="chance").folder)
+    checkpoint = checkpoint_folder(folder, "factorization")
+
+    def train(steps: int) -> None:
+        schedule = replace(FactorizationRouter.default_schedule, steps=steps)
+        router = FactorizationRouter(SentenceEmbedder(), schedule=schedule)
+        index = BattleIndex.load(ASSETS / STARTER_INDEX, SentenceEmbedder().name)
+        list(router.train_into(checkpoint, starter_battles(), index.vectors().copy()))
+
+    train(20)
+    library = fresh(router="factorization")
+    own = library.threshold(DEMO_PAIR, 0.5)
+    library.calibrate(DEMO_PAIR, [EASY] * 4, keep=True)
+    kept = fresh(router="factorization").threshold(DEMO_PAIR, 0.5)
+    assert kept != own
+    train(20)
+    assert fresh(router="factorization").threshold(DEMO_PAIR, 0.5) == own

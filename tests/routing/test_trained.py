@@ -122,6 +122,17 @@ def test_another_training_does_not_go_on_from_it(router: TrainedRouter, tmp_path
     assert next(router.train_into(folder, battles[1:])).step == 1
 
 
+def test_battle_of_the_person_speaks_for_its_prompt_at_once_for_every_pair(router: TrainedRouter):
+    router.schedule = replace(FAST, steps=2)
+    router.fit(easy_and_hard(20))
+    pair = router.for_pair("big", "small")
+    router.add([Battle("plan my week", "big", "small", "b", "mine", "id-1")])
+    (found,) = pair.judge("plan my week", 1).neighbours
+    assert (found.battle_id, found.outcome) == ("id-1", "small won")
+    router.forget("id-1")
+    assert pair.judge("plan my week", 1).neighbours[0].battle_id == ""
+
+
 def test_no_battles_are_refused(router: TrainedRouter):
     with pytest.raises(RouterError, match="no battles to learn from"):
         router.fit([])

@@ -113,6 +113,8 @@ def _say(bars: Bars, line: str) -> None:
 
 
 def _description(progress: Progress) -> str:
+    if progress.is_last:
+        return f"Trained: held out {progress.best_loss:.4f}. Reading a sample, writing it down"
     if math.isnan(progress.held_out_loss):
         return f"Training: loss {progress.loss:.4f}"
     return (
