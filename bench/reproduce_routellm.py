@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from bench.loglik_sets import loglik_sets
 from bench.reproduction_report import report
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle, Winner
+from routing.checkpoints import battles_digest
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluate import Chance, Floats, best_cosines, chance, curve, saving
 from routing.evaluation_sets import NEAR, STRONG, WEAK, EvaluationSet
@@ -134,17 +135,27 @@ def _renamed(battle: Battle) -> Battle:
 
 
 class Classroom:
-    """All prompts with their embeddings, and what each regimen makes of them."""
+    """All battles and tests with their embeddings, and what each regimen makes of them."""
 
     def __init__(self) -> None:
-        self.embedder = KeptEmbedder(SentenceEmbedder(), CACHE)
         self.sets = {each.name: each for each in benchmarks()}
         self.loglik = loglik_sets()
         self.elobench = [_renamed(each) for each in read_battles(ELOBENCH, "elobench_rwq").battles]
         self.starters = list(starter_battles())
-        prompts = [each.prompts for each in (*self.sets.values(), *self.loglik)]
-        for each in (unique_prompts([*self.starters, *self.elobench]), *prompts):
-            self._keep(each)
+
+    @cached_property
+    def embedder(self) -> KeptEmbedder:
+        """Knows the rows of all prompts."""
+        embedder = KeptEmbedder(SentenceEmbedder(), CACHE)
+        sets = [each.prompts for each in (*self.sets.values(), *self.loglik)]
+        for prompts in (unique_prompts(self.elobench), unique_prompts(self.starters), *sets):
+            embedder.keep(embedder.unknown(prompts))
+        return embedder
+
+    def digest(self, regimen: Regimen) -> str:
+        """Tells battles from others: what was trained on other ones is trained again."""
+        battles = [*self.elobench, *(self.starters if regimen.starters else [])]
+        return battles_digest(battles)[:12]
 
     @lru_cache(maxsize=1)  # noqa: B019  # there is one room, and it lasts as long as the program
     def lesson(self, regimen: Regimen, seed: int) -> Lesson:
@@ -181,10 +192,6 @@ class Classroom:
         gone = {prompt for prompt, is_near in zip(prompts, near, strict=True) if is_near}
         kept = [battle for battle in battles if battle.prompt not in gone]
         return kept, len(battles) - len(kept)
-
-    def _keep(self, prompts: Sequence[str]) -> None:
-        """Embed once the prompts that are not known yet."""
-        self.embedder.keep(self.embedder.unknown(prompts))
 
 
 def untrained(name: str, seed: int, embedder: KeptEmbedder) -> Router:
@@ -244,6 +251,7 @@ def learn(
     router = untrained(name, seed, room.embedder).fit(lesson.battles)
     trained = time.process_time() - start
     return {
+        "data": room.digest(regimen),
         "battles": len(lesson.battles),
         "dropped": lesson.dropped,
         "train_cpu_s": round(trained, 1),
@@ -300,11 +308,13 @@ def _run(kept: dict[str, Any], names: Sequence[str], seeds: int) -> None:
     if not (DATA / "routellm").is_dir():
         print("LLMROUTE_DATA names no folder with routellm/: nothing to train on", file=sys.stderr)
         return
+    room, yardstick = Classroom(), Yardstick()
+    digests = {regimen.name: room.digest(regimen) for regimen in REGIMENS}
+    for key in [key for key, each in kept.items() if each["data"] != digests[key.split()[0]]]:
+        del kept[key]
     missing = [each for each in plan(names, seeds) if _key(*each) not in kept]
-    room, yardstick = Classroom() if missing else None, Yardstick()
     for at, (regimen, name, seed) in enumerate(missing, start=1):
         print(f"{at} of {len(missing)}: {_key(regimen, name, seed)}", file=sys.stderr, flush=True)
-        assert room is not None
         kept[_key(regimen, name, seed)] = learn(room, yardstick, name, regimen, seed)
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")

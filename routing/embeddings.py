@@ -199,10 +199,10 @@ class KeptEmbedder:
     ) -> NDArray[np.float32]:
         parts = []
         for start in range(0, len(prompts), PART):
-            parts.append(self.embedder.embed(prompts[start : start + PART]))
+            parts.append(self.embed(prompts[start : start + PART]))
             if tell:
                 tell(len(parts[-1]))
-        return np.concatenate(parts) if parts else self.embedder.embed(prompts)
+        return np.concatenate(parts) if parts else self.embed(prompts)
 
 
 def _kept(path: Path, size: int) -> NDArray[np.float32] | None:
