@@ -1,6 +1,6 @@
 """Routing among four models by gold battles: does it beat the best single model and mixing by lot?
 
-Run `LLMROUTE_DATA=... python -m bench.pool [--routers A,B]`. Llama 3.1 8B, Gemma 3 4B, Llama 3.2 3B
+Run it with `python -m bench.pool [--routers A,B]`. Llama 3.1 8B, Gemma 3 4B, Llama 3.2 3B
 and Gemma 3 1B answered MMLU, ARC and OpenBookQA; a call costs what its model has parameters.
 Trained on 1,500 random questions of MMLU, tested on its others, and on ARC and OpenBookQA, of which
 nothing was trained on. Questions whose prompt has a cosine of .95 or more to a trained one are left
@@ -111,7 +111,7 @@ def main() -> None:
         return
     found, singles = measure(names)
     first, _, rest = (__doc__ or "").partition("\n\n")
-    about = rest.partition(". ")[2].replace("\n", " ").strip()
+    about = rest.partition("`. ")[2].replace("\n", " ").strip()  # behind how to run it
     text = "\n".join([f"# {first}", "", about, "", *singles, "", *table(found), ""])
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(text)
