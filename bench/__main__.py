@@ -17,6 +17,7 @@ TABLES = {
     "throughput": "decisions a second of every router, beside the paper's",
     "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
     "reproduce_routellm": "the tables of the RouteLLM paper beside ours, from kept trainings",
+    "pool": "routing among four models against the best of them and mixing by lot",
     "audit_speed": "the audit's local scorer beside lm-eval: CPU seconds and memory",
     "audit_gpu": "a battery on a 7B-shaped model: share of the card's matrix rate",
     "parity_lm_eval": "every log-likelihood beside lm-eval's",
