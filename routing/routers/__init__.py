@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ROUTERS = {
     "chance": "routing.routers.chance:ChanceRouter",
     "similarity": "routing.routers.similarity:SimilarityRouter",
+    "ridge": "routing.routers.ridge:RidgeRouter",
     "factorization": "routing.routers.factorization:FactorizationRouter",
     "bert": "routing.routers.bert:BertRouter",
     "causal": "routing.routers.causal:CausalRouter",

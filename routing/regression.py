@@ -1,0 +1,84 @@
+"""Kernel ridge regression with landmarks: arrays in, arrays out.
+
+Source: Saunders et al. (1998), Ridge regression learning algorithm in dual variables; Williams and
+Seeger (2001), Using the Nyström method; Allen (1974) for predictions without a row of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+BLOCK = 4096  # points whose kernel is held at once
+JITTER = 1e-8
+
+
+class Observed(NamedTuple):
+    """What was seen at n points: `points` (n, d), `values` (n,), each so many times, `weights`."""
+
+    points: Floats
+    values: Doubles
+    weights: Doubles
+
+
+@dataclass(frozen=True, eq=False)
+class Ridge:
+    """A function that falls to 0 away from what was seen.
+
+    Attributes:
+        sharpness: the kernel is exp(-sharpness / 2 * squared distance).
+        landmarks: (m, d); `dual`: what each of them adds, (m,).
+        left_out: values at the points that were seen, each predicted by the others alone, (n,).
+    """
+
+    sharpness: float
+    landmarks: Floats
+    dual: Doubles
+    left_out: Doubles
+
+    @classmethod
+    def fit(cls, seen: Observed, landmarks: Ints, *, sharpness: float, penalty: float) -> Self:
+        """The function of least squared error plus `penalty` times its squared norm.
+
+        `landmarks` are the rows that it is made of; with all of them the solution is exact.
+        """
+        points = seen.points[landmarks]
+        gram = kernel(points, points, sharpness) + JITTER * np.eye(len(points))
+        root = np.linalg.cholesky(gram)
+        features = solve_triangular(root, kernel(points, seen.points, sharpness), lower=True)
+        weighted = features * seen.weights  # (m, n)
+        factor = cho_factor(weighted @ features.T + penalty * np.eye(len(points)))
+        solution = cho_solve(factor, weighted @ seen.values)
+        # How much of a point's prediction is its own value.
+        leverage = (weighted * cho_solve(factor, features)).sum(axis=0)
+        others = solution @ features - leverage * seen.values
+        return cls(
+            sharpness=sharpness,
+            landmarks=points,
+            dual=solve_triangular(root, solution, lower=True, trans=1),
+            left_out=others / np.maximum(1 - leverage, JITTER),
+        )
+
+    def predict(self, points: Floats) -> Doubles:
+        """Values at (n, d) points, (n,)."""
+        values = np.empty(len(points))
+        for start in range(0, len(points), BLOCK):
+            block = slice(start, start + BLOCK)
+            values[block] = kernel(points[block], self.landmarks, self.sharpness) @ self.dual
+        return values
+
+
+def kernel(points: Floats, others: Floats, sharpness: float) -> Doubles:
+    """How near points (n, d) and (m, d) are, 1 at the same place, shape (n, m)."""
+    squares = np.square(points).sum(axis=1)[:, None] + np.square(others).sum(axis=1)
+    distances = np.maximum(squares - 2 * (points @ others.T), 0)
+    near: Doubles = np.exp(-sharpness / 2 * distances.astype(np.float64))
+    return near

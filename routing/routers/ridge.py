@@ -1,0 +1,263 @@
+"""Kernel ridge regression over battles: how a prompt moves the odds of a pair off their average.
+
+Where battles are near, they say by how much more, or less, often the strong model's reply is the
+better one; where none is near, the average stands. Unlike the similarity router it reads the
+surface of a prompt too (`routing.surface`), and counts the battles that concern the pair alone:
+those of others say little about it, and what they say of easy and hard prompts misleads (see
+`bench/reproduce_routellm.py`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from threading import RLock
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from routing.battles import Battle
+from routing.decide import Neighbour
+from routing.embeddings import Embedder
+from routing.errors import RouterError
+from routing.index import BattleIndex, Floats, Ints, unique_prompts
+from routing.ladder import STRONG, WEAK, Ladder, Seats
+from routing.lessons import Lessons, lessons_of
+from routing.neighbours import check_any, nearest, open_index
+from routing.regression import Observed, Ridge
+from routing.routers import Judgement
+from routing.surface import Space, surface
+
+Doubles = NDArray[np.float64]
+
+# Chosen out of sample, over several seeds: see bench/reproduce_routellm.py.
+SHARPNESS = 4.0  # the kernel is exp(-SHARPNESS / 2 * squared distance)
+PENALTY = 8.0
+SURFACE_SCALE = 0.3  # the length of an average prompt's surface; its embedding's is 1
+
+LANDMARKS = 2048
+SEED = 0
+SAMPLE_SIZE = 1000
+# Probabilities of 0 and 1 have no log-odds to add to.
+LEAST_CHANCE = 0.02
+
+
+class RidgeRouter:
+    """Adds to the pair's average what the battles around a prompt say.
+
+    Args:
+        embedder: turns prompts into unit vectors.
+        strong: the pair's strong model; `for_pair` names another pair.
+        weak: the pair's weak model.
+        penalty: how many battles over one prompt it takes to be believed half.
+        sharpness: how fast a battle's say falls with the distance of its prompt.
+        surface_scale: how much the surface counts beside the embedding; 0 leaves it out.
+
+    Attributes:
+        index_: the battles.
+        ladder_: the tier of each rated model.
+    """
+
+    def __init__(  # noqa: PLR0913 the settings of an estimator, as in scikit-learn
+        self,
+        embedder: Embedder,
+        strong: str = STRONG,
+        weak: str = WEAK,
+        *,
+        penalty: float = PENALTY,
+        sharpness: float = SHARPNESS,
+        surface_scale: float = SURFACE_SCALE,
+    ) -> None:
+        self.embedder = embedder
+        self.strong = strong
+        self.weak = weak
+        self.penalty = penalty
+        self.sharpness = sharpness
+        self.surface_scale = surface_scale
+        self._heads: dict[tuple[int, int], _Head] = {}  # shared with the routers of other pairs
+        self._lock = RLock()
+
+    @classmethod
+    def open(cls, embedder: Embedder, battles: Sequence[Battle], folder: Path) -> Self:
+        """A fitted router, its index kept in the folder.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: there are no battles.
+            DataError: the index cannot be written.
+        """
+        return cls(embedder)._fit(open_index(embedder, battles, folder))
+
+    def fit(self, battles: Sequence[Battle], vectors: Floats | None = None) -> Self:
+        """Learn from the battles; returns the router.
+
+        `vectors` are the unit rows of `unique_prompts(battles)`; embedded when None.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: there are no battles.
+        """
+        check_any(battles)
+        if vectors is None:
+            vectors = self.embedder.embed(unique_prompts(battles))
+        return self._fit(BattleIndex.build(battles, vectors, self.embedder.name))
+
+    def for_pair(self, strong: str, weak: str) -> Self:
+        """The same router for another pair of models.
+
+        The first time that a pair of tiers is asked about, its battles are solved for.
+        """
+        self._check_fitted()
+        router = copy.copy(self)
+        router.strong, router.weak = strong, weak
+        return router
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """Models of the pair that no battle names, so that others stand in for them."""
+        self._check_fitted()
+        return self._seats().stand_ins
+
+    def win_probability(
+        self, prompts: Sequence[str], vectors: Floats | None = None
+    ) -> NDArray[np.float64]:
+        """Chance that the strong model's reply is preferred, for each prompt, shape (n,).
+
+        `vectors` are the prompts' unit rows; embedded when None.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: the router is not fitted, or the pair's battles tell nothing.
+        """
+        self._check_fitted()
+        if vectors is None:
+            vectors = self.embedder.embed(prompts)
+        with self._lock:
+            return self._head().chance(vectors, surface(prompts))
+
+    def judge(self, prompt: str, nearest: int) -> Judgement:
+        """The win probability of one prompt and up to so many battles near it.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: the router is not fitted, or the pair's battles tell nothing.
+        """
+        self._check_fitted()
+        query = self.embedder.embed([prompt])
+        return Judgement(
+            float(self.win_probability([prompt], query)[0]), self._nearest(query[0], nearest)
+        )
+
+    def sample(self) -> NDArray[np.float64]:
+        """Win probabilities of the battles' own prompts for this pair, of 1,000 at most, (s,).
+
+        Each is judged by the other prompts' battles alone.
+        """
+        self._check_fitted()
+        with self._lock:
+            index, head = self.index_, self._head()
+            rows, first = np.unique(index.row_of, return_index=True)
+            if len(rows) > SAMPLE_SIZE:
+                drawn = np.random.default_rng(SEED).choice(len(rows), SAMPLE_SIZE, replace=False)
+                rows, first = rows[drawn], first[drawn]
+            prompts = [index.battles[place].prompt for place in first.tolist()]
+            return head.left_out(rows, index.vectors_of(rows), surface(prompts))
+
+    def add(self, battles: Sequence[Battle]) -> None:
+        """Take new battles in at once. Tiers stay as they are.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: the router is not fitted.
+        """
+        self._check_fitted()
+        with self._lock:
+            self.index_.add(battles, self.embedder.embed(self.index_.new_prompts(battles)))
+            self._heads.clear()
+
+    def forget(self, battle_id: str) -> None:
+        """Take the battles of that id out again; an unknown id changes nothing."""
+        self._check_fitted()
+        with self._lock:
+            if len(self.index_.remove(battle_id)):
+                self._heads.clear()
+
+    def _fit(self, index: BattleIndex) -> Self:
+        self.index_ = index
+        self.ladder_ = Ladder.of(index.battles)
+        self._heads = {}
+        return self
+
+    def _seats(self) -> Seats:
+        return self.ladder_.seats(self.strong, self.weak)
+
+    def _head(self) -> _Head:
+        seats = self._seats()
+        if seats[:2] not in self._heads:
+            self._heads[seats[:2]] = self._learnt(lessons_of(self.index_, self.ladder_, seats))
+        return self._heads[seats[:2]]
+
+    def _learnt(self, lessons: Lessons) -> _Head:
+        counts = surface(lessons.prompts)
+        space = Space.of(counts, self.surface_scale)
+        points = space.points(self.index_.vectors_of(lessons.rows), counts)
+        seen = Observed(points, lessons.surplus, lessons.weights)
+        ridge = Ridge.fit(
+            seen, _landmarks(lessons.own), sharpness=self.sharpness, penalty=self.penalty
+        )
+        return _Head(space, ridge, lessons.average, lessons.rows)
+
+    def _nearest(self, query: Floats, count: int) -> tuple[Neighbour, ...]:
+        with self._lock:
+            seats, ladder = self._seats(), self.ladder_
+            pair = {seats.strong, seats.weak}
+            return nearest(
+                self.index_, query, count, lambda battle: set(ladder.tiers_in(battle)) == pair
+            )
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "index_"):
+            raise RouterError("the ridge router is not fitted", hint="Call fit first.")
+
+
+class _Head(NamedTuple):
+    """What was learnt for one pair of tiers.
+
+    Attributes:
+        ridge: by how much the odds of a prompt exceed the average.
+        average: how often the strong model wins.
+        rows: of the index, that it was learnt from.
+    """
+
+    space: Space
+    ridge: Ridge
+    average: float
+    rows: Ints
+
+    def chance(self, vectors: Floats, counts: Doubles) -> Doubles:
+        """Win probabilities of prompts, from (n, d) and (n, k) to (n,)."""
+        return _chance(self.average, self.ridge.predict(self.space.points(vectors, counts)))
+
+    def left_out(self, rows: Ints, vectors: Floats, counts: Doubles) -> Doubles:
+        """The same of rows of the index, each by the other rows' battles alone."""
+        surplus = self.ridge.predict(self.space.points(vectors, counts))
+        known = np.isin(rows, self.rows)
+        surplus[known] = self.ridge.left_out[np.searchsorted(self.rows, rows[known])]
+        return _chance(self.average, surplus)
+
+
+def _landmarks(own: NDArray[np.bool_]) -> Ints:
+    """The rows of the landmarks: the person's own, and others by lot as far as there is room."""
+    order = np.random.default_rng(SEED).permutation(len(own))
+    order = order[np.argsort(~own[order], kind="stable")]
+    return np.sort(order[:LANDMARKS])
+
+
+def _chance(average: float, surplus: Doubles) -> Doubles:
+    """Win probabilities from how much they exceed the average, kept within (0, 1)."""
+    average = float(np.clip(average, LEAST_CHANCE, 1 - LEAST_CHANCE))
+    spread = average * (1 - average)
+    chance: Doubles = 1 / (1 + np.exp(-(np.log(average / (1 - average)) + surplus / spread)))
+    return chance

@@ -1,0 +1,113 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from routing.battles import Battle
+from routing.errors import RouterError
+from routing.routers.ridge import RidgeRouter
+from tests.routing.fakes import HashEmbedder
+
+HARD = [f"prove lemma {n} about primes" for n in range(30)]
+EASY = [f"hello friend number {n}" for n in range(30)]
+
+
+def battles(strong: str = "strong", weak: str = "weak", source: str = "starter") -> list[Battle]:
+    """The strong model wins over hard prompts, and ties over easy ones."""
+    return [
+        *(Battle(prompt, strong, weak, "a", source) for prompt in HARD),
+        *(Battle(prompt, strong, weak, "tie", source) for prompt in EASY),
+    ]
+
+
+def chance(router: RidgeRouter, prompt: str) -> float:
+    return float(router.win_probability([prompt])[0])
+
+
+@pytest.fixture
+def router() -> RidgeRouter:
+    return RidgeRouter(HashEmbedder()).fit(battles())
+
+
+def test_hard_prompts_are_likelier_won_than_easy_ones(router: RidgeRouter):
+    hard = router.win_probability(["prove lemma 99 about primes"])
+    easy = router.win_probability(["hello friend number 99"])
+    assert hard > easy
+
+
+def test_prompt_that_resembles_none_gets_the_average():
+    plain = RidgeRouter(HashEmbedder(), surface_scale=0, sharpness=50).fit(battles())
+    assert chance(plain, "unheard of words only") == pytest.approx(0.75, abs=0.01)
+
+
+def test_own_judgement_moves_its_prompt_at_once_and_can_be_forgotten(router: RidgeRouter):
+    prompt = "hello friend number 7"
+    before = chance(router, prompt)
+    router.add([Battle(prompt, "strong", "weak", "a", "mine", "id-1")])
+    after = chance(router, prompt)
+    router.forget("id-1")
+    assert after > before + 0.05
+    assert chance(router, prompt) == pytest.approx(before)
+
+
+def test_own_judgement_over_a_new_prompt_is_learnt_where_it_was_made(router: RidgeRouter):
+    prompt = "zebra quilt pattern"
+    before = chance(router, prompt)
+    router.add([Battle(prompt, "strong", "weak", "b", "mine", "id-1")])
+    assert chance(router, prompt) < before - 0.05
+
+
+def test_own_judgement_reaches_every_pair_that_was_made_of_it(router: RidgeRouter):
+    other = router.for_pair("big", "small")
+    before = chance(other, "hello friend number 7")
+    router.add([Battle("hello friend number 7", "big", "small", "a", "mine", "id-1")])
+    assert chance(other, "hello friend number 7") > before
+
+
+def test_unknown_models_are_stood_in_for(router: RidgeRouter):
+    other = router.for_pair("big", "small")
+    assert other.stand_ins == ("big", "small")
+    assert chance(other, HARD[0]) == chance(router, HARD[0])
+
+
+def test_sets_are_held_against_their_own_average():
+    # a set whose judge favours the strong model must not make its easy prompts look hard
+    kind = [replace(b, winner="a") for b in battles("big", "small", "kind")[30:]]
+    kind = [replace(b, prompt=b.prompt.replace("hello", "greetings")) for b in kind]
+    router = RidgeRouter(HashEmbedder()).fit([*battles(), *kind])
+    assert chance(router, "greetings friend number 99") < chance(router, HARD[0])
+
+
+def test_battles_of_other_pairs_do_not_speak_for_this_one():
+    rng = np.random.default_rng(0)
+    ladder = [f"model{n}" for n in range(8)]
+    others = [
+        Battle(prompt, ladder[a], ladder[b], "a" if rng.random() < 0.9 else "b", "arena")
+        for prompt in EASY
+        for a in range(3, 8)
+        for b in range(a + 1, 8)
+    ]
+    alone = RidgeRouter(HashEmbedder()).fit(battles())
+    beside = RidgeRouter(HashEmbedder()).fit([*battles(), *others])
+    assert beside.win_probability(HARD[:5]) == pytest.approx(
+        alone.win_probability(HARD[:5]), abs=0.05
+    )
+    assert chance(beside, HARD[0]) > chance(beside, EASY[0])
+
+
+def test_sample_judges_each_prompt_by_the_others():
+    lonely = Battle("unlike anything else here", "strong", "weak", "b", "starter")
+    router = RidgeRouter(HashEmbedder(), surface_scale=0).fit([*battles(), lonely])
+    sample = router.sample()
+    assert sample[-1] > chance(router, lonely.prompt)
+
+
+def test_battles_that_were_all_won_alike_teach_nothing():
+    won = [replace(battle, winner="a") for battle in battles()]
+    with pytest.raises(RouterError, match="60 battles of the pair were all decided alike"):
+        RidgeRouter(HashEmbedder()).fit(won).win_probability(["hello"])
+
+
+def test_nearest_battles_explain_it(router: RidgeRouter):
+    found = router.judge("prove lemma 3 about primes", 3)
+    assert found.neighbours[0].prompt == HARD[3]
