@@ -30,7 +30,7 @@ class EngineOptions:
     """
 
     folder: str
-    router: str = "similarity"
+    router: str = "ridge"
     embedder: str = "minilm"
     pool: Pool | None = None
     timeout: float = 60.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from routing.battles import Battle
 from routing.errors import RouterError
 from routing.index import BattleIndex
-from routing.ladder import A_WINS, MINE, OUTCOMES, STRONG, WEAK, Ladder, Seats
+from routing.ladder import A_WINS, MINE, OUTCOMES, STRONG, WEAK, Ladder
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -20,6 +20,7 @@ Flags = NDArray[np.bool_]
 PRIOR_BATTLES = 10  # so many at the average make a small set's own average a cautious one
 # What a person says of a prompt counts as much as eight battles of others over it.
 OWN_WEIGHT = 8.0
+PAIR_WEIGHT = 2.0  # a battle of the pair itself says more than one of its likes
 
 
 class Lessons(NamedTuple):
@@ -41,8 +42,8 @@ class Lessons(NamedTuple):
     own: Flags
 
 
-def lessons_of(index: BattleIndex, ladder: Ladder, seats: Seats) -> Lessons:
-    """The battles that concern the pair, each against the average of its set and tiers.
+def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Lessons:
+    """The battles that concern the pair, strong and weak, each against what its set expects.
 
     Sets differ in how often the strong model wins, by what was asked and who judged; that says
     nothing of a prompt.
@@ -50,12 +51,10 @@ def lessons_of(index: BattleIndex, ladder: Ladder, seats: Seats) -> Lessons:
     Raises:
         RouterError: all were decided alike, so that they tell no prompt from another.
     """
-    tiers = np.array([ladder.tiers_in(battle) for battle in index.battles])  # (battles, 2)
-    places = np.flatnonzero(_concern(index.battles, tiers, seats))
+    sides = _sides(index.battles, ladder, pair)
+    places = np.flatnonzero(sides.weights > 0)
     battles = [index.battles[place] for place in places.tolist()]
-    strong, weak = tiers[places].min(axis=1), tiers[places].max(axis=1)
-    won = A_WINS[[OUTCOMES[battle.winner] for battle in battles]]
-    won = np.where(tiers[places, 0] == strong, won, 1 - won)
+    won, weights = sides.won[places], sides.weights[places]
     if not len(won) or np.ptp(won) == 0:
         raise RouterError(
             f"the {len(won):,} battles of the pair were all decided alike: they tell no prompt "
@@ -63,45 +62,74 @@ def lessons_of(index: BattleIndex, ladder: Ladder, seats: Seats) -> Lessons:
             hint="Import battles that both of its sides won or tied.",
         )
     own = np.array([battle.source == MINE for battle in battles])
-    others = won if own.all() else won[~own]
-    surplus = won - _expected(battles, strong * (ladder.size + 1) + weak, won, others.mean())
+    average = float((won if own.all() else won[~own]).mean())
+    surplus = won - _expected(battles, sides.between[places], won, average)
     rows, first, row = np.unique(index.row_of[places], return_index=True, return_inverse=True)
-    each = np.where(own, OWN_WEIGHT, 1.0)
-    weights = np.bincount(row, each).astype(np.float64)
+    total = np.bincount(row, weights).astype(np.float64)
     return Lessons(
         prompts=[battles[place].prompt for place in first.tolist()],
         rows=rows,
-        average=float(others.mean()),
-        surplus=np.bincount(row, each * surplus) / weights,
-        weights=weights,
+        average=average,
+        surplus=np.bincount(row, weights * surplus) / total,
+        weights=total,
         own=np.bincount(row, own) > 0,
     )
 
 
-def _concern(battles: Sequence[Battle], tiers: Ints, seats: Seats) -> Flags:
-    """Which battles concern the pair; those of any two tiers where none does.
+class _Sides(NamedTuple):
+    """For each of n battles how often its stronger model won and what it counts for the pair.
 
-    The person's own always do, and those of "strong" and "weak", which stand for any pair.
+    Attributes:
+        between: a number for the tiers of its models, (n,).
+        weights: 0 where it does not concern the pair, (n,).
     """
+
+    won: Doubles
+    between: Ints
+    weights: Doubles
+
+
+def _sides(battles: Sequence[Battle], ladder: Ladder, pair: tuple[str, str]) -> _Sides:
+    """The battles as the pair sees them; those of any two tiers count where none concerns it.
+
+    The pair's own battles concern it, a person's own, those of "strong" and "weak", which stand
+    for any pair, and those between its tiers or with a tier next to the weak one.
+    """
+    tiers = np.array([ladder.tiers_in(battle) for battle in battles])  # (n, 2)
+    seats = ladder.seats(*pair)
+    named = [_named(battle, pair) for battle in battles]
+    direct = np.array([sign != 0 for sign in named])
+    lead = np.where(direct, named, np.sign(tiers[:, 1] - tiers[:, 0]))
     better, worse = tiers.min(axis=1), tiers.max(axis=1)
-    parted = better < worse
     near = (better == seats.strong) & (np.abs(worse - seats.weak) <= 1)
-    general = [
-        battle.source == MINE or {battle.model_a, battle.model_b} == {STRONG, WEAK}
-        for battle in battles
-    ]
-    concern: Flags = parted & (near | np.array(general))
-    return concern if concern.any() else parted
+    own = np.array([battle.source == MINE for battle in battles])
+    general = np.array([{battle.model_a, battle.model_b} == {STRONG, WEAK} for battle in battles])
+    concern = (lead != 0) & (direct | own | general | near)
+    if not concern.any():
+        concern = lead != 0
+    won = A_WINS[[OUTCOMES[battle.winner] for battle in battles]]
+    weights = np.select([own, direct], [OWN_WEIGHT, PAIR_WEIGHT], 1.0)
+    return _Sides(
+        won=np.where(lead > 0, won, 1 - won),
+        between=np.where(direct, -1, better * ladder.size + worse),
+        weights=np.where(concern, weights, 0.0),
+    )
 
 
-def _expected(battles: Sequence[Battle], tiers: Ints, won: Doubles, average: float) -> Doubles:
+def _named(battle: Battle, pair: tuple[str, str]) -> int:
+    """1 for a battle of strong against weak, -1 for weak against strong, 0 for other models."""
+    models = (battle.model_a, battle.model_b)
+    return (models == pair) - (models == pair[::-1])
+
+
+def _expected(battles: Sequence[Battle], between: Ints, won: Doubles, average: float) -> Doubles:
     """How often the strong model wins in each battle's set, between its tiers.
 
     A person tells of few battles, and of those that surprised: they are held against the average
     of all others.
     """
     keys = [
-        f"{battle.source}\n{tier}" for battle, tier in zip(battles, tiers.tolist(), strict=True)
+        f"{battle.source}\n{tiers}" for battle, tiers in zip(battles, between.tolist(), strict=True)
     ]
     group = np.unique(keys, return_inverse=True)[1]
     own = np.array([battle.source == MINE for battle in battles])

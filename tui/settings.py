@@ -69,7 +69,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pool: tuple[str, ...] | None = None
     share: Share = 0.5
     threshold: Share | None = None
-    router: str = "similarity"
+    router: str = "ridge"
     embedder: str = "minilm"
     fallback: bool = False
     cache_aware: bool = False

@@ -28,6 +28,7 @@ ROUTERS = {
 SUMMARIES = {
     "chance": "a number drawn from the prompt's text: the baseline",
     "similarity": "Bradley-Terry over the battles, weighted by how near their prompts are",
+    "ridge": "kernel ridge regression over the pair's battles and a prompt's surface: the default",
     "factorization": "a vector for each model, multiplied into the prompt's",
     "bert": "an encoder that tells which side wins",
     "causal": "a causal language model that grades the weak model's answer beforehand",

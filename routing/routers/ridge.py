@@ -76,7 +76,7 @@ class RidgeRouter:
         self.penalty = penalty
         self.sharpness = sharpness
         self.surface_scale = surface_scale
-        self._heads: dict[tuple[int, int], _Head] = {}  # shared with the routers of other pairs
+        self._heads: dict[tuple[str, str], _Head] = {}  # shared with the routers of other pairs
         self._lock = RLock()
 
     @classmethod
@@ -107,7 +107,7 @@ class RidgeRouter:
     def for_pair(self, strong: str, weak: str) -> Self:
         """The same router for another pair of models.
 
-        The first time that a pair of tiers is asked about, its battles are solved for.
+        The first time that a pair is asked about, its battles are solved for.
         """
         self._check_fitted()
         router = copy.copy(self)
@@ -194,10 +194,14 @@ class RidgeRouter:
         return self.ladder_.seats(self.strong, self.weak)
 
     def _head(self) -> _Head:
-        seats = self._seats()
-        if seats[:2] not in self._heads:
-            self._heads[seats[:2]] = self._learnt(lessons_of(self.index_, self.ladder_, seats))
-        return self._heads[seats[:2]]
+        known = self.ladder_.tier_of
+        pair = (
+            self.strong if self.strong in known else STRONG,
+            self.weak if self.weak in known else WEAK,
+        )
+        if pair not in self._heads:
+            self._heads[pair] = self._learnt(lessons_of(self.index_, self.ladder_, pair))
+        return self._heads[pair]
 
     def _learnt(self, lessons: Lessons) -> _Head:
         counts = surface(lessons.prompts)
@@ -223,7 +227,7 @@ class RidgeRouter:
 
 
 class _Head(NamedTuple):
-    """What was learnt for one pair of tiers.
+    """What was learnt for one pair.
 
     Attributes:
         ridge: by how much the odds of a prompt exceed the average.
