@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.battles import Battle
+from routing.battles import MINE, Battle
 from routing.errors import RouterError
 from routing.index import BattleIndex
-from routing.ladder import A_WINS, MINE, OUTCOMES, STRONG, WEAK, Ladder
+from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]

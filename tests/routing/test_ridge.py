@@ -95,6 +95,16 @@ def test_battles_of_other_pairs_do_not_speak_for_this_one():
     assert chance(beside, HARD[0]) > chance(beside, EASY[0])
 
 
+def test_battles_of_the_pair_itself_count_where_its_models_share_a_tier():
+    alike = [replace(b, prompt=f"{b.prompt} again") for b in battles("big", "small", "exam")]
+    # each wins as often over the other, so that ratings tell them not apart
+    alike += [Battle(f"hello stranger {n}", "big", "small", "b", "exam") for n in range(30)]
+    router = RidgeRouter(HashEmbedder()).fit([*battles(), *alike]).for_pair("big", "small")
+    assert router.ladder_.tier_of["big"] == router.ladder_.tier_of["small"]
+    stranger = chance(router, "hello stranger 99")
+    assert stranger < chance(router, "hello friend number 99") < chance(router, HARD[0])
+
+
 def test_sample_judges_each_prompt_by_the_others():
     lonely = Battle("unlike anything else here", "strong", "weak", "b", "starter")
     router = RidgeRouter(HashEmbedder(), surface_scale=0).fit([*battles(), lonely])

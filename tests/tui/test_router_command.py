@@ -39,7 +39,7 @@ def test_nothing_is_trained_at_first_and_use_says_how(run: Run):
     code, out, _ = run("router", "list", "--json")
     states = {row["router"]: row for row in json.loads(out)}
     assert code == 0
-    assert states["similarity"]["in_use"]
+    assert states["ridge"]["in_use"]
     assert states["factorization"]["state"] == "not trained"
     code, _, err = run("router", "use", "factorization")
     assert code == 1
@@ -145,4 +145,4 @@ def test_one_sided_battles_are_told(run: Run, tmp_path: Path):
 def test_unknown_router_is_refused_with_the_known(run: Run):
     code, _, err = run("router", "use", "magic")
     assert code == 2
-    assert "There are: chance, similarity, factorization" in err
+    assert "There are: chance, similarity, ridge, factorization" in err
