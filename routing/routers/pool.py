@@ -137,8 +137,7 @@ def _seat(router: Router, pool: Pool, at: int) -> _Seat:
         unknown = f" (no battles tell {model.like} apart either)"
     if at in {0, last}:
         return _Seat(model.name, f"as a {'weak' if at else 'strong'} model{unknown}")
-    before, after = pool.models[at - 1].name, pool.models[at + 1].name
-    return _Seat(None, f"between {before} and {after}{unknown}")
+    return _Seat(None, f"between its neighbours{unknown}")
 
 
 def _fill_between(table: Floats, known: Sequence[int]) -> None:

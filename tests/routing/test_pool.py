@@ -126,7 +126,7 @@ def test_unknown_model_in_the_middle_stands_between_its_neighbours():
     odds = np.log(row / (1 - row))
     assert odds[0] == pytest.approx(odds[1] / 2)
     assert router.priors == {
-        "new": "between big and tiny",
+        "new": "between its neighbours",
         "newer": "as a weak model",
     }
 

@@ -305,7 +305,7 @@ def test_pool_decides_among_all_its_models_and_tells_of_each(run: Run):
     first, middle, last = decision["candidates"]
     assert [first["tier"], middle["tier"], last["tier"]] == ["strong", "middle", "weak"]
     assert first["good_enough"] == 1 > middle["good_enough"] > last["good_enough"]
-    assert middle["prior"] == "between demo/strong and demo/weak"
+    assert middle["prior"] == "between its neighbours"
 
 
 def test_any_model_of_a_pool_can_be_pinned_and_is_billed(run: Run):

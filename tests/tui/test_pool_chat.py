@@ -24,7 +24,7 @@ POOL = ("demo/strong", "demo/middle", "demo/weak")
 
 CANDIDATES = (
     Candidate("demo/strong", "strong"),
-    Candidate("demo/middle", "middle", 0.31, "between demo/strong and demo/weak"),
+    Candidate("demo/middle", "middle", 0.31, "between its neighbours"),
     Candidate("demo/weak", "weak", 0.64),
 )
 MIDDLE = replace(

@@ -143,4 +143,6 @@ class Choices(Actionable):
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return repr(value) if isinstance(value, str) else str(value)

@@ -104,7 +104,8 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     if len(decision.candidates) > PAIR:
         lines += _candidates(decision, bill, width)
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
-    if priors := [f"{c.model} {c.prior}" for c in decision.candidates if c.prior]:
+    priors = [f"{c.model} {c.prior}" for c in decision.candidates if c.prior]
+    if priors and len(decision.candidates) <= PAIR:  # a pool's rows say it themselves
         lines.append(Content.styled(one_line(f"no battles yet: {', '.join(priors)}", width), MUTED))
     facts = [
         f"by {decision.router}" if decision.router else "",
@@ -195,12 +196,13 @@ def _candidates(decision: Decision, bill: Bill | None, width: int) -> list[Conte
     for candidate, name in zip(decision.candidates, names, strict=True):
         taken = candidate.model == decision.model
         amount = f"  ~{usd(costs[candidate.model])}" if candidate.model in costs else ""
+        prior = f"  no battles: {candidate.prior}" if candidate.prior else ""
         rows.append(
             Content.assemble(
                 f"{'→' if taken else ' '} {LETTERS[candidate.tier]} ",
                 (name, "bold" if taken else ""),
                 " " * (widest - cell_len(name)),
-                (f"  good enough {candidate.good_enough:.2f}{amount}", MUTED),
-            )
+                (f"  good enough {candidate.good_enough:.2f}{amount}{prior}", MUTED),
+            ).truncate(width, ellipsis=True)
         )
     return rows
