@@ -322,3 +322,17 @@ def test_finding(chat: Chat, snap_compare: Snap):
         await pilot.pause()
 
     assert snap_compare(chat(two_replies()), terminal_size=(90, 24), run_before=found)
+
+
+def test_small_screen_walked_and_searched(chat: Chat, snap_compare: Snap):
+    async def found(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        await pilot.press("ctrl+f", *"first")
+        finder = pilot.app.chat.query_one("Find")
+        finder.query_one("Input").cursor_blink = False
+        await wait_until(pilot, lambda: "of" in str(finder.query_one(".find--count").content))
+        await pilot.press("alt+up")
+        await wait_until(pilot, lambda: pilot.app.chat.block)
+        await pilot.pause()
+
+    assert snap_compare(chat(two_replies()), terminal_size=(60, 20), run_before=found)
