@@ -23,10 +23,11 @@ from routing.conversation import Turn
 from routing.events import EngineOptions
 from routing.library import Library, read_sets
 from routing.models import DEMO_PAIR
-from routing.query import query_of, shortened
+from routing.query import ENOUGH_CHARACTERS, query_of, shortened
 
 CONVERSATIONS = Path(__file__).parents[1] / "tests" / "routing" / "followups.jsonl"
 BOOTSTRAPS, SEED = 2000, 0
+LENGTHS = (30, 40, 60, 80, 100, 150)
 KEPT = "as routing.query does"
 
 
@@ -47,9 +48,9 @@ def twice(turns: Sequence[str]) -> str:
     return f"{shortened(turns[-1])}\n\n{joined(2, trim=600)(turns)}"
 
 
-def kept(turns: Sequence[str]) -> str:
-    """What the program does."""
-    return query_of([Turn("user", turn) for turn in turns]).text
+def asked(turns: Sequence[str], enough: int = ENOUGH_CHARACTERS) -> str:
+    """What the program does, with that length of a message that says enough."""
+    return query_of([Turn("user", turn) for turn in turns], enough).text
 
 
 WAYS: dict[str, Callable[[Sequence[str]], str]] = {
@@ -61,7 +62,7 @@ WAYS: dict[str, Callable[[Sequence[str]], str]] = {
     "and two before it, trimmed": joined(2, trim=600),
     "the same, oldest first": joined(2, trim=600, newest_first=False),
     "the same, the last one twice": twice,
-    KEPT: kept,
+    KEPT: asked,
 }
 
 
@@ -91,12 +92,30 @@ def main() -> None:
             f"{name:32}{auc(score, deserves):6.3f}{right(score, deserves).mean():8.1%}"
             f"{((score >= threshold) == deserves).mean():9.1%}   AUC {low:+.3f} to {high:+.3f}"
         )
+    lengths = {n: router.win_probability([asked(row["turns"], n) for row in rows]) for n in LENGTHS}
+    for half in (0, 1):
+        print(chosen_elsewhere(np.arange(len(rows)) % 2 == half, lengths, scores, deserves))
     print(f"\n{'right by kind':32}{'n':>4}{'last':>8}{'kept':>8}")
     kinds = np.array([row["kind"] for row in rows])
     alone, with_earlier = right(scores["the last message"], deserves), right(scores[KEPT], deserves)
     for kind in dict.fromkeys(kinds):
         of = kinds == kind
         print(f"{kind:32}{of.sum():4}{alone[of].mean():8.0%}{with_earlier[of].mean():8.0%}")
+
+
+def chosen_elsewhere(
+    here: NDArray[np.bool_],
+    lengths: dict[int, NDArray[np.float64]],
+    scores: dict[str, NDArray[np.float64]],
+    deserves: NDArray[np.bool_],
+) -> str:
+    """AUC on these conversations of the length that does best on the others, beside the last's."""
+    best = max(LENGTHS, key=lambda n: auc(lengths[n][~here], deserves[~here]))
+    alone = auc(scores["the last message"][here], deserves[here])
+    return (
+        f"on {here.sum()}, with the length ({best}) that does best on the others: "
+        f"AUC {auc(lengths[best][here], deserves[here]):.3f}, the last message {alone:.3f}"
+    )
 
 
 def auc(scores: NDArray[np.float64], deserves: NDArray[np.bool_]) -> float:

@@ -30,21 +30,24 @@ class Query(NamedTuple):
     earlier: int = 0
 
 
-def query_of(turns: Sequence[Turn]) -> Query:
+def query_of(turns: Sequence[Turn], enough: int = ENOUGH_CHARACTERS) -> Query:
     """What the router is asked for a conversation that ends with the person's message.
 
     The last message, then the one or two human messages before it where it is too short to stand
-    for itself, each without its middle where it is long. Thanks are for nothing but themselves.
+    for itself, each without its middle where it is long. Thanks are for nothing but themselves,
+    and nothing refers to them. `enough`: the characters from which on a message says what it is
+    about.
     """
     said = [turn.text.strip() for turn in turns if turn.role == "user"]
     if not said:
         return Query("")
-    kept = said[-1:]
-    if not _is_thanks(said[-1]):
-        for earlier in said[-2 : -2 - EARLIER_MESSAGES : -1]:
-            if sum(map(len, kept)) >= ENOUGH_CHARACTERS:
-                break
-            kept.append(earlier)
+    last = said.pop()
+    meant = [] if _is_thanks(last) else [text for text in said if not _is_thanks(text)]
+    kept = [last]
+    for earlier in meant[-1 : -1 - EARLIER_MESSAGES : -1]:
+        if sum(map(len, kept)) >= enough:
+            break
+        kept.append(earlier)
     return Query("\n\n".join(map(shortened, kept)), len(kept) - 1)
 
 

@@ -48,6 +48,10 @@ def test_thanks_are_for_nothing_but_themselves(thanks: str):
     assert query_of(said(PROOF, thanks)) == (thanks, 0)
 
 
+def test_nothing_refers_to_thanks():
+    assert query_of(said(PROOF, "thank you!", "shorter")) == (f"shorter\n\n{PROOF}", 1)
+
+
 @pytest.mark.parametrize("more", ["thanks, and for 1 mod 4?", "thankless?"])
 def test_thanks_with_a_question_ask_for_something(more: str):
     assert query_of(said(PROOF, more)).earlier == 1

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
-from tui.widgets.why import FORGETTING, Why
+from tui.widgets.why import FORGETTING, YOURS, Why
 
 SIZE = (110, 34)
 PROOF = "Prove that there are infinitely many primes congruent to 3 mod 4, in detail."
@@ -160,7 +160,9 @@ async def test_number_takes_a_battle_of_the_why_panel_back(chat: Chat):
         why = app.chat.query_one(Why)
         await pilot.click(Why)
         assert not why.has_focus  # a click must not arm the numbers
-        why.focus()
+        assert why.border_title == YOURS
+        app.chat.composer.draft.focus()
+        await pilot.press("shift+tab")
         await pilot.pause()
         assert why.border_title == FORGETTING
         await pilot.press("2", "1")  # only one of the three is the person's

@@ -30,6 +30,7 @@ PAIR = 2  # models, of which the line of facts says it all
 
 
 TITLE = "WHY (ctrl+w)"
+YOURS = f"{TITLE} · shift+tab, then a number takes one of yours back"
 FORGETTING = "WHY · a number takes one of yours back · esc back"
 
 
@@ -69,13 +70,17 @@ class Why(Widget, can_focus=True):
         self.decision, self.bill = decision, bill
 
     def on_mount(self) -> None:
-        self.border_title = TITLE
+        self._name_keys()
 
     def on_focus(self) -> None:
         self.border_title = FORGETTING
 
     def on_blur(self) -> None:
-        self.border_title = TITLE
+        self._name_keys()
+
+    def watch_decision(self) -> None:
+        if not self.has_focus:
+            self._name_keys()
 
     def action_forget(self, number: int) -> None:
         own = own_battles(self.decision)
@@ -88,6 +93,9 @@ class Why(Widget, can_focus=True):
         if event.key == "escape" or (typed and event.key not in self.screen.active_bindings):
             event.stop()
             self.post_message(Actionable.Left(typed))
+
+    def _name_keys(self) -> None:
+        self.border_title = YOURS if own_battles(self.decision) else TITLE
 
     def render(self) -> Content:
         if self.decision is None:
