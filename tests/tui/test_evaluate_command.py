@@ -23,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 EASY = ["hello there", "thanks a lot", "good morning", "what is the capital of France?"]
 HARD = [
-    "Prove that every finite integral domain is a field.",
+    "Prove that the ring of Gaussian integers is Euclidean.",
     "Design a lock-free queue in C++ and argue that it is linearizable.",
     "Derive the Black-Scholes equation from first principles.",
     "Find and fix the deadlock in this distributed transaction protocol.",
@@ -82,7 +82,7 @@ def test_the_router_in_use_is_measured_end_to_end(run: Run, graded: Path, tmp_pa
     code, out, err = run("router", "eval", "--set", str(graded), "--plot", str(plots[0]))
     assert (code, err) == (0, "")
     assert "graded.jsonl: 8 prompts, strong big, weak small" in out
-    for row in ("oracle", "similarity", "chance", "price-only mix", "always strong (best)"):
+    for row in ("oracle", "ridge", "chance", "price-only mix", "always strong (best)"):
         assert f"\n{row} " in out
     assert "Routing pays on this data" in out
     assert plots[0].read_text().startswith("<?xml")

@@ -38,7 +38,7 @@ async def test_untrained_router_is_refused_and_the_former_one_goes_on(chat: Chat
         await ready(pilot)
         app.chat.carry_out("/router bert")
         await wait_until(pilot, lambda: any("llmroute router train bert" in t for t in told(app)))
-        assert app.chat.program.settings.router == "similarity"
+        assert app.chat.program.settings.router == "ridge"
         assert app.chat.talk.warm
 
 
@@ -49,5 +49,5 @@ async def test_router_alone_lists_and_unknown_ones_are_refused(chat: Chat):
         app.chat.carry_out("/router")
         app.chat.carry_out("/router magic")
         await wait_until(pilot, lambda: len(told(app)) == 2)
-        assert "similarity decides. There are: chance, similarity" in told(app)[0]
+        assert "ridge decides. There are: chance, similarity" in told(app)[0]
         assert "No router is named magic." in told(app)[1]
