@@ -11,7 +11,8 @@ from typing import Any
 
 from audit.battery import Home
 from audit.errors import DataError, Place
-from audit.questions import Kind, read
+from audit.question_files import read
+from audit.questions import Kind
 from routing.errors import DataError as HubError
 from routing.hub import dataset_rows
 

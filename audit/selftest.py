@@ -10,7 +10,8 @@ from audit.errors import AuditError
 from audit.findings import Finding
 from audit.page import page
 from audit.planted import planted_model, planted_questions
-from audit.questions import QuestionSet, read, shipped
+from audit.question_files import read, shipped
+from audit.questions import QuestionSet
 from audit.report import Report, markdown, to_json
 from audit.run import Run
 from audit.scorers import Scorer

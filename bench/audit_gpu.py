@@ -18,7 +18,8 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from audit.battery import BATTERIES, Plan, build
-from audit.questions import QuestionSet, read, shipped
+from audit.question_files import read, shipped
+from audit.questions import QuestionSet
 from audit.scorers.local import SIZES, LocalScorer, Sizes
 from audit.variants import Variant
 from bench import random_llama

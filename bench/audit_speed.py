@@ -23,7 +23,8 @@ import numpy as np
 
 from audit.perturbations import Materials, perturb, unperturbed
 from audit.prompts import render
-from audit.questions import Question, QuestionSet, read
+from audit.question_files import read
+from audit.questions import Question, QuestionSet
 from audit.variants import Scoring, Variant
 
 LEFT, RIGHT = "lm-eval", "llmroute"

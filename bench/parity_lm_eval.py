@@ -19,7 +19,8 @@ from typing import Any
 
 from audit.perturbations import Materials, unperturbed
 from audit.prompts import render
-from audit.questions import Question, QuestionSet, read
+from audit.question_files import read
+from audit.questions import Question, QuestionSet
 from audit.scorers import choose
 from audit.scorers.local import LocalScorer, load
 from audit.variants import Scoring, Variant

@@ -128,7 +128,7 @@ def read_questions(program: Program, data: str | None, found: Weights | Model) -
         DataError: they are malformed, or not there.
     """
     from audit.pull import SOURCES
-    from audit.questions import read, shipped
+    from audit.question_files import read, shipped
 
     if data is None:
         is_planted = isinstance(found, Weights) and found.name in PLANTED

@@ -9,7 +9,7 @@ import pytest
 
 from audit.battery import Plan, build
 from audit.planted import PLANTED, planted_model, planted_questions
-from audit.questions import read
+from audit.question_files import read
 from audit.scorers import choose
 from audit.scorers.local import load
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from audit.pull import MOST_EXAMPLES, SOURCES, pull
-from audit.questions import QuestionSet, read
+from audit.question_files import read
+from audit.questions import QuestionSet
 from tests.hub import HubServer, dataset
 from tui.paths import paths
 

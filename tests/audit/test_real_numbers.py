@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit.questions import floors, read
+from audit.question_files import read
+from audit.questions import floors
 from audit.statistics import Draws, rstd, spread
 
 DATA = Path(os.environ.get("LLMROUTE_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -186,7 +186,7 @@ def list_reports(*, as_json: AsJson = False) -> None:
 def pull(name: Annotated[Literal["mmlu", "arc", "csqa"], typer.Argument()]) -> None:
     """Fetch a well-known question set from the Hugging Face hub."""
     from audit.pull import pull as fetch
-    from audit.questions import read
+    from audit.question_files import read
     from tui.auditing import pulled_folder
 
     file = fetch(name, pulled_folder(Program.open()))
