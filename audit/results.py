@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from audit.askings import Askings, by_perturbation
 from audit.battery import Battery, Plan
 from audit.perturbations import BASELINES, PERTURBATIONS
 from audit.prompts import TEMPLATES
-from audit.questions import Question, floors
+from audit.questions import floors
 from audit.remedies import Remedy, remedies
-from audit.scorers import Choice, Identity, Reason, Score, choose
+from audit.scorers import Identity, Score
 from audit.statistics import (
     DRAWS,
     Bools,
@@ -33,9 +34,7 @@ from audit.statistics import (
     spread,
     wilson,
 )
-from audit.variants import LETTERS, Variant
-
-SPECIAL = frozenset({"names letters", "all of the above"})
+from audit.variants import LETTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,45 +144,6 @@ class Results:
         return next((e for e in self.effects if e.perturbation == perturbation), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Askings:
-    """The askings of one perturbation as arrays of the same length, in the order asked.
-
-    Attributes:
-        pick, taken: shown position and original index of the pick; -1 for none.
-        subject: index of the subject; `plain`: nothing special about the question's options.
-    """
-
-    perturbation: str
-    baseline: str
-    scoring: str
-    ids: tuple[str, ...]
-    reasons: tuple[Reason, ...]
-    gold: Ints
-    pick: Ints
-    taken: Ints
-    gold_symbol: Ints
-    options: Ints
-    subject: Ints
-    plain: Bools
-    tied: int
-
-    @property
-    def answered(self) -> Bools:
-        """Which askings have an answer."""
-        return np.asarray(self.pick >= 0)
-
-    @property
-    def correct(self) -> Bools:
-        """Which askings were answered right."""
-        return np.asarray(self.pick == self.gold)
-
-    @property
-    def repeated(self) -> bool:
-        """Whether a question is asked more than once."""
-        return len(set(self.ids)) < len(self.ids)
-
-
 def evaluate(
     identity: Identity, battery: Battery, scores: Sequence[Score], draw_count: int = DRAWS
 ) -> Results:
@@ -194,7 +154,8 @@ def evaluate(
     plan = battery.plan
     draws = Draws(np.random.default_rng(plan.seed), draw_count)
     variants = battery.variants[: len(scores)]
-    askings = _askings(battery.questions, variants, scores, (LETTERS, plan.common, plan.rare))
+    alphabets = (LETTERS, plan.common, plan.rare)
+    askings = by_perturbation(battery.questions, variants, scores, alphabets)
     effects = [_effect(a, askings.get(a.baseline), draws) for a in askings.values()]
     ids = tuple(question.id for question in battery.questions)
     return Results(
@@ -204,7 +165,7 @@ def evaluate(
         subjects=tuple(question.subject for question in battery.questions),
         effects=tuple(_adjusted(effects)),
         remedies=remedies(variants, scores),
-        correct={a.perturbation: _per_question(a, ids) for a in askings.values()},
+        correct={a.perturbation: a.per_question(ids) for a in askings.values()},
         floors=floors(battery.questions),
         flags=_counted(flag for question in battery.questions for flag in question.flags),
         left_out=battery.left_out,
@@ -221,53 +182,7 @@ def _counted(things: Iterable[str]) -> dict[str, int]:
     return dict(Counter(things).most_common())
 
 
-def _askings(
-    questions: Sequence[Question],
-    variants: Sequence[Variant],
-    scores: Sequence[Score],
-    alphabets: Sequence[Sequence[str]],
-) -> dict[str, _Askings]:
-    """The askings by perturbation, baselines first, in the order of their tables."""
-    by_id = {question.id: question for question in questions}
-    names = sorted({question.subject for question in questions})
-    subjects = {name: i for i, name in enumerate(names)}
-    rows: dict[str, list[tuple[Variant, Choice]]] = defaultdict(list)
-    for variant, score in zip(variants, scores, strict=True):
-        rows[variant.perturbation].append((variant, choose(variant, score)))
-    return {
-        name: _Askings(
-            perturbation=name,
-            baseline=pairs[0][0].baseline,
-            scoring=pairs[0][0].scoring,
-            ids=tuple(v.question_id for v, _ in pairs),
-            reasons=tuple(c.reason for _, c in pairs),
-            gold=np.array([v.shown.answer for v, _ in pairs]),
-            pick=np.array([-1 if c.position is None else c.position for _, c in pairs]),
-            taken=np.array([_taken(v, c) for v, c in pairs]),
-            gold_symbol=np.array([_symbol(v, alphabets) for v, _ in pairs]),
-            options=np.array([len(v.shown.options) for v, _ in pairs]),
-            subject=np.array([subjects[v.shown.subject] for v, _ in pairs]),
-            plain=np.array([not by_id[v.question_id].flags & SPECIAL for v, _ in pairs]),
-            tied=sum(c.tied for _, c in pairs),
-        )
-        for name in (*BASELINES, *PERTURBATIONS)
-        if (pairs := rows.get(name))
-    }
-
-
-def _taken(variant: Variant, choice: Choice) -> int:
-    """Original index of the option taken; -1 for none."""
-    return -1 if choice.position is None else variant.shown.order[choice.position]
-
-
-def _symbol(variant: Variant, alphabets: Sequence[Sequence[str]]) -> int:
-    """Index, in the alphabet that is shown, of the right answer's symbol."""
-    symbols = variant.shown.symbols
-    alphabet = next(a for a in alphabets if set(symbols) == set(a[: len(symbols)]))
-    return list(alphabet).index(symbols[variant.shown.answer])
-
-
-def _effect(askings: _Askings, base: _Askings | None, draws: Draws) -> Effect:
+def _effect(askings: Askings, base: Askings | None, draws: Draws) -> Effect:
     known = PERTURBATIONS.get(askings.perturbation) or BASELINES[askings.perturbation]
     answered = askings.answered
     gold, correct = askings.gold[answered], askings.correct[answered]
@@ -293,10 +208,10 @@ def _effect(askings: _Askings, base: _Askings | None, draws: Draws) -> Effect:
     )
 
 
-def _accuracy_interval(askings: _Askings, draws: Draws) -> Interval:
+def _accuracy_interval(askings: Askings, draws: Draws) -> Interval:
     if not askings.repeated or not askings.answered.any():
         return wilson(int(askings.correct.sum()), int(askings.answered.sum()))
-    means = _means(askings)
+    means = askings.means()
     subject = dict(zip(askings.ids, askings.subject, strict=True))
     values = np.array(list(means.values()))
     return paired_interval(values, np.array([subject[i] for i in means]), draws)
@@ -307,19 +222,19 @@ def _confusion(gold: Ints, pick: Ints, count: int) -> tuple[tuple[int, ...], ...
     return tuple(tuple(int(cell) for cell in row) for row in table)
 
 
-def _by_position(askings: _Askings, draws: Draws) -> Spread | None:
+def _by_position(askings: Askings, draws: Draws) -> Spread | None:
     answered = askings.answered
     if askings.scoring == "cloze" or not answered.any():
         return None
     if askings.repeated:
-        tables = _rotations(askings)
+        tables = askings.rotations()
         return cyclic_spread(tables, draws) if tables else None
     return spread(
         askings.gold[answered], askings.correct[answered], askings.options[answered], draws
     )
 
 
-def _by_symbol(askings: _Askings, draws: Draws) -> Spread | None:
+def _by_symbol(askings: Askings, draws: Draws) -> Spread | None:
     answered = askings.answered
     if (askings.gold_symbol == askings.gold).all() or not answered.any():
         return None
@@ -328,37 +243,7 @@ def _by_symbol(askings: _Askings, draws: Draws) -> Spread | None:
     )
 
 
-def _rotations(askings: _Askings) -> list[Bools]:
-    """For each number of options, whether each question was right with its answer at each position.
-
-    Questions that were not answered in every rotation are left out.
-    """
-    places: dict[str, dict[int, bool]] = defaultdict(dict)
-    options = dict(zip(askings.ids, askings.options, strict=True))
-    rows = zip(askings.ids, askings.gold, askings.correct, askings.answered, strict=True)
-    for question_id, gold, correct, answered in rows:
-        if answered:
-            places[question_id][int(gold)] = bool(correct)
-    tables: dict[int, list[list[bool]]] = defaultdict(list)
-    for question_id, right in places.items():
-        count = int(options[question_id])
-        if len(right) == count:
-            tables[count].append([right[i] for i in range(count)])
-    return [np.array(table) for table in tables.values()]
-
-
-def _means(askings: _Askings) -> dict[str, float]:
-    """Share of right answers for each question that has an answer."""
-    right: dict[str, list[bool]] = defaultdict(list)
-    for question_id, correct, answered in zip(
-        askings.ids, askings.correct, askings.answered, strict=True
-    ):
-        if answered:
-            right[question_id].append(bool(correct))
-    return {question_id: float(np.mean(values)) for question_id, values in right.items()}
-
-
-def _change(askings: _Askings, base: _Askings, draws: Draws) -> Change | None:
+def _change(askings: Askings, base: Askings, draws: Draws) -> Change | None:
     """The difference on the askings that both answered; None where there are none."""
     index = {question_id: i for i, question_id in enumerate(base.ids)}
     partner = np.array([index.get(question_id, -1) for question_id in askings.ids])
@@ -381,18 +266,13 @@ def _change(askings: _Askings, base: _Askings, draws: Draws) -> Change | None:
     )
 
 
-def _by_question(askings: _Askings, both: Bools, before: Bools) -> tuple[Floats, Ints, Bools]:
+def _by_question(askings: Askings, both: Bools, before: Bools) -> tuple[Floats, Ints, Bools]:
     """For each question: mean difference over its askings, subject, and whether it is plain."""
     ids = np.array(askings.ids)[both]
     _, first, member = np.unique(ids, return_index=True, return_inverse=True)
     gained = askings.correct[both].astype(np.float64) - before
     means = np.bincount(member, gained) / np.bincount(member)
     return means, askings.subject[both][first], askings.plain[both][first]
-
-
-def _per_question(askings: _Askings, ids: Sequence[str]) -> tuple[float | None, ...]:
-    means = _means(askings)
-    return tuple(means.get(question_id) for question_id in ids)
 
 
 def _adjusted(effects: Sequence[Effect]) -> list[Effect]:
