@@ -13,6 +13,8 @@ import pytest
 
 from tests.servers import ScriptedServer
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's library reads it once, when it is imported
+
 
 def _is_loopback(host: object) -> bool:
     return host in {"localhost", "::1", "0.0.0.0", "::", "", None} or str(host).startswith("127.")
