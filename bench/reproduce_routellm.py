@@ -43,7 +43,7 @@ SLOW = ("bert", "causal")
 SLOW_REGIMENS = ("mmlu-gold", "elobench")
 SHORT = {"steps": 300, "check_every": 50, "learning_rate": 5e-5}
 SHORT_TOKENS, SHORT_TEST = 128, 3000
-MMLU_ROWS, GSM8K_ROWS = 1500, 400
+MMLU_ROWS, GSM8K_ROWS = 1500, 800
 DRAWS = 500
 # With the paper's ten, GPT-4 and Mixtral come to sit in one tier of elobench_rwq's 27 models and
 # the starters' two, and gold battles between them would say nothing.

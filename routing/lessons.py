@@ -15,7 +15,6 @@ from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 PRIOR_BATTLES = 10  # so many at the average make a small set's own average a cautious one
 # What a person says of a prompt counts as much as eight battles of others over it.
@@ -31,7 +30,7 @@ class Lessons(NamedTuple):
         average: how often the strong model wins; a tie is half a win.
         surplus: how much more often it won over this prompt, (n,).
         weights: how many battles that was, a person's own counting for more, (n,).
-        own: whether one of them is the person's own, (n,).
+        closest: the most that one of them counts, (n,).
     """
 
     prompts: list[str]
@@ -39,7 +38,7 @@ class Lessons(NamedTuple):
     average: float
     surplus: Doubles
     weights: Doubles
-    own: Flags
+    closest: Doubles
 
 
 def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Lessons:
@@ -66,13 +65,15 @@ def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Les
     surplus = won - _expected(battles, sides.between[places], won, average)
     rows, first, row = np.unique(index.row_of[places], return_index=True, return_inverse=True)
     total = np.bincount(row, weights).astype(np.float64)
+    closest = np.zeros(len(rows))
+    np.maximum.at(closest, row, weights)
     return Lessons(
         prompts=[battles[place].prompt for place in first.tolist()],
         rows=rows,
         average=average,
         surplus=np.bincount(row, weights * surplus) / total,
         weights=total,
-        own=np.bincount(row, own) > 0,
+        closest=closest,
     )
 
 

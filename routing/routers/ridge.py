@@ -209,7 +209,7 @@ class RidgeRouter:
         points = space.points(self.index_.vectors_of(lessons.rows), counts)
         seen = Observed(points, lessons.surplus, lessons.weights)
         ridge = Ridge.fit(
-            seen, _landmarks(lessons.own), sharpness=self.sharpness, penalty=self.penalty
+            seen, _landmarks(lessons.closest), sharpness=self.sharpness, penalty=self.penalty
         )
         return _Head(space, ridge, lessons.average, lessons.rows)
 
@@ -252,10 +252,10 @@ class _Head(NamedTuple):
         return _chance(self.average, surplus)
 
 
-def _landmarks(own: NDArray[np.bool_]) -> Ints:
-    """The rows of the landmarks: the person's own, and others by lot as far as there is room."""
-    order = np.random.default_rng(SEED).permutation(len(own))
-    order = order[np.argsort(~own[order], kind="stable")]
+def _landmarks(closest: Doubles) -> Ints:
+    """The rows of the landmarks: those that count the most, by lot among the others."""
+    order = np.random.default_rng(SEED).permutation(len(closest))
+    order = order[np.argsort(-closest[order], kind="stable")]
     return np.sort(order[:LANDMARKS])
 
 
