@@ -54,7 +54,6 @@ def test_key_that_would_not_work_or_lock_out_is_refused(
         {"why": "ctrl+b", "history": "ctrl+w"},
         {"why": "escape", "stop": "f9"},
         {"send": "ctrl+enter,f12", "newline": "enter"},
-        {"transcript.down": "n", "transcript.up": "p"},
         {"threshold.less": "h", "audit.cancel": "delete"},
         {"block.copy": "Y", "why.forget_1": "x", "curve.less": "h", "history.delete": "d"},
     ],

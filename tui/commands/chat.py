@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
+from tui.browser import for_browser, is_in_browser
 from tui.commands.options import ApiBase, Demo, KeyName, Pool, Share, Strong, Threshold, Weak
 from tui.errors import UsageError
 from tui.program import Program
@@ -29,26 +32,41 @@ def chat(
         typer.Option("--screen-reader", help="Lines that are said once; nothing is drawn."),
     ] = None,
     temporary: Annotated[bool, typer.Option("--temporary", help="Keep nothing.")] = False,
+    web: Annotated[
+        bool, typer.Option("--web", help="Serve the chat to a browser on this machine.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Of --web; by default any free one.")
+    ] = 0,
 ) -> None:
     """Chat; every turn goes to the cheapest model that is good enough for it, in the open."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    given: dict[str, Any] = {
+        "demo": demo,
+        "api_base": api_base,
+        "key_name": key_name,
+        "strong": strong,
+        "weak": weak,
+        "share": share,
+        "threshold": threshold,
+        "theme": theme,
+    }
+    if port and not web:
+        raise UsageError("--port is that of --web, which is not given.")
+    if web and screen_reader:
+        raise UsageError("--screen-reader writes lines in a terminal; --web draws in a browser.")
+    in_browser = is_in_browser(os.environ)
+    if not (web or in_browser or (sys.stdin.isatty() and sys.stdout.isatty())):
         raise UsageError(
             "The chat needs a terminal.",
             hint='In a pipe or a script: llmroute ask "your question".',
         )
-    program = Program.open(
-        demo=demo,
-        api_base=api_base,
-        key_name=key_name,
-        strong=strong,
-        weak=weak,
-        pool=pool and split_pool(pool),
-        share=share,
-        threshold=threshold,
-        theme=theme,
-        screen_reader=screen_reader,
-    )
-    if program.settings.screen_reader:
+    program = Program.open(**given, pool=pool and split_pool(pool), screen_reader=screen_reader)
+    if web:
+        _serve(program, given | {"pool": pool, "temporary": temporary}, port)
+        return
+    if in_browser:
+        program = for_browser(program)
+    elif program.settings.screen_reader:
         from tui.plain.chat import run_plain
 
         run_plain(program, temporary=temporary)
@@ -56,3 +74,16 @@ def chat(
     from tui.app import run_chat
 
     raise typer.Exit(run_chat(program, temporary=temporary))
+
+
+def _serve(program: Program, given: Mapping[str, object], port: int) -> None:
+    """Serve the chat of these options, once what is set is known to be right."""
+    from textual.theme import BUILTIN_THEMES
+
+    from tui.app import THEMES, check_theme
+    from tui.keymap import check_keymap
+    from tui.web import flags, serve
+
+    check_keymap(program.settings.keys, program.paths.settings)
+    check_theme(program, {*BUILTIN_THEMES, *(theme.name for theme in THEMES)})
+    serve(flags(given), port, typer.echo)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual import on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -25,8 +27,8 @@ from tui.widgets.history import History
 from tui.widgets.meter import NEARLY_FULL, Meter, Spending
 from tui.widgets.talk import Talk
 
-HINTS = "enter send · ctrl+j newline · ctrl+w why · ctrl+b history · ctrl+k all actions"
-SHORT_HINTS = "enter send · ctrl+k all actions"
+HINTS = ("newline", "why", "history", "palette")
+SHORT_HINTS = ("palette",)
 EDITING = "another version of your message · enter sends it · esc leaves it as it was"
 LISTED = "enter opens · d deletes · u brings back · r renames · esc back"
 TEMPORARY = "temporary: not kept"
@@ -40,6 +42,11 @@ EARLY_SECONDS = 0.05  # until what came too early is tried again
 
 def _key(key: str, action: str, label: str, tooltip: str) -> Binding:
     return Binding(key, action, label, id=action, tooltip=tooltip, priority=True)
+
+
+def first_key(binding: Binding) -> str:
+    """The key to name where there are several."""
+    return binding.key.split(",")[0]
 
 
 def _walk(key: str, action: str, name: str, tooltip: str) -> Binding:
@@ -61,6 +68,8 @@ class ChatScreen(SayingScreen):
         _key("ctrl+g", "again", "Again with strong", "Answer again with the strong model"),
         _walk("alt+up", "walk(-1)", "walk_up", "Go to the message before"),
         _walk("alt+down", "walk(1)", "walk_down", "Go to the message after"),
+        _walk("pageup", "page(-1)", "page_up", "Scroll up"),
+        _walk("pagedown", "page(1)", "page_down", "Scroll down"),
         _key("f1", "keys", "Keys", "Show every key"),
         _key("f2", "auto", "Auto", "Route this conversation"),
         _key("f3", "weak", "Weak", "Pin this conversation to weak"),
@@ -100,6 +109,7 @@ class ChatScreen(SayingScreen):
 
     def on_mount(self) -> None:
         self.focus_opening()
+        self.talk.why.key = first_key(self._keys()["why"])
         self._show_state()
         self.call_after_refresh(self._after_first_paint)
 
@@ -149,8 +159,17 @@ class ChatScreen(SayingScreen):
             return EDITING
         if turns.is_open and turns.session.read_only:
             return "read only"
-        hints = HINTS if self.size.width >= WIDE_HISTORY else SHORT_HINTS
+        hints = self._hints(HINTS if self.size.width >= WIDE_HISTORY else SHORT_HINTS)
         return hints if self.talk.warm else f"warming up … · {hints}"
+
+    def _hints(self, names: Sequence[str]) -> str:
+        """Those actions, each after the first of its keys."""
+        known = self._keys()
+        told = (f"{first_key(known[name])} {known[name].description.lower()}" for name in names)
+        return " · ".join(("enter send", *told))
+
+    def _keys(self) -> dict[str | None, Binding]:
+        return {binding.id: binding for binding in self.key_list()}
 
     @on(DescendantFocus)
     @on(DescendantBlur)
@@ -261,6 +280,12 @@ class ChatScreen(SayingScreen):
         """Begin later runs in these colours."""
         program = self.program
         self.in_thread(lambda: program.change({"theme": name}))
+
+    def action_page(self, step: int) -> None:
+        if self.history.list_has_focus:
+            raise SkipAction  # its own key moves in the list
+        transcript = self.talk.transcript
+        (transcript.scroll_page_up if step < 0 else transcript.scroll_page_down)(animate=False)
 
     def action_send_auto(self) -> None:
         self.composer.send(None)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import ClassVar
 
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.geometry import Region, Size
 from textual.widget import Widget
@@ -15,17 +13,13 @@ from tui.widgets.card import Card
 from tui.widgets.reply import Reply
 
 
-class Transcript(VerticalScroll, can_focus=True):
-    """Said and Reply, in turns."""
+class Transcript(VerticalScroll, can_focus=False):
+    """Said and Reply, in turns. Who clicks on one goes on writing all the same."""
 
     DEFAULT_CSS = """
     Transcript { layout: stream; height: 1fr; scrollbar-size-vertical: 1;
         scrollbar-gutter: stable; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "scroll_down", "Scroll down", show=False, id="transcript.down"),
-        Binding("k", "scroll_up", "Scroll up", show=False, id="transcript.up"),
-    ]
 
     def watch_virtual_size(self, size: Size) -> None:
         """Follow the end once there is more than fits: less than that hangs at the bottom."""

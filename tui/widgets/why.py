@@ -29,8 +29,7 @@ FACTS_WIDTH = 35  # cells of a model's row beside its name
 PAIR = 2  # models, of which the line of facts says it all
 
 
-TITLE = "WHY (ctrl+w)"
-YOURS = f"{TITLE} · shift+tab, then a number takes one of yours back"
+YOURS = " · shift+tab, then a number takes one of yours back"
 FORGETTING = "WHY · a number takes one of yours back · esc back"
 
 
@@ -63,6 +62,7 @@ class Why(Widget, can_focus=True):
 
     decision: reactive[Decision | None] = reactive(None, layout=True)
     bill: reactive[Bill | None] = reactive(None, layout=True)
+    key: reactive[str] = reactive("ctrl+w")  # which shows and hides it
     audits: reactive[Mapping[str, str]] = reactive({}, layout=True)  # by model, its newest audit
 
     def show(self, decision: Decision | None, bill: Bill | None) -> None:
@@ -82,6 +82,9 @@ class Why(Widget, can_focus=True):
         if not self.has_focus:
             self._name_keys()
 
+    def watch_key(self) -> None:
+        self._name_keys()
+
     def action_forget(self, number: int) -> None:
         own = own_battles(self.decision)
         if number <= len(own):
@@ -95,7 +98,8 @@ class Why(Widget, can_focus=True):
             self.post_message(Actionable.Left(typed))
 
     def _name_keys(self) -> None:
-        self.border_title = YOURS if own_battles(self.decision) else TITLE
+        yours = YOURS if own_battles(self.decision) else ""
+        self.border_title = f"WHY ({self.key}){yours}"
 
     def render(self) -> Content:
         if self.decision is None:
