@@ -159,6 +159,18 @@ async def test_failed_turn_shows_a_card_and_gives_the_draft_back(
     assert stored(app)[-1].state == "failed"
 
 
+@pytest.mark.parametrize("demo", [True, False])
+async def test_first_screen_is_shown_to_its_last_line(chat: Chat, demo: bool):
+    app = chat(demo=demo)
+    async with app.run_test(size=(60, 40)) as pilot:
+        await ready(pilot)
+        first = app.chat.query_one(Empty if demo else Welcome)
+        for width in (60, 70, 79, 80, 81):
+            await pilot.resize_terminal(width, 40)
+            height = first.get_content_height(first.size, app.size, first.content_size.width)
+            assert first.content_size.height == height, width
+
+
 async def test_what_the_engine_does_is_said(chat: Chat):
     engine = FakeEngine()
     engine.warm.clear()

@@ -33,7 +33,8 @@ class Welcome(Actionable):
     """No models are set: a normal state, not an error."""
 
     DEFAULT_CSS = """
-    Welcome { height: auto; margin: 1 2; padding: 1 2; border: round $primary; }
+    /* No margin at the sides: a stream layout measures heights as if there were none. */
+    Welcome { height: auto; margin: 1 0; padding: 1 2; border: round $primary; }
     Welcome:focus { border: round $accent; }
     Welcome .actions { margin: 1 0 0 0; }
     """
@@ -72,7 +73,7 @@ class Empty(Static):
     """A conversation without a turn."""
 
     DEFAULT_CSS = """
-    Empty { height: auto; margin: 1 2; color: $text-muted; }
+    Empty { height: auto; padding: 1 2; color: $text-muted; }
     """
 
     engine: reactive[str] = reactive("")
