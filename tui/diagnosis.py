@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -47,7 +48,15 @@ def settings_in_force(program: Program) -> dict[str, str]:
 
     values = msgspec.to_builtins(program.settings)
     origins = program.loaded.origins
-    return {name: f"{value!r} ({origins.get(name, 'default')})" for name, value in values.items()}
+    return {
+        name: f"{_setting(value)} ({origins.get(name, 'default')})"
+        for name, value in values.items()
+    }
+
+
+def _setting(value: object) -> str:
+    """A value as it would stand in the settings file, tables on one line."""
+    return json.dumps(value, ensure_ascii=False) if value not in (None, {}) else "not set"
 
 
 def known_keys(program: Program) -> dict[str, str]:

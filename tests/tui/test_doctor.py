@@ -48,4 +48,6 @@ def test_nothing_wrong_is_exit_code_0(run: Run):
     found = json.loads(out)
     assert code == 0
     assert found["settings"]["share"] == "0.5 (default)"
+    assert found["settings"]["learn"] == "true (default)"
+    assert found["settings"]["strong"] == "not set (default)"
     assert not any("trouble" in section for section in found.values())

@@ -75,6 +75,7 @@ async def _engine(program: Program) -> dict[str, Any]:
     try:
         readiness = await client.start()
         answer: dict[str, Any] = msgspec.to_builtins(readiness)
+        answer["warm_seconds"] = round(readiness.warm_seconds, 1)
         if not readiness.trouble:
             decision = await client.decide(request)
             answer |= {"probe": decision.reason, "decision_ms": round(decision.decision_ms, 1)}
