@@ -15,7 +15,7 @@ TABLES = {
     "decision": "decision time, error and memory of the similarity router's forms",
     "followups": "follow-ups routed by what they refer to, on labelled conversations",
     "throughput": "decisions a second of every router, beside the paper's",
-    "quality": "APGR of the default router on MT-Bench, MMLU and GSM8K",
+    "quality": "APGR of the untrained routers on MT-Bench, MMLU and GSM8K",
     "reproduce_routellm": "the tables of the RouteLLM paper beside ours, from kept trainings",
     "pool": "routing among four models against the best of them and mixing by lot",
     "audit_speed": "the audit's local scorer beside lm-eval: CPU seconds and memory",

@@ -1,8 +1,9 @@
-"""Quality of the default router: APGR on MT-Bench, MMLU and GSM8K, nothing of them in training.
+"""Quality of the untrained routers: APGR on MT-Bench, MMLU and GSM8K, nothing of them in training.
 
 Printed for the starter battles alone and with elobench_rwq imported. Strong: GPT-4 1106 preview,
 weak: Mixtral 8x7B; no battle names either, so that the tiers of "strong" and "weak" stand in. Also
-what the defaults were chosen by: how well the starter battles are predicted, each by the others.
+what the defaults of `similarity` were chosen by: how well the starter battles are predicted, each
+by the others.
 """
 
 from __future__ import annotations
@@ -11,34 +12,28 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.datasets import ELOBENCH, benchmarks, embedded
+from bench.datasets import CACHE, ELOBENCH, benchmarks
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle
-from routing.embeddings import SentenceEmbedder
+from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluate import Interval, best_cosines, bootstrap, chance, curve
 from routing.evaluation_sets import STRONG, WEAK, EvaluationSet
 from routing.index import unique_prompts
-from routing.kernels import Normalize
-from routing.routers.similarity import GAMMA, SimilarityRouter
+from routing.routers import Router
+from routing.routers.ridge import RidgeRouter
+from routing.routers.similarity import GAMMA, SAMPLE_SIZE, SimilarityRouter
 
 DRAWS = 1000
 LEAKED, SUSPECT = 0.95, 0.90
 GAMMAS = (10, 100, 300, GAMMA, 1000, 3000, 10_000)
 
 
-def quality(
-    battles: list[Battle],
-    sets: list[EvaluationSet],
-    embedder: SentenceEmbedder,
-    normalize: Normalize = "query",
-) -> list[str]:
+def quality(router: Router, sets: list[EvaluationSet]) -> list[str]:
     """One cell for each benchmark."""
-    vectors = embedded(embedder, unique_prompts(battles))
-    router = SimilarityRouter(embedder, normalize=normalize).fit(battles, vectors)
     router = router.for_pair(STRONG, WEAK)
     cells = []
     for graded in sets:
-        probabilities = router.win_probability_from(embedded(embedder, graded.prompts))
+        probabilities = router.win_probability(graded.prompts)
         grades = graded.grades(STRONG, WEAK)
         found = curve(probabilities, grades).apgr
         low, high = Interval.of(bootstrap([probabilities], grades, DRAWS)[0])
@@ -47,16 +42,17 @@ def quality(
     return cells
 
 
-def left_out(battles: list[Battle], embedder: SentenceEmbedder) -> Table:
-    """How well each battle is predicted by the others, for each gamma and normalisation."""
-    vectors = embedded(embedder, unique_prompts(battles))
+def left_out(battles: list[Battle], embedder: KeptEmbedder) -> Table:
+    """How well each of a sample of battles is predicted by the others, for each setting."""
+    drawn = np.sort(np.random.default_rng(0).permutation(len(battles))[:SAMPLE_SIZE])
+    battles = [battles[place] for place in drawn]
+    vectors = embedder.keep(unique_prompts(battles))
     strong = np.array([{"a": 1.0, "b": 0.0, "tie": 0.5}[battle.winner] for battle in battles])
     table = Table("gamma", "normalize", "log loss", "AUC", "spread of p", box=None)
     for normalize in ("query", "row"):
         for gamma in GAMMAS:
             router = SimilarityRouter(embedder, gamma=gamma, normalize=normalize)
-            strengths = router.fit(battles, vectors).sample_.strengths
-            chance = 1 / (1 + np.exp(strengths[:, 1] - strengths[:, 0]))
+            chance = router.fit(battles, vectors).sample()
             loss = -np.mean(strong * np.log(chance) + (1 - strong) * np.log(1 - chance))
             won, lost = chance[strong == 1], chance[strong < 1]
             auc = (won[:, None] > lost[None, :]).mean()
@@ -66,15 +62,13 @@ def left_out(battles: list[Battle], embedder: SentenceEmbedder) -> Table:
     return table
 
 
-def leaks(
-    battles: list[Battle], sets: list[EvaluationSet], embedder: SentenceEmbedder
-) -> list[str]:
+def leaks(battles: list[Battle], sets: list[EvaluationSet], embedder: KeptEmbedder) -> list[str]:
     """A line for each benchmark, and one for each pair of prompts that is suspiciously near."""
     prompts = unique_prompts(battles)
-    vectors = embedded(embedder, prompts)
+    vectors = embedder.keep(prompts)
     lines = []
     for graded in sets:
-        queries = embedded(embedder, graded.prompts)
+        queries = embedder.keep(graded.prompts)
         best = best_cosines(queries, vectors)
         lines.append(
             f"{graded.name}: highest cosine to a starter prompt {best.max():.3f}, mean of the "
@@ -88,11 +82,11 @@ def leaks(
 
 def main() -> None:
     """Print the tables."""
-    console, embedder = Console(width=150), SentenceEmbedder()
+    console, embedder = Console(width=150), KeptEmbedder(SentenceEmbedder(), CACHE)
     starters = list(starter_battles())
     console.print(
-        f"{len(starters)} starter battles, each predicted by the others (default: "
-        f"gamma {GAMMA:g}, query)"
+        f"{len(starters)} starter battles; {SAMPLE_SIZE} of them, each predicted by the others "
+        f"(default of similarity: gamma {GAMMA:g}, query)"
     )
     console.print(left_out(starters, embedder))
     sets = benchmarks()
@@ -102,11 +96,17 @@ def main() -> None:
     table = Table(
         "APGR [95 %] z", *(f"{graded.name} ({len(graded.prompts):,})" for graded in sets), box=None
     )
-    table.add_row("starter battles (default)", *quality(starters, sets, embedder))
-    table.add_row("starter battles, row", *quality(starters, sets, embedder, "row"))
+    for graded in sets:
+        embedder.keep(graded.prompts)
+    trained_on = {"starter battles": starters}
     if ELOBENCH.exists():
         imported = list(read_battles(ELOBENCH, "elobench_rwq").battles)
-        table.add_row("with elobench_rwq", *quality([*starters, *imported], sets, embedder))
+        trained_on["with elobench_rwq"] = [*starters, *imported]
+    for name, battles in trained_on.items():
+        vectors = embedder.keep(unique_prompts(battles))
+        for router in (RidgeRouter(embedder), SimilarityRouter(embedder)):
+            row = f"{name}, {type(router).__name__.removesuffix('Router').lower()}"
+            table.add_row(row, *quality(router.fit(battles, vectors), sets))
     console.print(table)
     for line in leaks(starters, sets, embedder):
         console.print(line, markup=False, highlight=False)
