@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import pytest
 from routing.checkpoints import MANIFEST, check, checkpoint_folder
 from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError
+from routing.events import EngineOptions
+from routing.library import Library, read_sets
+from routing.models import Model, Pool
 from routing.published import SETS, pull_battles, pull_router
 from routing.routers.factorization import FactorizationRouter
 from routing.training import Schedule
@@ -22,7 +26,7 @@ from tests.routing.fakes import random_battles
 from tui.paths import paths
 
 OWN = "someone/a-router"
-PAIR = ["--strong", "model0", "--weak", "model5"]
+PAIR = Pool((Model("model0"), Model("model5")))
 
 
 PULL = """
@@ -125,9 +129,8 @@ def test_arena_votes_become_a_set(tmp_path: Path):
     assert "line 31: not exactly one of winner_model_a, _b, _tie is 1" in done.stderr
     again = command("http://127.0.0.1:9", tmp_path, "battles", "pull", "arena")
     assert "there already" in again.stderr
-    found = json.loads(command("http://127.0.0.1:9", tmp_path, "battles", "stats", "--json").stdout)
-    [kept] = [row for row in found if row["set"] == "arena"]
-    assert (kept["battles"], kept["a won"], kept["b won"], kept["ties"]) == (30, 10, 10, 10)
+    kept = read_sets(paths({"LLMROUTE_HOME": str(tmp_path)}).router)["arena"]
+    assert Counter(battle.winner for battle in kept) == {"a": 10, "b": 10, "tie": 10}
 
 
 @pytest.fixture(scope="module")
@@ -169,18 +172,17 @@ def test_pulled_router_lies_where_the_chat_reads_it_and_decides(
         assert done.returncode == 0, done.stderr
         assert "factorization, trained on 60 battles between 6 models" in done.stdout
         assert set(hub.served) == set(checkpoint)  # nothing that the manifest does not name
-        again = command(hub.url, tmp_path, "router", "pull", OWN)
-        assert "a trained factorization router is there already" in again.stderr
+        router = paths({"LLMROUTE_HOME": str(tmp_path)}).router
+        again = told(hub, router, PULL_ROUTERS, OWN)
+        assert "a trained factorization router is there already" in again[OWN]
         assert command(hub.url, tmp_path, "router", "pull", OWN, "--replace").returncode == 0
-    router = paths({"LLMROUTE_HOME": str(tmp_path)}).router
     folder = checkpoint_folder(router, "factorization")
     check(folder, "factorization", SentenceEmbedder().name)
     assert {path.name for path in folder.iterdir()} == set(checkpoint)
     assert not list(router.glob(".pulled*"))
-    offline = "http://127.0.0.1:9"
-    assert command(offline, tmp_path, "router", "use", "factorization").returncode == 0
-    asked = command(offline, tmp_path, "ask", *PAIR, "--dry-run", "--json", "why?")
-    assert json.loads(asked.stdout)["router"] == "factorization"
+    library = Library.open(EngineOptions(folder=str(router), router="factorization"))
+    decision = library.decide("why?", PAIR, 0.5, None)
+    assert (decision.router, decision.pinned) == ("factorization", False)
 
 
 # What the manifest says instead, and what is said of it.
