@@ -1,7 +1,7 @@
 """Conversations renamed, deleted and brought back; pins and instructions that belong to one."""
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
@@ -9,7 +9,7 @@ from tui.app import ChatApp
 from tui.screens.title import TitleScreen
 from tui.sessions import Sessions, to_json, to_markdown
 from tui.widgets.header import Header
-from tui.widgets.history import History
+from tui.widgets.history import WINDOW, History, Item
 from tui.widgets.reply import Reply
 from tui.widgets.welcome import Empty
 
@@ -180,3 +180,20 @@ async def test_temporary_chat_says_so_and_leaves_nothing(chat: Chat):
         await app.chat._command("/delete")
         await wait_until(pilot, lambda: not app.chat.talk.turns.session.temporary)
     assert titles(app) == []
+
+
+async def test_long_history_makes_its_rows_as_one_goes_down(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        items = [Item(str(number), f"title {number}") for number in range(10_000)]
+        app.chat.history.show(items)
+        listed = app.chat.history.query_one(OptionList)
+        assert listed.option_count == WINDOW
+        app.chat.history.focus_list()
+        await pilot.press("end")
+        await wait_until(pilot, lambda: listed.option_count == 2 * WINDOW)
+        app.chat.history.show(items[1:])
+        assert listed.highlighted == WINDOW - 1
+        assert listed.highlighted_option.id == str(WINDOW)
+        assert listed.option_count == 2 * WINDOW

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -17,6 +18,7 @@ from tui.visible import one_line
 from tui.widgets.tones import MUTED
 
 TITLE_CHARACTERS = 60
+WINDOW = 100  # rows that are made at a time: ten thousand at once stall the screen for 140 ms
 
 
 class Item(NamedTuple):
@@ -73,14 +75,16 @@ class History(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self.current = ""
-        self.shown: Sequence[Item] = ()
+        self.shown: Sequence[Item] = ()  # all of them, also those that have no row yet
 
     def compose(self) -> ComposeResult:
         yield Static(Content("HISTORY"))
 
     async def fill(self) -> None:
         """Make the box and the list, once the first paint is done."""
-        await self.mount(Input(placeholder="search …", id="search"), OptionList(id="sessions"))
+        listed = OptionList(id="sessions")
+        await self.mount(Input(placeholder="search …", id="search"), listed)
+        self.watch(listed, "scroll_y", self._watch_scroll, init=False)
 
     @property
     def words(self) -> str:
@@ -112,17 +116,34 @@ class History(Vertical):
 
     def show(self, items: Sequence[Item], *, empty: str = "nothing yet") -> None:
         """List these conversations."""
-        self.shown = items
         listed = self.query_one(OptionList)
-        at = listed.highlighted
+        at, rows = listed.highlighted, max(listed.option_count, WINDOW)
+        self.shown = items
         listed.clear_options()
-        listed.add_options(
-            [Option(_prompt(i, i.session_id == self.current), id=i.session_id) for i in items]
-        )
+        self._add_rows(rows)
         if items and at is not None:
-            listed.highlighted = min(at, len(items) - 1)
+            listed.highlighted = min(at, listed.option_count - 1)
         if not items:
             listed.add_option(Option(Content.styled(f"  {empty}", MUTED), disabled=True))
+
+    @on(OptionList.OptionHighlighted)
+    def _near_the_end(self, message: OptionList.OptionHighlighted) -> None:
+        message.stop()
+        if message.option_index > message.option_list.option_count - WINDOW // 2:
+            self._add_rows(WINDOW)
+
+    def _watch_scroll(self) -> None:
+        listed = self.query_one(OptionList)
+        if listed.scroll_y > listed.max_scroll_y - WINDOW // 2:
+            self._add_rows(WINDOW)
+
+    def _add_rows(self, count: int) -> None:
+        """Make more rows at the end of the list, where there are more."""
+        listed = self.query_one(OptionList)
+        more = self.shown[listed.option_count : listed.option_count + count]
+        listed.add_options(
+            [Option(_prompt(i, i.session_id == self.current), id=i.session_id) for i in more]
+        )
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
