@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import os
 import re
 import tempfile
@@ -17,12 +18,13 @@ from tui.program import Program
 from tui.sessions import Sessions
 
 PICTURES = Path(__file__).parent.parent / "assets" / "pictures"
-SIZE = (130, 58)
+SIZE = (118, 52)
 PROMPTS = (
-    "Prove that a scheduler with one global lock order cannot deadlock.",
     "what's a good name for a grey cat?",
+    "Prove that a scheduler with one global lock order cannot deadlock.",
 )
-SECONDS = 120.0
+ANOTHER = "Prove that a scheduler with one global lock order cannot starve a task."
+SECONDS = 60.0
 
 
 async def main() -> None:
@@ -45,10 +47,30 @@ async def _chat() -> None:
     app = _app(demo=True)
     async with app.run_test(size=SIZE) as pilot:
         for number, prompt in enumerate(PROMPTS, 1):
-            await pilot.press(*[{" ": "space"}.get(letter, letter) for letter in prompt])
-            await pilot.press("enter")
-            await _until(pilot, lambda count=number: _text(app).count("ctx") and _done(app, count))
+            await _type(pilot, prompt)
+            await _until(pilot, lambda count=number: _done(app, count))
+        app.chat.talk.transcript.scroll_home(animate=False)
+        await pilot.pause()
         _save(app, "chat")
+        await pilot.press("ctrl+t")
+        await _until(pilot, lambda: getattr(app.screen, "history", None) is not None)
+        await pilot.press(*["left"] * 4)
+        _save(app, "threshold")
+        await pilot.press("escape", "alt+up", "alt+up")
+        before = app.chat.talk.turns.last
+        await pilot.press("e")
+        await _until(pilot, lambda: app.chat.editing is not None)
+        app.chat.composer.clear()
+        await _type(pilot, ANOTHER)
+        turns = app.chat.talk.turns
+        await _until(pilot, lambda: turns.last is not before and turns.last and turns.last.done)
+        await pilot.press("alt+up", "alt+up")
+        await _until(pilot, lambda: "<2/2>" in _text(app))
+        _save(app, "branch")
+
+
+async def _type(pilot: Pilot[None], text: str) -> None:
+    await pilot.press(*[{" ": "space"}.get(letter, letter) for letter in text], "enter")
 
 
 def _app(*, demo: bool) -> ChatApp:
@@ -63,10 +85,10 @@ def _done(app: ChatApp, count: int) -> bool:
 
 
 def _text(app: ChatApp) -> str:
-    return re.sub(r"<[^>]+>", "", app.export_screenshot()).replace("&#160;", " ")
+    return html.unescape(re.sub(r"<[^>]+>", "", app.export_screenshot())).replace("\xa0", " ")
 
 
-async def _until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+async def _until(pilot: Pilot[None], condition: Callable[[], object]) -> None:
     async with asyncio.timeout(SECONDS):
         while not condition():
             await pilot.pause(0.1)

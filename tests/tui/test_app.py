@@ -7,17 +7,19 @@ from pathlib import Path
 
 import pytest
 from textual.events import Paste
+from textual.pilot import Pilot
 
 from routing import errors
 from routing.conversation import Delta
 from routing.events import Event, TurnRequest
 from tests.tui.conftest import Chat, ready, say, wait_until
-from tests.tui.fakes import FakeEngine, decision, reply_events
+from tests.tui.fakes import NOON, FakeEngine, decision, reply_events
 from tui.app import ChatApp
 from tui.errors import StoreError
 from tui.screens.chat import ChatScreen
 from tui.sessions import Message, Sessions
 from tui.widgets.card import Card
+from tui.widgets.find import Find
 from tui.widgets.history import History
 from tui.widgets.meter import Meter
 from tui.widgets.reply import Reply
@@ -611,19 +613,59 @@ async def test_temporary_chat_keeps_nothing_whatever_is_begun(chat: Chat):
     assert not list(app.chat.program.paths.sessions.glob("*.json"))
 
 
-async def test_long_conversation_is_shown_from_its_end_and_then_whole(chat: Chat):
+async def test_long_conversation_is_shown_from_its_end_and_the_rest_on_scrolling_up(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE) as pilot:
-        await ready(pilot)
-        session = app.chat.sessions.create()
-        for number in range(20):
-            session.add("user", f"question {number}")
-            session.add("assistant", f"answer {number}", state="done")
-        session.close()
-        app.chat.history.post_message(History.Opened(session.id))
-        await wait_until(pilot, lambda: len(app.chat.query(Reply)) == 20)
-        said = [said.text for said in app.chat.query(Said)]
-        assert said == [f"question {number}" for number in range(20)]
+        await open_long(app, pilot)
+        shown = [said.text for said in app.chat.query(Said)]
+        assert shown[-1] == "question 39"
+        assert len(shown) < 30
+        talk = app.chat.talk.transcript
+        assert talk.scroll_y == talk.max_scroll_y
+        await pilot.press(*["pageup"] * 3)
+        await wait_until(pilot, lambda: len(app.chat.query(Said)) > len(shown))
+        while len(app.chat.query(Said)) < 40:
+            await pilot.press("pageup")
+        await pilot.pause()
+        assert [said.text for said in app.chat.query(Said)] == [f"question {n}" for n in range(40)]
+
+
+async def test_what_is_in_sight_stays_when_earlier_messages_come(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await open_long(app, pilot)
+        talk = app.chat.talk.transcript
+        talk.scroll_to(y=talk.size.height + 1, animate=False)
+        await pilot.pause()
+        first, shown = talk.blocks[0], len(talk.blocks)
+        before = first.region.y
+        await talk.add_before([Said("one more\n" * 30, NOON)])
+        await pilot.pause()
+        assert len(talk.blocks) == shown + 1
+        assert first.region.y == before
+
+
+async def test_find_looks_through_what_is_not_shown_yet(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await open_long(app, pilot)
+        await pilot.press("ctrl+f", *"question", "space", *"3")
+        find = app.chat.query_one(Find)
+        await wait_until(pilot, lambda: "of 11 " in str(find.query_one(".find--count").content))
+
+
+async def open_long(app: ChatApp, pilot: Pilot[None]) -> None:
+    """Open a conversation of 80 messages."""
+    await ready(pilot)
+    session = app.chat.sessions.create()
+    for number in range(40):
+        session.add("user", f"question {number}")
+        session.add("assistant", f"answer {number}\n\nand more of it", state="done")
+    session.close()
+    app.chat.history.post_message(History.Opened(session.id))
+    await wait_until(pilot, lambda: app.chat.query(Reply))
+    await wait_until(pilot, lambda: app.chat.talk.transcript.max_scroll_y > SIZE[1])
+    await pilot.pause()
 
 
 async def test_share_is_changed_and_kept(chat: Chat):

@@ -10,6 +10,7 @@ from textual import on
 from tui.screens.cards import CardsScreen
 from tui.widgets.block import Block
 from tui.widgets.find import Find
+from tui.widgets.talk import Talk
 
 
 class Found(NamedTuple):
@@ -28,6 +29,12 @@ class FindingScreen(CardsScreen):
     def action_find(self) -> None:
         """Look for words in this conversation."""
         self.query_one(Find).open()
+        self.talk.show_all()
+
+    @on(Talk.Whole)
+    def _look_again(self) -> None:
+        """Earlier messages that were not shown yet are looked through too."""
+        self.query_one(Find).again()
 
     @on(Find.Searched)
     def _look(self, message: Find.Searched) -> None:

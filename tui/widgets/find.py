@@ -59,6 +59,11 @@ class Find(HorizontalGroup):
         box.select_all()
         self.post_message(self.Searched(box.value))
 
+    def again(self) -> None:
+        """Look for the same words anew."""
+        if self.has_class("-open"):
+            self.post_message(self.Searched(self.query_one(Input).value))
+
     def count(self, number: int, total: int) -> None:
         """Say which place of how many is in sight, counted from 1."""
         shown = f"{number} of {total} · enter ↑ before · ↓ after" if total else "not found"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui.sessions import Message, Session
 
 FIRST_SHOWN = 12  # messages of an opened conversation that are shown at once
-BATCH = 24  # others that are shown at a time after that: each time all are laid out anew
+BATCH = 24  # others that are shown at a time after that, once one scrolls up to them
 
 
 class Shown(Vertical):
@@ -40,10 +40,15 @@ class Shown(Vertical):
             self.card = card
             super().__init__()
 
+    class Whole(Notice):
+        """All of the conversation is shown, as `show_all` was to do."""
+
     def __init__(self, turns: Turns) -> None:
         super().__init__()
         self.turns = turns
         self._walk_to = ""
+        self._earlier: Sequence[Message] = ()  # of the branch in sight, those that are not shown
+        self._wants_all = False
 
     @property
     def transcript(self) -> Transcript:
@@ -56,8 +61,9 @@ class Shown(Vertical):
         return self.query_one(Why)
 
     async def open(self, session: Session) -> None:
-        """Go on in this session: its end is shown at once, the rest a moment later."""
+        """Go on in this session: its end is shown at once, the rest when one scrolls up to it."""
         self.turns.open(session)
+        self._earlier, self._wants_all = (), False
         self.why.show(None, None)
         if session.conversation.head:
             self.show_branch()
@@ -70,6 +76,11 @@ class Shown(Vertical):
         self._walk_to = walk_to
         session = self.turns.session
         self.run_worker(self._read(session), group="open", exclusive=True, exit_on_error=False)
+
+    def show_all(self) -> None:
+        """Show the conversation from its first message; `Whole` tells when it is there."""
+        self._wants_all = True
+        self._show_earlier()
 
     def number_versions(self) -> None:
         """Say of each message which of its versions it is."""
@@ -84,12 +95,21 @@ class Shown(Vertical):
         ids = [message.id for message in branch]
         kept = {block.message_id for block in self.transcript.blocks}.intersection(ids)
         first = min(map(ids.index, kept)) if kept else max(len(ids) - FIRST_SHOWN, 0)
+        self._earlier = branch[:first]
         rest = branch[first + len(kept) :]
         await self._post(session, rest[:FIRST_SHOWN], "after" if kept else "alone")
         for start in range(FIRST_SHOWN, len(rest), BATCH):
             await self._post(session, rest[start : start + BATCH], "after")
-        for end in range(first, 0, -BATCH):
-            await self._post(session, branch[max(end - BATCH, 0) : end], "before")
+
+    @on(Transcript.NearTop)
+    def _show_earlier(self) -> None:
+        """Show some more of what was said before, where it is wanted."""
+        if self._earlier and (self._wants_all or self.transcript.is_near_top):
+            batch = self._post(self.turns.session, self._earlier[-BATCH:], "before")
+            self.run_worker(batch, group="earlier", exclusive=True, exit_on_error=False)
+        elif self._wants_all:
+            self._wants_all = False
+            self.post_message(self.Whole())
 
     async def _post(self, session: Session, messages: Sequence[Message], where: Where) -> None:
         from tui.widgets.branch import read_branch
@@ -103,6 +123,11 @@ class Shown(Vertical):
         session = self.turns.session
         if message.session is not session:
             return
+        before = message.where == "before"
+        if before and list(self._earlier[-len(message.views) :]) != [
+            v.message for v in message.views
+        ]:
+            return  # asked for twice, or of another branch
         blocks = [view.block(self.turns.new_key()) for view in message.views]
         match message.where:
             case "alone":
@@ -111,13 +136,15 @@ class Shown(Vertical):
                 await self.transcript.keep({said.id for said in session.branch()})
                 await self.transcript.mount(*blocks)
             case "before":
+                self._earlier = self._earlier[: -len(blocks)]
                 await self.transcript.add_before(blocks)
         self.number_versions()
         if reached := self.transcript.block(self._walk_to):
             self._walk_to = ""
             self.call_after_refresh(reached.walk_to)
-        if message.where != "before":
+        if not before:
             await self._resume(session)
+        self.call_after_refresh(self._show_earlier)
 
     async def _resume(self, session: Session) -> None:
         """The branch's last turn is the one to answer again and to give reasons for."""

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 
 from textual.containers import VerticalScroll
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.widget import Widget
 
 from tui.widgets.block import Block
@@ -21,8 +22,27 @@ class Transcript(VerticalScroll, can_focus=False):
         scrollbar-gutter: stable; }
     """
 
+    class NearTop(Message):
+        """The person has scrolled up nearly as far as there is something to see."""
+
+    _below: float | None = None  # lines from what is in sight to the end, while more comes above
+
+    @property
+    def is_near_top(self) -> bool:
+        """Whether less than a screenful is above what is in sight."""
+        return self.scroll_y < self.size.height
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < old_value and self.is_near_top:
+            self.post_message(self.NearTop())
+
     def watch_virtual_size(self, size: Size) -> None:
         """Follow the end once there is more than fits: less than that hangs at the bottom."""
+        below, self._below = self._below, None
+        if below is not None:
+            y = size.height - below
+            self.scroll_to(y=y, animate=False, immediate=True, force=True, release_anchor=False)
         overflows = 0 < self.container_size.height < size.height
         if overflows != self.is_anchored:
             self.anchor(overflows)
@@ -75,6 +95,7 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def add_before(self, turns: Sequence[Widget]) -> None:
         """Show earlier turns; what is in sight stays where it is."""
+        self._below = self.virtual_size.height - self.scroll_y
         await self.mount(*turns, before=0)
 
     async def show(self, turns: Sequence[Widget]) -> None:
