@@ -14,6 +14,8 @@ import pytest
 from tests.servers import ScriptedServer
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's library reads it once, when it is imported
+# Tests compute little, and threads that wait for each other cost minutes where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _is_loopback(host: object) -> bool:
