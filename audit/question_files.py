@@ -246,7 +246,7 @@ def _json_rows(file: Path, kind: Kind) -> Iterator[_Row]:
     with file.open(encoding="utf-8-sig") as stream:
         for line, text in enumerate(stream, start=1):
             if text.strip():
-                yield _json_row(Place(file, line), text, kind)
+                yield _json_row(Place(file, line), text.rstrip(), kind)
 
 
 def _json_row(place: Place, text: str, kind: Kind) -> _Row:

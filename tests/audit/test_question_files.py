@@ -80,6 +80,7 @@ GOOD = '{"question": "Which?", "options": ["x", "y"], "answer": 0}\n'
         ("q.csv", "question,A,B,answer\nWhich?,x,,A\n", r":2: has 1 option; expected 2 to 10"),
         ("q.csv", "", r"q\.csv: holds no question to ask"),
         ("q.jsonl", GOOD + '{"question": \n', r"q\.jsonl:2: .* expected a JSON object"),
+        ("q.jsonl", '{"question": [1\n', r":1: Expecting ',' delimiter at column 16"),
         ("q.jsonl", "[1]\n", r":1: is \[1\]; expected a JSON object"),
         ("q.jsonl", '{"question": "W?", "options": "xy", "answer": 0}\n', r"options are 'xy'"),
         ("q.jsonl", '{"question": "W?", "options": ["x"], "answer": 0}\n', r"has 1 option;"),

@@ -155,12 +155,12 @@ def compare(
 @app.command("list")
 def list_reports(*, as_json: AsJson = False) -> None:
     """The reports kept so far, the newest first."""
-    from audit.findings import verdict
+    from audit.findings import find, verdict
     from audit.report import from_json
     from tui.auditing import kept_reports
     from tui.tables import print_table
 
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for file in kept_reports(Program.open()):
         report = from_json(file)
         form = report.results.form
@@ -170,14 +170,17 @@ def list_reports(*, as_json: AsJson = False) -> None:
                 "model": report.model,
                 "battery": form.battery,
                 "questions": f"{len(report.results.question_ids)} of {form.questions}",
+                "findings": len(find(report.results)),
                 "verdict": verdict(report.results),
+                "report": file.stem,
                 "file": str(file),
             }
         )
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif rows:
-        print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+        columns = ("report", "model", "battery", "questions", "findings")
+        print_table(columns, [tuple(row[name] for name in columns) for row in rows])
     else:
         typer.echo("No report is kept yet: llmroute audit --model demo/biased makes one.")
 
