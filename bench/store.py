@@ -23,6 +23,7 @@ from tinydb.storages import JSONStorage
 from routing.conversation import Usage
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
+from tui.screens.library import HITS
 from tui.sessions import Conversation, Message, Session, Sessions
 from tui.sessions.lock import Lock
 from tui.sessions.message import new_id, timestamp
@@ -59,6 +60,8 @@ def main(folder: Path) -> None:
             row(f"one message into a session of {count:,}, {how}", ours, stock)
     row("search 1,000 sessions x 20 messages, 1 hit", *search(folder, RARE))
     row("search the same, a word in each message", *search(folder, "dor"))
+    row("search 10,000 sessions x 4, first 50 hits", hits(folder, "dor"), None)
+    row("search the same, 1 hit", hits(folder, RARE), None)
     first, ours, stock = listing(folder, 10_000)
     row("list 10,000 sessions", ours, stock)
     row("list 10,000 sessions, index rebuilt", first, None)
@@ -104,6 +107,24 @@ def search(folder: Path, word: str) -> tuple[float, float]:
 
         assert sum(hit.message is not None for hit in sessions.search(word)) == stock()
         return side_by_side(lambda: list(sessions.search(word)), stock, 5)
+
+
+def hits(folder: Path, word: str) -> float:
+    """Milliseconds of what the history does for a word, in 10,000 sessions."""
+    rng = random.Random(SEED)
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        sessions = Sessions(Path(name))
+        for number in range(10_000):
+            fill(sessions, rng, 4, RARE if number == 5000 else "")
+
+        def find() -> None:
+            found: set[str] = set()
+            for hit in sessions.search(word):
+                found.add(hit.session)
+                if len(found) == HITS:
+                    break
+
+        return statistics.median(timed(find) for _ in range(5))
 
 
 def listing(folder: Path, count: int) -> tuple[float, float, float]:
