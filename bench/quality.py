@@ -89,6 +89,7 @@ def main() -> None:
         f"(default of similarity: gamma {GAMMA:g}, query)"
     )
     console.print(left_out(starters, embedder))
+    embedder.keep(unique_prompts(starters))
     sets = benchmarks()
     if not sets:
         console.print("LLMROUTE_DATA names no folder with routellm/: no benchmarks here")
@@ -96,17 +97,17 @@ def main() -> None:
     table = Table(
         "APGR [95 %] z", *(f"{graded.name} ({len(graded.prompts):,})" for graded in sets), box=None
     )
-    for graded in sets:
-        embedder.keep(graded.prompts)
     trained_on = {"starter battles": starters}
     if ELOBENCH.exists():
         imported = list(read_battles(ELOBENCH, "elobench_rwq").battles)
         trained_on["with elobench_rwq"] = [*starters, *imported]
+        embedder.keep(unique_prompts(imported))
+    for graded in sets:
+        embedder.keep(graded.prompts)
     for name, battles in trained_on.items():
-        vectors = embedder.keep(unique_prompts(battles))
         for router in (RidgeRouter(embedder), SimilarityRouter(embedder)):
             row = f"{name}, {type(router).__name__.removesuffix('Router').lower()}"
-            table.add_row(row, *quality(router.fit(battles, vectors), sets))
+            table.add_row(row, *quality(router.fit(battles), sets))
     console.print(table)
     for line in leaks(starters, sets, embedder):
         console.print(line, markup=False, highlight=False)
