@@ -64,7 +64,7 @@ class Router(Protocol):
         """
 
     def for_pair(self, strong: str, weak: str) -> Self:
-        """The same router for another pair of models. Nothing is fitted anew."""
+        """The same router for another pair of models, over the same battles."""
 
     @property
     def stand_ins(self) -> tuple[str, ...]:
