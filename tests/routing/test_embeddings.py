@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from routing import embeddings
-from routing.embeddings import KeptEmbedder, SentenceEmbedder
+from routing.embeddings import HEAD_TOKENS, TAIL_TOKENS, KeptEmbedder, SentenceEmbedder
 from routing.errors import EmbeddingError
 from tests.routing.fakes import HashEmbedder
 
@@ -40,14 +40,32 @@ def test_batch_equals_one_by_one(minilm: SentenceEmbedder):
     assert minilm.embed(prompts) == pytest.approx(alone, abs=1e-5)
 
 
-def test_head_of_a_very_long_prompt_is_what_counts(minilm: SentenceEmbedder):
-    page = "Design a cache that survives a lost node. " * 200
-    rows = minilm.embed([page, page + "x" * 1_000_000])
-    assert rows[0] == pytest.approx(rows[1], abs=1e-6)
+@pytest.mark.parametrize("pages", [30, 25_000])
+def test_beginning_and_end_of_a_long_prompt_are_what_counts(minilm: SentenceEmbedder, pages: int):
+    log = "GET /items 200. "
+    asked = "Which of the requests failed, and why?"
+    middle = f"{log * pages} Write a sonnet about the sea. {log * pages}"
+    plain, changed, before, after = minilm.embed(
+        [log * 2 * pages, middle, f"{asked} {log * 2 * pages}", f"{log * 2 * pages} {asked}"]
+    )
+    assert plain @ changed > 0.999
+    assert max(plain @ before, plain @ after) < 0.99
 
 
-def test_name_tells_the_weights(minilm: SentenceEmbedder):
-    assert minilm.name == "all-MiniLM-L6-v2@53aa51172d14"
+def test_no_more_than_the_cap_is_read(minilm: SentenceEmbedder):
+    short, long = minilm._ends(["hello", "one two three four " * 100])
+    assert len(short) == 3
+    assert len(long) == HEAD_TOKENS + TAIL_TOKENS
+    assert (long[0], long[-1]) == (short[0], short[-1])
+
+
+def test_short_prompts_are_read_as_sentence_transformers_does(minilm: SentenceEmbedder):
+    prompts = ["hello", "", "Prove that there are infinitely many primes. " * 5, "你好"]
+    assert minilm.embed(prompts) == pytest.approx(minilm._encode(prompts), abs=1e-6)
+
+
+def test_name_tells_the_weights_and_what_is_read(minilm: SentenceEmbedder):
+    assert minilm.name == "all-MiniLM-L6-v2@53aa51172d14/96+32"
     assert SentenceEmbedder("org/model").name == "org/model"
 
 
