@@ -323,6 +323,19 @@ def test_any_model_of_a_pool_can_be_pinned_and_is_billed(run: Run):
     assert "0W 1M 0S" in out
 
 
+def test_cost_by_session_is_a_line_each_the_newest_first(run: Run, monkeypatch: pytest.MonkeyPatch):
+    for question in ("why is the sky blue at noon?", "and red in the evening?"):
+        run("ask", "--demo", "--pin", "weak", question)
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = run("cost", "--by", "session")
+    titles = [line.split(" $")[0].strip() for line in out.splitlines()[2:]]
+    assert titles == ["and red in the ev…", "why is the sky bl…", "total"]
+    _, out, _ = run("cost", "--by", "session", "--json")
+    newest = json.loads(out)["rows"][0]
+    assert newest["title"] == "and red in the evening?"
+    assert run("sessions", "show", newest["session"])[0] == 0
+
+
 def test_pin_outside_the_pool_is_a_usage_error(run: Run):
     code, _, err = run("ask", "--demo", "--pin", "openai/gpt-4o", "hello")
     assert code == 2

@@ -13,10 +13,13 @@ from tui.commands.options import AsJson
 from tui.commands.sessions import warn_of_damage
 from tui.money import percent, turns_text, usd
 from tui.program import Program
+from tui.visible import one_line
 
 if TYPE_CHECKING:
     from routing.cost import Ledger
     from tui.sessions import SessionInfo
+
+TITLE_CELLS = 18  # what the numbers leave of 80; `sessions list` has the whole title
 
 
 def cost(
@@ -42,7 +45,11 @@ def cost(
     ledgers = _ledgers(infos, by, month)
     budget = program.settings.budget
     now = month_of((row for info in infos for row in info.costs), date.today())
-    rows = [{by: name} | _fields(ledger) for name, ledger in ledgers.items()]
+    titles = {info.id: info.title for info in infos} if by == "session" else {}
+    rows = [
+        {by: name} | ({"title": titles[name]} if titles else {}) | _fields(ledger)
+        for name, ledger in ledgers.items()
+    ]
     if as_json:
         fields = {"rows": rows, "total": _fields(_total(ledgers)), "month": now._asdict()}
         typer.echo(json.dumps(fields | {"budget_usd": budget.monthly_usd}, indent=2))
@@ -50,24 +57,28 @@ def cost(
     if not rows:
         typer.echo("Nothing was spent yet.")
         return
+    names = [one_line(titles[name], TITLE_CELLS) if titles else name for name in ledgers]
     columns = (by, "spent", "all strong", "saved", "", "turns", "tokens in", "out")
-    ledgers["total"] = _total(ledgers)
-    print_table(columns, [(name, *_cells(ledger)) for name, ledger in ledgers.items()])
+    every = (*ledgers.values(), _total(ledgers))
+    print_table(
+        columns, [(name, *_cells(it)) for name, it in zip((*names, "total"), every, strict=True)]
+    )
     if text := month_text(now, budget):
         typer.echo(f"\nThis {text}.")
 
 
 def _ledgers(infos: Iterable[SessionInfo], by: str, month: str | None) -> dict[str, Ledger]:
+    """A ledger for each day, model or session's id: days and models sorted, sessions as given."""
     from tui.sessions import total
 
     groups: dict[str, list[Ledger]] = {}
     for info in infos:
         for row in info.costs:
             if month is None or row.day.startswith(month):
-                session = f"{info.title} ({info.id})"
-                name = {"day": row.day, "model": row.model, "session": session}[by]
+                name = {"day": row.day, "model": row.model, "session": info.id}[by]
                 groups.setdefault(name, []).append(row.ledger)
-    return {name: total(ledgers) for name, ledgers in sorted(groups.items())}
+    names = groups if by == "session" else sorted(groups)
+    return {name: total(groups[name]) for name in names}
 
 
 def _total(ledgers: dict[str, Ledger]) -> Ledger:
