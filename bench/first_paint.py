@@ -3,9 +3,9 @@
     python -m bench.first_paint [runs]
 
 Each run is a process of its own; the two take turns, so that what else the machine does falls on
-both. Both run from bytecode, as what is installed does: the first run of each, which is not counted,
-writes it. CPU and wall seconds count from the start of the process to the first paint; memory is
-the peak resident set by then. Medians and the ratio are printed.
+both. Both run from bytecode, as what is installed does: a first run, which is not counted, writes
+it. CPU and wall seconds count from the start of the process to the first paint; memory is the peak
+resident set by then. Medians and the ratio are printed.
 """
 
 from __future__ import annotations
