@@ -265,6 +265,9 @@ def _tokenizer(source: str | Path) -> PreTrainedTokenizerBase:
         if Path(source, "config.json").exists():
             message = f"{source}: the model folder holds no tokenizer"
             hint = "Copy tokenizer.json and tokenizer_config.json there from the original model."
+        elif Path(source).is_dir():
+            message = f"{source}: the folder holds no model, for it has no config.json"
+            hint = "Give a folder in transformers format, or the id of a model on the hub."
         else:
             message = f"{source}: no such model folder, and no such model on the hub"
             hint = "Check the name; without a network only folders and cached models can be used."
