@@ -131,12 +131,18 @@ class Ended(Message):
 
 
 class Listed(Message):
-    """The conversations on disk, or those that hold the words; what the month has cost."""
+    """The conversations on disk, or those that hold the words; what the month has cost.
 
-    def __init__(self, words: str, items: Sequence[Item], month: Month | None = None) -> None:
+    `turns` is how many were ever answered.
+    """
+
+    def __init__(
+        self, words: str, items: Sequence[Item], month: Month | None = None, turns: int = 0
+    ) -> None:
         self.words = words
         self.items = items
         self.month = month
+        self.turns = turns
         super().__init__()
 
 

@@ -66,6 +66,12 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chat:
     return make
 
 
+@pytest.fixture(autouse=True)
+def _no_hints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The person has had their first turns: no hint comes between other words."""
+    monkeypatch.setattr("tui.hints.HINTS", ())
+
+
 class Terminal(io.StringIO):
     """Standard input that nobody pipes into."""
 

@@ -160,7 +160,7 @@ async def test_number_takes_a_battle_of_the_why_panel_back(chat: Chat):
         why = app.chat.query_one(Why)
         await pilot.click(Why)
         assert not why.has_focus  # a click must not arm the numbers
-        assert why.border_title == YOURS
+        assert why.border_title == f"WHY (ctrl+w){YOURS}"
         app.chat.composer.draft.focus()
         await pilot.press("shift+tab")
         await pilot.pause()

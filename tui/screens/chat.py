@@ -14,6 +14,8 @@ from textual.events import DescendantBlur, DescendantFocus, Resize
 
 from tui.budget import Month
 from tui.errors import AppError, UsageError
+from tui.hints import hint_after
+from tui.messages import Listed
 from tui.money import percent, usd
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
@@ -89,6 +91,7 @@ class ChatScreen(SayingScreen):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
         self._leaving = False
+        self._turns_ever: int | None = None  # that were answered; None before the first list
         self._full = ""  # the conversation last said to be nearly too long
 
     def compose(self) -> ComposeResult:
@@ -213,6 +216,17 @@ class ChatScreen(SayingScreen):
     def _finished(self) -> None:
         self.list_sessions()
         self._warn_of_context()
+
+    @on(Listed)
+    def _hint(self, message: Listed) -> None:
+        """Say what can be done next after the first turns that the person ever has."""
+        if message.month is None:
+            return
+        known, self._turns_ever = self._turns_ever, message.turns
+        if known is not None and message.turns > known:
+            keys = {name or "": first_key(binding) for name, binding in self._keys().items()}
+            if hint := hint_after(message.turns, keys):
+                self.tell(hint)
 
     def _warn_of_context(self) -> None:
         """Say once in a conversation that it is nearly too long, and what to do."""

@@ -219,7 +219,8 @@ class LibraryScreen(LearningScreen):
     def _listed(self) -> Listed:
         infos = self.sessions.list(trash=True)  # what was thrown away was spent all the same
         items = [Item(info.id, info.title, info.trouble) for info in infos if not info.deleted]
-        return Listed("", items, self._month(infos))
+        turns = sum(sum(info.ledger.turns.values()) for info in infos)
+        return Listed("", items, self._month(infos), turns)
 
     def _month(self, infos: Sequence[SessionInfo]) -> Month:
         from tui.budget import month_of

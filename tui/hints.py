@@ -1,0 +1,16 @@
+"""What a person is told after the first turns that they ever have, and not again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+HINTS = (  # one a turn; the names in braces are those of keys
+    "{why} says why this model answered; {threshold} changes how often the strong one does.",
+    "{good} and {bad} teach the router what you prefer; {again} asks the strong model again.",
+    "{walk_up} goes to earlier messages: copy, edit, fork. {search} searches all conversations.",
+)
+
+
+def hint_after(turns: int, keys: Mapping[str, str]) -> str:
+    """What to say after that many turns, "" for nothing; `keys` has the key of each action."""
+    return HINTS[turns - 1].format_map(keys) if 0 < turns <= len(HINTS) else ""
