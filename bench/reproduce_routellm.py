@@ -40,7 +40,7 @@ REPORT = RESULTS.with_suffix(".md")
 SEEDS = 5
 # Routers that read text: one seed, two regimens, a short training and a part of MMLU for a CPU.
 SLOW = ("bert", "causal")
-SLOW_REGIMENS = ("mmlu-gold", "elobench")
+SLOW_REGIMENS = ("gold-alone", "elobench")
 SHORT = {"steps": 300, "check_every": 50, "learning_rate": 5e-5}
 SHORT_TOKENS, SHORT_TEST = 128, 3000
 MMLU_ROWS, GSM8K_ROWS = 1500, 800
@@ -57,6 +57,7 @@ class Regimen:
 
     Attributes:
         gold: how many random rows of each set are gold battles; the set's others are its test.
+        elobench: whether it learns from elobench_rwq.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Regimen:
     starters: bool
     gold: dict[str, int]
     tests: tuple[str, ...]
+    elobench: bool = True
 
 
 class Lesson(NamedTuple):
@@ -89,24 +91,33 @@ class Lesson(NamedTuple):
 ALL = ("mt-bench", "mmlu", "gsm8k")
 REGIMENS = (
     Regimen("elobench", "elobench_rwq alone", False, {}, ALL),
+    Regimen(
+        "gold-alone",
+        f"{MMLU_ROWS:,} gold rows of MMLU alone",
+        False,
+        {"mmlu": MMLU_ROWS},
+        ALL,
+        elobench=False,
+    ),
+    Regimen("starter-alone", "the starter battles alone", True, {}, ALL, elobench=False),
     Regimen("starter", "elobench_rwq and the starter battles", True, {}, ALL),
     Regimen(
         "mmlu-gold",
-        f"these and {MMLU_ROWS:,} gold rows of MMLU; no row of the others",
+        f"both and {MMLU_ROWS:,} gold rows of MMLU; no row of the others",
         True,
         {"mmlu": MMLU_ROWS},
         (*ALL, "loglik"),
     ),
     Regimen(
         "gsm8k-gold",
-        f"these and {GSM8K_ROWS:,} gold rows of GSM8K; no row of the others",
+        f"both and {GSM8K_ROWS:,} gold rows of GSM8K; no row of the others",
         True,
         {"gsm8k": GSM8K_ROWS},
         ALL,
     ),
     Regimen(
         "all-gold",
-        f"these, {MMLU_ROWS:,} gold rows of MMLU and {GSM8K_ROWS:,} of GSM8K",
+        f"both, {MMLU_ROWS:,} gold rows of MMLU and {GSM8K_ROWS:,} of GSM8K",
         True,
         {"mmlu": MMLU_ROWS, "gsm8k": GSM8K_ROWS},
         ALL,
@@ -154,7 +165,10 @@ class Classroom:
 
     def digest(self, regimen: Regimen) -> str:
         """Tells battles from others: what was trained on other ones is trained again."""
-        battles = [*self.elobench, *(self.starters if regimen.starters else [])]
+        battles = [
+            *(self.elobench if regimen.elobench else []),
+            *(self.starters if regimen.starters else []),
+        ]
         return battles_digest(battles)[:12]
 
     @lru_cache(maxsize=1)  # noqa: B019  # there is one room, and it lasts as long as the program
