@@ -41,6 +41,8 @@ Minimal().run()
 """
 
 CHAT = """
+import gc
+gc.disable()  # as the command does
 import tui.app
 from tui.program import Program
 

@@ -7,6 +7,7 @@ Seeger (2001), Using the Nyström method; Allen (1974) for predictions without a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -72,13 +73,24 @@ class Ridge:
         values = np.empty(len(points))
         for start in range(0, len(points), BLOCK):
             block = slice(start, start + BLOCK)
-            values[block] = kernel(points[block], self.landmarks, self.sharpness) @ self.dual
+            squares = np.square(points[block]).sum(axis=1)[:, None] + self._squares
+            near = _kernel(squares - 2 * (points[block] @ self.landmarks.T), self.sharpness)
+            values[block] = near @ self.dual
         return values
+
+    @cached_property
+    def _squares(self) -> Floats:
+        squares: Floats = np.square(self.landmarks).sum(axis=1)
+        return squares
 
 
 def kernel(points: Floats, others: Floats, sharpness: float) -> Doubles:
     """How near points (n, d) and (m, d) are, 1 at the same place, shape (n, m)."""
     squares = np.square(points).sum(axis=1)[:, None] + np.square(others).sum(axis=1)
-    distances = np.maximum(squares - 2 * (points @ others.T), 0)
-    near: Doubles = np.exp(-sharpness / 2 * distances.astype(np.float64))
+    return _kernel(squares - 2 * (points @ others.T), sharpness)
+
+
+def _kernel(distances: Floats, sharpness: float) -> Doubles:
+    """The same from squared distances, which rounding may have made a little less than 0."""
+    near: Doubles = np.exp(-sharpness / 2 * np.maximum(distances, 0).astype(np.float64))
     return near

@@ -171,7 +171,6 @@ def run_chat(program: Program, *, temporary: bool = False) -> int:
 
         return Sessions(program.paths.sessions)
 
-    gc.disable()  # nothing is garbage yet: the first paint comes a tenth sooner
     engine = EngineClient(program.engine_options(), program.paths.log)
     app = ChatApp(program, engine, open_sessions, temporary=temporary)
     check_theme(program, app.available_themes)
@@ -194,7 +193,7 @@ def check_theme(program: Program, known: Iterable[str]) -> None:
 
 
 def _collect_again() -> None:
-    """What is loaded by now stays: it need not be looked at again."""
+    """Look for garbage from now on, but not among what is loaded, which stays."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()

