@@ -46,6 +46,8 @@ class Transcript(VerticalScroll, can_focus=False):
         overflows = 0 < self.container_size.height < size.height
         if overflows != self.is_anchored:
             self.anchor(overflows)
+            # Textual's anchor waits for the scrollbar, which only the next layout shows.
+            self.scroll_end(animate=False, immediate=True, force=True)
 
     async def add(self, *turns: Widget) -> None:
         """Show more at the end, and go there."""
@@ -95,14 +97,15 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def add_before(self, turns: Sequence[Widget]) -> None:
         """Show earlier turns; what is in sight stays where it is."""
-        self._below = self.virtual_size.height - self.scroll_y
+        if self.is_anchored and self._anchor_released:  # Textual's; else the end stays in sight
+            self._below = self.virtual_size.height - self.scroll_y
         await self.mount(*turns, before=0)
 
     async def show(self, turns: Sequence[Widget]) -> None:
         """Show these turns in place of what was there."""
         self.anchor(False)  # Textual's
         await self.remove_children()
-        self.scroll_home(animate=False)
+        self.scroll_home(animate=False, immediate=True)
         await self.add(*turns)
 
     def reply(self, key: str) -> Reply | None:
