@@ -15,6 +15,7 @@ TABLES = {
     "decision": "decision time, error and memory of the similarity router's forms",
     "followups": "follow-ups routed by what they refer to, on labelled conversations",
     "throughput": "decisions a second of every router, beside the paper's",
+    "whole_decision": "a decision as the chat has it taken, embedding and neighbours included",
     "quality": "APGR of the untrained routers on MT-Bench, MMLU and GSM8K",
     "reproduce_routellm": "the tables of the RouteLLM paper beside ours, from kept trainings",
     "pool": "routing among four models against the best of them and mixing by lot",

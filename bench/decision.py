@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.datasets import ELOBENCH, benchmarks, embedded
-from routing.battle_files import read_battles, starter_battles
+from routing.battle_files import read_battles
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
 from routing.index import unique_prompts
@@ -271,22 +271,6 @@ def numbers(found: Timed, exact: Floats, slow: float | None) -> list[str]:
     ]
 
 
-def whole_decision(embedder: SentenceEmbedder) -> str:
-    """Embedding, win probability and neighbours, with the battles that ship."""
-    starters = list(starter_battles())
-    router = SimilarityRouter(embedder).fit(starters, embedded(embedder, unique_prompts(starters)))
-    prompts = [battle.prompt for battle in starters][::4]
-    router.judge(prompts[0], 5)
-    seconds = []
-    for prompt in prompts:
-        start = time.perf_counter()
-        router.judge(prompt, 5)
-        seconds.append(time.perf_counter() - start)
-    median, late = np.quantile(seconds, [0.5, 0.95]) * 1000
-    return (f"whole decision, embedding and neighbours included, {len(starters)} starter battles, "
-            f"{len(prompts)} prompts: median {median:.1f} ms, p95 {late:.1f} ms")  # fmt: skip
-
-
 def main(counts: list[int]) -> None:
     """Print a table for each number of battles."""
     warnings.simplefilter("ignore")
@@ -299,7 +283,6 @@ def main(counts: list[int]) -> None:
         f"threads: FAISS {faiss.omp_get_max_threads()}, torch {torch.get_num_threads()}; "
         f"load before: {os.getloadavg()[0]:.1f}; embedding excluded unless said"
     )
-    console.print(whole_decision(embedder))
     for count in counts:
         console.print(forms_table(count, embedder))
     try:

@@ -213,7 +213,7 @@ class _Run:
         with self._own_randomness():
             loss = self.learner.loss(rows)
             self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+            loss.backward()
         self._losses.append(self._number(loss))
         if self.schedule.decay:
             for group in self.optimizer.param_groups:
