@@ -6,8 +6,8 @@ import hashlib
 import importlib.util
 import io
 import logging
-import os
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -34,7 +34,9 @@ HEAD_TOKENS, TAIL_TOKENS = 96, 32
 # No ordinary text has longer tokens on average; what lies behind them the model never sees.
 CHARACTERS_PER_TOKEN = 16
 DEFAULT_TOKENS = 512
-BATCH_SIZE = 64
+# How much longer than its shortest text a batch may be: padding costs as much as text.
+PADDED = 1.5
+BATCH_SIZE = 32
 PART = 512
 
 
@@ -118,11 +120,9 @@ class SentenceEmbedder:
         import torch
 
         tokens = self._ends(prompts)
-        order = sorted(range(len(tokens)), key=lambda at: len(tokens[at]))
         rows = np.empty((len(tokens), self.dimension), dtype=np.float32)
         with torch.inference_mode():
-            for start in range(0, len(order), BATCH_SIZE):
-                batch = order[start : start + BATCH_SIZE]
+            for batch in _batches([len(each) for each in tokens]):
                 padded = self._model.tokenizer.pad(
                     {"input_ids": [tokens[at] for at in batch]}, return_tensors="pt", verbose=False
                 )
@@ -156,9 +156,6 @@ class SentenceEmbedder:
     @cached_property
     def _model(self) -> SentenceTransformer:
         path = str(packaged_folder()) if self.model == PACKAGED else self.model
-        # OpenMP reads it when torch is first imported. Threads that spin while they wait for each
-        # other take ten times as long for a prompt when another process wants the cores.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         try:
             with quiet():
                 from sentence_transformers import SentenceTransformer
@@ -291,6 +288,18 @@ def _folder_digest(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = (f"{path.relative_to(folder)} {_file_digest(path)}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The places of texts, the shortest first, those of about one length together."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    start = 0
+    while start < len(order):
+        longest = lengths[order[start]] * PADDED
+        end = bisect_right(order, longest, start, key=lengths.__getitem__)
+        batch = order[start : min(end, start + BATCH_SIZE)]
+        start += len(batch)
+        yield batch
 
 
 def _packed(model: SentenceTransformer) -> SentenceTransformer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import tui
 from audit.errors import AuditError, EndpointError, MismatchError, ModelError
 from audit.errors import DataError as QuestionsError
 from routing import errors
+from routing.threads import patient
 from tui.commands import audit, battles, cost, doctor, keys, models, router, sessions
 from tui.commands.ask import ask
 from tui.commands.chat import chat
@@ -74,6 +76,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; what goes wrong becomes a sentence and an exit code."""
+    os.environ |= patient(os.environ)
     try:
         app(prog_name="llmroute")
     except (errors.RoutingError, AuditError, AppError) as error:

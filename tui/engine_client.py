@@ -18,6 +18,7 @@ from routing.decide import Decision
 from routing.errors import EngineGoneError
 from routing.events import EngineOptions, Event, Notice, Readiness, TurnRequest
 from routing.models import Pool
+from routing.threads import patient
 from routing.wire import (
     MAX_LINE_BYTES,
     Done,
@@ -29,13 +30,6 @@ from routing.wire import (
 )
 
 MAX_LOG_BYTES = 2**20
-# torch and numpy's BLAS each keep threads that spin once their work is done, on the cores that the
-# other wants next: a decision would take five times as long. Read when the libraries are loaded.
-QUIET_THREADS = {
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "1000",  # as long as from one layer of the embedder to the next
-    "OPENBLAS_THREAD_TIMEOUT": "4",
-}
 
 
 class EngineClient:
@@ -178,7 +172,7 @@ class EngineClient:
                     stdout=asyncio.subprocess.PIPE,
                     stderr=log,
                     limit=MAX_LINE_BYTES,
-                    env={**QUIET_THREADS, **os.environ},
+                    env=patient(os.environ),
                     start_new_session=True,  # a ctrl+c in the terminal is not the engine's
                 )
             self._listener = asyncio.create_task(self._listen(self._process))
