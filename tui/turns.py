@@ -6,7 +6,8 @@ Nothing here touches a widget. What the screen shows it learns from the messages
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from asyncio import Future
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from itertools import count
 from typing import TYPE_CHECKING, Protocol
@@ -86,6 +87,7 @@ class Turns:
         self._post = post
         self._keys = count(1)
         self._disk = asyncio.Lock()
+        self._storing: set[asyncio.Task[None]] = set()
         self._session: Session | None = None
 
     @property
@@ -178,8 +180,7 @@ class Turns:
     async def answer(self, turn: LiveTurn) -> None:
         """Store the message, ask the engine, pass on what comes. Cancel it to stop the reply."""
         try:
-            async with self._disk:
-                await asyncio.to_thread(turn.store_prompt)
+            await self._in_order(asyncio.to_thread(turn.store_prompt))
             request = await asyncio.to_thread(turn.request, self.routing, self.program.keyring)
             async with aclosing(self.engine.turn(request)) as events:
                 async for event in events:
@@ -196,26 +197,21 @@ class Turns:
         else:
             self._post(Ended(turn.key, stopped=False))
 
-    async def keep(self, turn: LiveTurn, state: State, error: str | None = None) -> None:
-        """Store the reply as far as it came; a refusal of the disk is told, not raised."""
-        if turn.prompt is None:
-            return
-        turn.saved_pieces = len(turn.pieces)
-        try:
-            async with self._disk:
-                await asyncio.to_thread(turn.store, state, error)
-        except StoreError as refused:
-            self._post(Trouble(refused))
+    def keep(self, turn: LiveTurn, state: State, error: str | None = None) -> Future[None]:
+        """Done once the reply is stored as far as it came; a disk's refusal is told, not raised.
+
+        It is stored whoever stops waiting for it, and before all that is kept later.
+        """
+        return self._in_order(self._store(turn, state, error))
 
     async def close(self, session: Session) -> None:
         """Give the session back, once what is on its way to the disk is there."""
-        async with self._disk:
-            await asyncio.to_thread(session.close)
+        await self._in_order(asyncio.to_thread(session.close))
 
     async def leave(self) -> None:
         """Keep what has come of a turn under way, and give the session back."""
         if self.live and self.live.pieces:
-            await self.keep(self.live, "stopped")
+            self.keep(self.live, "done" if self.live.whole else "stopped")
         if self.is_open:
             await self.close(self.session)
 
@@ -231,6 +227,27 @@ class Turns:
             self.live = None
         if turn.bill and turn.usage and turn.decision:
             self.ledger = self.ledger.add(turn.bill, turn.usage, turn.decision.tier)
+
+    async def _store(self, turn: LiveTurn, state: State, error: str | None) -> None:
+        if turn.prompt is None:
+            return
+        turn.saved_pieces = len(turn.pieces)
+        try:
+            await asyncio.to_thread(turn.store, state, error)
+        except StoreError as refused:
+            self._post(Trouble(refused))
+
+    def _in_order(self, work: Coroutine[None, None, None]) -> Future[None]:
+        """Done once that work of the disk is, which begins when all that was asked before is."""
+
+        async def wait_and_do() -> None:
+            async with self._disk:
+                await work
+
+        task = asyncio.create_task(wait_and_do())
+        self._storing.add(task)  # the loop itself would forget it
+        task.add_done_callback(self._storing.discard)
+        return asyncio.shield(task)
 
     def _pinned(self, pin: Pin) -> str | None:
         if pin != "session":

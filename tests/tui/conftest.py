@@ -20,7 +20,7 @@ from tui.sessions import Sessions
 Chat = Callable[..., ChatApp]
 Run = Callable[..., tuple[int, str, str]]
 
-SECONDS = 10.0
+SECONDS = 60.0  # the slowest machine's patience; nothing waits longer than it takes
 
 
 async def wait_until(pilot: Pilot[None], happened: Callable[[], object]) -> None:
@@ -57,6 +57,8 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chat:
     """Makes the application: `chat(engine, demo=False, theme="llmroute-light")`."""
     monkeypatch.setenv("LLMROUTE_HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    for name in ("TOLD_SECONDS", "TROUBLE_SECONDS"):  # a slow machine finds them all the same
+        monkeypatch.setattr(f"tui.screens.base.{name}", 600)
 
     def make(engine: FakeEngine | None = None, *, demo: bool = True, **flags: object) -> ChatApp:
         program = Program.open(demo=demo, **flags)

@@ -1,6 +1,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -268,6 +269,25 @@ async def test_leaving_keeps_what_has_come(chat: Chat):
     assert (last.text, last.state) == ("the first half", "stopped")
 
 
+async def test_leaving_waits_for_a_slow_disk(chat: Chat, monkeypatch: pytest.MonkeyPatch):
+    app = chat(FakeEngine(reply_events("all of it")))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        turns = app.chat.talk.turns
+        update = turns.session.update
+
+        def update_slowly(message: Message) -> Message:
+            time.sleep(0.3)
+            return update(message)
+
+        monkeypatch.setattr(turns.session, "update", update_slowly)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: turns.last and turns.last.done)
+    [_, reply] = stored(app)
+    assert (reply.text, reply.state) == ("all of it", "done")
+
+
 async def test_cut_reply_can_be_continued(chat: Chat):
     engine = FakeEngine([*reply_events("half of it")[:2], errors.CutError("cut")])
     app = chat(engine)
@@ -295,7 +315,8 @@ async def test_reply_that_ended_early_is_marked_and_can_be_continued(
         assert why in str(app.chat.query_one(Card).error)
         assert app.chat.query_one(Reply).badge.cost == "$0.0004"
         assert app.chat.query_one(Meter).spending.ledger.weak_turns == 1
-        await wait_until(pilot, lambda: app.chat.talk.turns.last.reply.state == "cut")
+        last = app.chat.talk.turns.last
+        await wait_until(pilot, lambda: last.reply and last.reply.state == "cut")
         await pilot.press("c")
         await wait_until(pilot, lambda: len(engine.requests) == 2)
         assert engine.requests[1].turns[-2].text == "half of it"
@@ -550,7 +571,8 @@ async def test_a_megabyte_that_failed_comes_back_aside(chat: Chat):
 
 
 async def test_history_opens_an_earlier_conversation(chat: Chat):
-    app = chat(FakeEngine(reply_events("about rust"), reply_events("about cheese")))
+    engine = FakeEngine(reply_events("about rust"), reply_events("about cheese"))
+    app = chat(engine)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "tell me of rust")
@@ -564,12 +586,12 @@ async def test_history_opens_an_earlier_conversation(chat: Chat):
         await wait_until(pilot, lambda: [i for i in listed.shown if i.found] == listed.shown)
         await pilot.press("enter", "enter")
         await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
-        await wait_until(pilot, lambda: app.chat.query(Reply))
-        assert app.chat.query_one(Reply).prose.source == "about rust"
+        replies = app.chat.talk.query(Reply)
+        await wait_until(pilot, lambda: [r.prose.source for r in replies] == ["about rust"])
         assert app.chat.query_one(Meter).spending.ledger.weak_turns == 1
         await pilot.press("ctrl+g")
-        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
-        assert app.chat.talk.turns.last.text == "tell me of rust"
+        await wait_until(pilot, lambda: len(engine.requests) == 3)
+        assert engine.requests[2].turns[-1].text == "tell me of rust"
 
 
 async def test_what_was_thrown_away_was_spent_this_month(chat: Chat):
@@ -577,11 +599,11 @@ async def test_what_was_thrown_away_was_spent_this_month(chat: Chat):
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "hi")
-        first = app.chat.talk.turns.session.id
+        first = app.chat.talk.turns.session
         await pilot.press("ctrl+n")
-        await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
+        await wait_until(pilot, lambda: first.read_only)  # closed: another one is open
         await wait_until(pilot, lambda: app.chat.month.spent_usd == pytest.approx(0.0004))
-        app.chat.sessions.delete(first)
+        app.chat.sessions.delete(first.id)
         app.chat.list_sessions()
         await wait_until(pilot, lambda: not app.chat.query_one(History).shown)
         assert app.chat.month.spent_usd == pytest.approx(0.0004)

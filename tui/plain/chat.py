@@ -74,7 +74,6 @@ class PlainChat:
         self._line = ""  # what came of the reply's last line
         self._failure: RoutingError | AppError | None = None
         self._stored = 0.0
-        self._storing: asyncio.Task[None] | None = None
 
     def run(self, *, temporary: bool = False) -> None:
         """Chat until the person leaves; Ctrl+C stops a reply."""
@@ -215,8 +214,6 @@ class PlainChat:
         elif state == "done" and turn.bill and turn.usage:
             self.say(sentences.cost(turn.bill, estimated=turn.usage.estimated))
         self.turns.end(turn)
-        if self._storing:
-            await self._storing  # which must not be the last word
         await self.turns.keep(turn, state, str(self._failure) if self._failure else None)
 
     def _take(self, notice: Notice) -> None:
@@ -246,7 +243,7 @@ class PlainChat:
         live = self.turns.unsaved()
         if live and time.monotonic() - self._stored > SAVE_SECONDS:
             self._stored = time.monotonic()
-            self._storing = asyncio.create_task(self.turns.keep(live, "streaming"))
+            self.turns.keep(live, "streaming")
 
 
 def run_plain(program: Program, *, temporary: bool = False) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TOLD_SECONDS = 6
+TROUBLE_SECONDS = 12
 
 
 class BaseScreen(Screen[None]):
@@ -78,10 +79,8 @@ class BaseScreen(Screen[None]):
 
     def on_trouble(self, message: Trouble) -> None:
         """Something beside the turns went wrong."""
-        hint = message.error.hint
-        self.notify(
-            visible(f"{message.error} {hint}".strip()), markup=False, severity="error", timeout=12
-        )
+        line = visible(f"{message.error} {message.error.hint}".strip())
+        self.notify(line, markup=False, severity="error", timeout=TROUBLE_SECONDS)
 
     def on_told(self, message: Told) -> None:
         """Something beside the turns was done."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import Future
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -281,15 +282,16 @@ class Talk(Shown):
         if turn is None or turn.key != key:
             return None
         self.turns.end(turn)
-        self.run_worker(self._conclude(turn, state, error), group="disk", exit_on_error=False)
+        stored = None
+        if not isinstance(error, StoreError):  # then there is a message to store, and no reply
+            stored = self.turns.keep(turn, state, str(error) if error else None)
+        self.run_worker(self._conclude(turn, stored), group="disk", exit_on_error=False)
         self.post_message(self.Changed())
         return turn
 
-    async def _conclude(
-        self, turn: LiveTurn, state: State, error: RoutingError | AppError | None
-    ) -> None:
-        if not isinstance(error, StoreError):  # then there is a message to store, and no reply
-            await self.turns.keep(turn, state, str(error) if error else None)
+    async def _conclude(self, turn: LiveTurn, stored: Future[None] | None) -> None:
+        if stored:
+            await stored
         self._identify(turn)
         self.number_versions()
         self.post_message(self.Finished(turn))
@@ -314,7 +316,7 @@ class Talk(Shown):
     def _keep(self, turn: LiveTurn | None) -> None:
         """Store what has come so far."""
         if turn:
-            self.run_worker(self.turns.keep(turn, "streaming"), group="disk", exit_on_error=False)
+            self.turns.keep(turn, "streaming")
 
     def _save_partial(self) -> None:
         self._keep(self.turns.unsaved())
