@@ -10,6 +10,7 @@ Battles whose prompt has a cosine of .95 or more to a test's prompt are dropped,
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import time
@@ -32,17 +33,18 @@ from routing.checkpoints import battles_digest
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluate import Chance, Floats, best_cosines, chance, curve, saving
 from routing.evaluation_sets import NEAR, STRONG, WEAK, EvaluationSet
+from routing.files import replace_file
 from routing.index import unique_prompts
 from routing.routers import ROUTERS, Router, router_class
 
 RESULTS = Path(__file__).parent / "results" / "reproduce_routellm.json"
 REPORT = RESULTS.with_suffix(".md")
 SEEDS = 5
-# Routers that read text: one seed, two regimens, a short training and a part of MMLU for a CPU.
+# Routers that read text: one seed, two regimens and a short training, for a CPU.
 SLOW = ("bert", "causal")
 SLOW_REGIMENS = ("gold-alone", "elobench")
-SHORT = {"steps": 300, "check_every": 50, "learning_rate": 5e-5}
-SHORT_TOKENS, SHORT_TEST = 128, 3000
+SHORT = {"steps": 300, "check_every": 50}
+SHORT_TOKENS = 128
 MMLU_ROWS, GSM8K_ROWS = 1500, 800
 DRAWS = 500
 # With the paper's ten, GPT-4 and Mixtral come to sit in one tier of elobench_rwq's 27 models and
@@ -79,13 +81,6 @@ class Lesson(NamedTuple):
     tests: list[EvaluationSet]
     dropped: int
     similarity: dict[str, float]
-
-    def shortened(self, seed: int) -> Lesson:
-        """The same with a random part of each long test, and none of another pair's answers."""
-        rng = np.random.default_rng(seed)
-        kept = [test for test in self.tests if test.models == (STRONG, WEAK)]
-        parts = [test.at(np.sort(rng.permutation(len(test.prompts))[:SHORT_TEST])) for test in kept]
-        return self._replace(tests=parts)
 
 
 ALL = ("mt-bench", "mmlu", "gsm8k")
@@ -153,28 +148,33 @@ class Classroom:
         self.loglik = loglik_sets()
         self.elobench = [_renamed(each) for each in read_battles(ELOBENCH, "elobench_rwq").battles]
         self.starters = list(starter_battles())
+        self.reader = SentenceEmbedder()
 
     @cached_property
     def embedder(self) -> KeptEmbedder:
         """Knows the rows of all prompts."""
-        embedder = KeptEmbedder(SentenceEmbedder(), CACHE)
+        embedder = KeptEmbedder(self.reader, CACHE)
         sets = [each.prompts for each in (*self.sets.values(), *self.loglik)]
         for prompts in (unique_prompts(self.elobench), unique_prompts(self.starters), *sets):
             embedder.keep(embedder.unknown(prompts))
         return embedder
 
     def digest(self, regimen: Regimen) -> str:
-        """Tells battles from others: what was trained on other ones is trained again."""
-        battles = [
+        """Tells one lesson from another: what was learnt from another one is learnt again."""
+        read = f"{battles_digest(self._shared(regimen))}\n{regimen.gold}\n{self.reader.name}"
+        return hashlib.sha256(read.encode()).hexdigest()[:12]
+
+    def _shared(self, regimen: Regimen) -> list[Battle]:
+        """The battles that every seed learns from."""
+        return [
             *(self.elobench if regimen.elobench else []),
             *(self.starters if regimen.starters else []),
         ]
-        return battles_digest(battles)[:12]
 
     @lru_cache(maxsize=1)  # noqa: B019  # there is one room, and it lasts as long as the program
     def lesson(self, regimen: Regimen, seed: int) -> Lesson:
         """The battles of the regimen without those near a test, and its tests."""
-        battles = [*self.elobench, *(self.starters if regimen.starters else [])]
+        battles = self._shared(regimen)
         tests = [self.sets[name] for name in regimen.tests if name in self.sets]
         for at, test in enumerate(tests):
             if count := regimen.gold.get(test.name):
@@ -259,8 +259,6 @@ def learn(
 ) -> dict[str, Any]:
     """Train one router and measure it on every test of the regimen."""
     lesson = room.lesson(regimen, seed)
-    if name in SLOW:
-        lesson = lesson.shortened(seed)
     start = time.process_time()
     router = untrained(name, seed, room.embedder).fit(lesson.battles)
     trained = time.process_time() - start
@@ -332,7 +330,7 @@ def _run(kept: dict[str, Any], names: Sequence[str], seeds: int) -> None:
         print(f"{at} of {len(missing)}: {_key(regimen, name, seed)}", file=sys.stderr, flush=True)
         kept[_key(regimen, name, seed)] = learn(room, yardstick, name, regimen, seed)
         RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        replace_file(RESULTS, (json.dumps(kept, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _key(regimen: Regimen, name: str, seed: int) -> str:

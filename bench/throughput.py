@@ -31,11 +31,12 @@ from routing.battle_files import starter_battles
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
 from routing.index import Floats, unique_prompts
-from routing.routers import Router
+from routing.routers import ROUTERS, Router
 from routing.routers.bert import BertRouter
 from routing.routers.causal import CausalRouter
 from routing.routers.chance import ChanceRouter
 from routing.routers.factorization import FactorizationRouter
+from routing.routers.ridge import RidgeRouter
 from routing.routers.similarity import SimilarityRouter
 
 ARENA = 55_000
@@ -138,6 +139,8 @@ def routers(
     starters = len(battles)
     if "chance" in wanted:
         yield ChanceRouter().fit(battles), starters
+    if "ridge" in wanted:
+        yield RidgeRouter(embedder).fit(battles), starters
     if "similarity" in wanted:
         yield SimilarityRouter(embedder).fit(battles), starters
         arena = sample(ARENA, embedder)
@@ -207,4 +210,4 @@ def main(wanted: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["chance", "similarity", "factorization", "bert", "causal"])
+    main(sys.argv[1:] or list(ROUTERS))
