@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
@@ -100,6 +101,9 @@ class ChatApp(App[None]):
         self.set_keymap(program.settings.keys)
         self.chat = ChatScreen(program, engine, open_sessions=open_sessions, clock=clock)
         self.chat.temporary = temporary
+        self._early: (
+            list[events.Event] | None
+        ) = []  # typed before the chat could take it; None after
 
     def get_default_screen(self) -> Screen[None]:
         """The chat; there is nothing behind it."""
@@ -127,6 +131,19 @@ class ChatApp(App[None]):
 
     def on_mount(self) -> None:
         self.call_after_refresh(_collect_again)
+
+    async def on_event(self, event: events.Event) -> None:  # Textual's
+        """Hold back what is typed before the chat can take it: Textual would drop it."""
+        if self._early is not None and isinstance(event, (events.Key, events.Paste)):
+            self._early.append(event)
+        else:
+            await super().on_event(event)
+
+    @on(ChatScreen.Attentive)
+    async def _type_early(self) -> None:
+        early, self._early = self._early, None
+        for event in early or ():
+            await super().on_event(event)
 
     async def on_unmount(self) -> None:
         """What has come is kept, the session's lock is given back, and the engine ends."""

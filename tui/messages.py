@@ -170,6 +170,10 @@ class Trouble(Message):
         super().__init__()
 
 
+class PoolChosen(Message):
+    """There are models to answer, where there were none."""
+
+
 class Opened(Message):
     """Messages of a session, ready to be shown: alone, or before or after what stays in sight."""
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.events import Paste
+from textual.app import ComposeResult
+from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from routing import errors
@@ -459,14 +460,114 @@ async def test_first_run_names_keys_and_shows_none(chat: Chat, monkeypatch: pyte
     assert "secret" not in picture
 
 
-async def test_message_without_models_stays_in_the_composer(chat: Chat):
-    app = chat(demo=False)
+async def test_message_without_models_is_sent_once_there_are_some(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine, demo=False)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         app.chat.composer.insert("not lost")
         await pilot.press("enter")
         await wait_until(pilot, lambda: app.chat.query_one(Welcome).has_focus)
+        assert app.chat.query_one("#waiting").display
         assert app.chat.composer.text == "not lost"
+        await pilot.press("enter", "d")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last and app.chat.talk.turns.last.done)
+        assert app.chat.composer.text == ""
+    assert [request.turns[-1].text for request in engine.requests] == ["not lost"]
+
+
+async def test_message_that_was_changed_while_it_waited_is_not_sent(chat: Chat):
+    engine = FakeEngine()
+    app = chat(engine, demo=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("half")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.query_one(Welcome).has_focus)
+        await pilot.press("exclamation_mark")
+        await app.chat.use_demo()
+        await wait_until(pilot, lambda: not app.chat.query(Welcome))
+        await pilot.pause()
+        assert app.chat.composer.text == "half!"
+    assert engine.requests == []
+
+
+async def test_old_conversation_asks_for_models_too(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "before")
+        app.chat.talk.turns.routing.pool = None
+        app.chat.composer.insert("after")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.query(Welcome))
+        await wait_until(pilot, lambda: app.chat.query_one(Welcome).has_focus)
+        await pilot.press("d")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.text == "after")
+        await wait_until(pilot, lambda: not app.chat.query(Welcome))
+
+
+def typed(text: str) -> list[Key]:
+    """The keys of a text, Enter for the end of a line."""
+    names = {" ": "space", "\n": "enter", ",": "comma"}
+    return [Key(names.get(c, c), "\r" if c == "\n" else c) for c in text]
+
+
+async def test_words_typed_faster_than_the_focus_moves_choose_no_action(chat: Chat):
+    app = chat(demo=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key in typed("hi kid, do more\n"):
+            app.post_message(key)
+        await wait_until(pilot, lambda: app.chat.query_one(Welcome).holds_message)
+        assert app.chat.composer.text == "hi kid, do more"
+        assert app.chat.talk.turns.routing.pool is None
+        app.chat.query_one(Welcome).post_message(Paste(" and a paste"))
+        await wait_until(pilot, lambda: app.chat.composer.text.endswith("a paste"))
+
+
+@pytest.mark.parametrize("demo", [True, False])
+async def test_what_is_typed_before_the_first_paint_is_not_lost(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, demo: bool
+):
+    engine = FakeEngine()
+    app = chat(engine, demo=demo)
+    compose = app.chat.compose
+
+    def compose_late() -> ComposeResult:
+        for key in typed("hi madam\n"):
+            app.post_message(key)
+        yield from compose()
+
+    monkeypatch.setattr(app.chat, "compose", compose_late)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        if demo:
+            await wait_until(pilot, lambda: engine.requests)
+        else:
+            await wait_until(pilot, lambda: app.chat.query_one(Welcome).holds_message)
+            assert app.chat.composer.text == "hi madam"
+    assert [request.turns[-1].text for request in engine.requests] == ["hi madam"] * demo
+
+
+async def test_newline_comes_after_what_was_typed_before_it(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for key in [*typed("one"), Key("ctrl+j", "\n"), *typed("two")]:
+            app.post_message(key)
+        await wait_until(pilot, lambda: app.chat.composer.text == "one\ntwo")
+
+
+async def test_enter_on_a_card_sends_the_message_that_came_back(chat: Chat):
+    app = chat(FakeEngine([errors.NetworkError("offline")], reply_events("back")))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query(Card) and app.chat.query_one(Card).has_focus)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "back")
+        assert len(app.chat.query(Said)) == 1
 
 
 async def test_pins_and_auto(chat: Chat):

@@ -19,6 +19,7 @@ from tui.budget import Month
 from tui.screens.curve import CurveScreen
 from tui.screens.threshold import ThresholdScreen
 from tui.settings import Budget
+from tui.widgets.composer import Composer
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
@@ -111,6 +112,22 @@ def test_first_run(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPat
         await wait_until(pilot, lambda: pilot.app.query_one(Welcome).servers is not None)
 
     assert snap_compare(chat(demo=False), terminal_size=SIZE, run_before=found)
+
+
+def test_message_that_waits_for_models(
+    chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tui.local_servers.find_servers", no_servers)
+
+    async def sent(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        await wait_until(pilot, lambda: pilot.app.query_one(Welcome).servers is not None)
+        pilot.app.query_one(Composer).insert("explain monads")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: pilot.app.query_one(Welcome).has_focus)
+        await settle(pilot)
+
+    assert snap_compare(chat(demo=False), terminal_size=SIZE, run_before=sent)
 
 
 async def no_servers() -> list[object]:

@@ -37,7 +37,12 @@ class CardsScreen(BlocksScreen):
 
     @on(Actionable.Left)
     def _left_card(self, message: Actionable.Left) -> None:
-        self.composer.insert(message.character)
+        self.composer.insert(message.text)
+
+    @on(Actionable.Sent)
+    def _sent_from_card(self) -> None:
+        self.composer.draft.focus()
+        self.composer.send()
 
     async def _choose(self, name: str, turn: LiveTurn | None) -> None:
         """Do what an action of a card, or of the welcome, says."""

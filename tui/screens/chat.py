@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.events import DescendantBlur, DescendantFocus, Resize
+from textual.message import Message
 
 from tui.budget import Month
 from tui.errors import AppError, UsageError
@@ -57,6 +58,9 @@ def _walk(key: str, action: str, name: str, tooltip: str) -> Binding:
 
 class ChatScreen(SayingScreen):
     """One conversation in sight, the others at hand."""
+
+    class Attentive(Message):
+        """What is typed from now on has a place to go to."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         _key("ctrl+b", "history", "History", "Show or hide earlier conversations"),
@@ -112,6 +116,7 @@ class ChatScreen(SayingScreen):
 
     def on_mount(self) -> None:
         self.focus_opening()
+        self.post_message(self.Attentive())
         self.talk.why.key = first_key(self._keys()["why"])
         self._show_state()
         self.call_after_refresh(self._after_first_paint)

@@ -16,6 +16,7 @@ from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.messages import (
     EngineReady,
+    PoolChosen,
     RouterChanged,
     ServersFound,
     SettingsReady,
@@ -119,6 +120,10 @@ class RoutingScreen(BaseScreen):
             return None
         if turns.routing.pool is not None:
             return self.talk.empty()
+        return self.welcome()
+
+    def welcome(self) -> Welcome:
+        """What is at hand where no models are set."""
         return Welcome([name for name in PROVIDER_KEYS if self.program.environment.get(name)])
 
     async def show_opening(self) -> None:
@@ -132,7 +137,7 @@ class RoutingScreen(BaseScreen):
     def focus_opening(self) -> None:
         """Let one key answer the welcome; any other is typed into the composer."""
         welcome = self.query(Welcome)
-        (welcome.first() if welcome else self.composer.draft).focus()
+        self.set_focus(welcome.first() if welcome else self.composer.draft)
 
     def find_servers(self) -> None:
         """Look for model servers on this machine."""
@@ -283,13 +288,16 @@ class RoutingScreen(BaseScreen):
         self.program = replace(self.program, loaded=loaded)
         turns = self.talk.turns
         turns.program = self.program
-        pool = turns.routing.pool = self.program.pool
+        had, pool = turns.routing.pool, self.program.pool
+        turns.routing.pool = pool
         if pool and turns.routing.pin not in {None, "strong", "weak", *pool.names}:
             turns.routing.pin = None
         turns.routing.share, turns.routing.threshold = settings.share, settings.threshold
         turns.routing.cache_aware = settings.cache_aware
         self.talk.ask_threshold()
         self.talk.post_message(Talk.Changed())
+        if pool and not had:
+            self.post_message(PoolChosen())
         if keep:
             program = self.program
             self.in_thread(lambda: program.change(changes))

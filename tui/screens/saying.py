@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from textual import on
 from textual.app import SuspendNotSupported
 
 from tui.attachments import attach, missing
 from tui.editor import edit
 from tui.errors import UsageError
+from tui.messages import PoolChosen
 from tui.screens.finding import FindingScreen
 from tui.turns import Pin
 from tui.widgets.welcome import Welcome
@@ -18,13 +20,15 @@ from tui.widgets.welcome import Welcome
 class SayingScreen(FindingScreen):
     """What becomes of a message that the person sends."""
 
+    _waiting: tuple[str, Pin] | None = None  # for models: what was sent while there were none
+
     async def say(self, text: str, pin: Pin) -> None:
         """Send a message, unless it has to wait: then it is the composer's again."""
         if self.talk.turns.live:
             self._hold_back(text, "A reply is streaming; Esc stops it.")
         elif self.talk.turns.routing.pool is None:
-            self._hold_back(text, "No models are set yet.")
-            self.query_one(Welcome).focus()
+            self.composer.restore(text)
+            await self._wait_for_models(text, pin)
         else:
             await self._send(text, pin)
 
@@ -60,6 +64,22 @@ class SayingScreen(FindingScreen):
         self._draft_aside = ""
         if lost := await asyncio.to_thread(missing, text, folder):
             self.tell(f"No file is here: {', '.join(lost)}. It was sent as a word.")
+
+    async def _wait_for_models(self, text: str, pin: Pin) -> None:
+        """Ask who answers; the message is sent then, if the person has not changed it."""
+        if not self.query(Welcome):
+            await self.talk.transcript.add(self.welcome())
+        self._waiting = text, pin
+        welcome = self.query_one(Welcome)
+        welcome.holds_message = True
+        welcome.focus()
+
+    @on(PoolChosen)
+    async def _send_what_waited(self) -> None:
+        await self.query(Welcome).remove()
+        waiting, self._waiting = self._waiting, None
+        if waiting and waiting[0] == self.composer.text:
+            self.composer.send(waiting[1])
 
     def _hold_back(self, text: str, why: str) -> None:
         self.composer.restore(text)

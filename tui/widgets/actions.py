@@ -48,15 +48,22 @@ class Actionable(VerticalGroup, can_focus=True):
             super().__init__()
 
     class Left(Message):
-        """The person went on typing: `character` belongs to the composer."""
+        """The person went on typing: `text` belongs to the composer."""
 
-        def __init__(self, character: str) -> None:
-            self.character = character
+        def __init__(self, text: str) -> None:
+            self.text = text
             super().__init__()
+
+    class Sent(Message):
+        """The person pressed Enter: the draft is to be sent."""
 
     def __init__(self, actions: tuple[Action, ...]) -> None:
         super().__init__()
         self.actions = actions
+        self._left = False  # for the composer; the focus follows a moment later
+
+    def on_focus(self) -> None:
+        self._left = False
 
     def compose_actions(self) -> ComposeResult:
         """The row of actions."""
@@ -66,9 +73,21 @@ class Actionable(VerticalGroup, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         chosen = next((a for a in self.actions if a.key == event.key), None)
-        if chosen:
+        if event.key == "enter":
+            event.stop()
+            self._left = True
+            self.post_message(self.Sent())
+        elif chosen and not self._left:
             event.stop()
             self.post_message(self.Chosen(chosen.name))
         elif event.key == "escape" or (event.is_printable and event.character):
             event.stop()
-            self.post_message(self.Left((event.is_printable and event.character) or ""))
+            self._leave((event.is_printable and event.character) or "")
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        self._leave(event.text)
+
+    def _leave(self, text: str) -> None:
+        self._left = True
+        self.post_message(self.Left(text))

@@ -74,8 +74,8 @@ class Draft(TextArea):
         self.post_message(self.Completing("enter") if self.completing else self.Sent())
 
     def action_newline(self) -> None:
-        """Begin a new line."""
-        self.insert("\n")
+        """Begin a new line, after what is typed and not yet in the draft."""
+        self.call_later(self.insert, "\n")
 
     def action_cursor_up(self, select: bool = False) -> None:  # Textual's
         """Move up; on the first line recall."""
@@ -106,10 +106,12 @@ class Draft(TextArea):
             return
         event.prevent_default()
         event.stop()
-        self.insert(self.set_aside(event.text))
+        self.insert(self.shown(event.text))
 
-    def set_aside(self, text: str) -> str:
-        """The name that stands for a long text in the draft."""
+    def shown(self, text: str) -> str:
+        """What stands for a text in the draft: the name of a long one, which is set aside."""
+        if len(text) <= PASTE_CHARACTERS:
+            return text
         name = f"[paste {len(self.pastes) + 1}: {len(text):,} characters]"
         self.pastes[name] = text
         return name
@@ -182,7 +184,7 @@ class Composer(VerticalGroup):
 
     def restore(self, text: str) -> None:
         """Put a text back for the person to edit, unless they have begun another."""
-        shown = self.draft.set_aside(text) if len(text) > PASTE_CHARACTERS else text
+        shown = self.draft.shown(text)
         if self.draft.text.strip():
             self.remember(shown)
         else:
@@ -191,13 +193,13 @@ class Composer(VerticalGroup):
     def exchange(self, text: str) -> str:
         """Write a text in place of the draft; the draft as it was."""
         draft = self.text
-        self._write(self.draft.set_aside(text) if len(text) > PASTE_CHARACTERS else text)
+        self._write(self.draft.shown(text))
         return draft
 
     def insert(self, text: str) -> None:
         """Type for the person, at the cursor."""
         self.draft.focus()
-        self.draft.insert(text)
+        self.draft.insert(self.draft.shown(text))
 
     def remember(self, *texts: str) -> None:
         """Make texts recallable, the latest last."""

@@ -29,6 +29,9 @@ PITCH = (
 )
 
 
+WAITING = "Who is to answer? Your message is sent as soon as you have chosen."
+
+
 class Welcome(Actionable):
     """No models are set: a normal state, not an error."""
 
@@ -37,9 +40,11 @@ class Welcome(Actionable):
     Welcome { height: auto; margin: 1 0; padding: 1 2; border: round $primary; }
     Welcome:focus { border: round $accent; }
     Welcome .actions { margin: 1 0 0 0; }
+    Welcome > #waiting { display: none; margin: 1 0 0 0; }
     """
 
     servers: reactive[Sequence[LocalServer] | None] = reactive(None)
+    holds_message = reactive(default=False)
 
     def __init__(self, key_names: Sequence[str]) -> None:
         super().__init__((DEMO, KEY, MODELS))
@@ -50,11 +55,16 @@ class Welcome(Actionable):
         yield Static(Content("\n" + " ".join(PITCH) + "\n"))
         yield Static(Content(self._keys()))
         yield Static(Content(self._servers()), id="servers")
+        yield Static(Content.styled(WAITING, "bold $text-warning"), id="waiting")
         yield from self.compose_actions()
 
     def watch_servers(self) -> None:
         if self.is_mounted:
             self.query_one("#servers", Static).update(Content(self._servers()))
+
+    def watch_holds_message(self) -> None:
+        if self.is_mounted:
+            self.query_one("#waiting").display = self.holds_message
 
     def _keys(self) -> str:
         if not self.key_names:
