@@ -31,15 +31,15 @@ def versions() -> dict[str, str]:
 
 
 def places(program: Program) -> dict[str, str]:
-    """Each folder and file, and whether it can be used."""
+    """Each folder and file, and what stands in the way of using it."""
     found = {name: getattr(program.paths, name) for name in program.paths.__slots__}
-    return {name: f"{path} ({_state(path)})" for name, path in found.items()}
+    return {name: f"{path}{_state(path)}" for name, path in found.items()}
 
 
 def _state(path: Path) -> str:
     if not path.exists():
-        return "not there yet"
-    return "ok" if os.access(path, os.R_OK | os.W_OK) else "cannot be written"
+        return " (not there yet)"
+    return "" if os.access(path, os.R_OK | os.W_OK) else " (cannot be written)"
 
 
 def settings_in_force(program: Program) -> dict[str, str]:

@@ -16,7 +16,7 @@ def test_malformed_settings_are_reported_and_the_rest_is_checked(run: Run, home:
     found = json.loads(out)
     assert code == 1
     assert "settings.toml, line 2" in found["settings"]["trouble"]
-    assert found["paths"]["settings"].endswith("(ok)")
+    assert found["paths"]["settings"].endswith("settings.toml")
     assert found["version"]["llmroute"]
     assert err == ""
 

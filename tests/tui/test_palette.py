@@ -43,7 +43,7 @@ async def test_palette_carries_out_commands_and_keys(chat: Chat):
         calls["Search all conversations"]()
         assert app.chat.composer.text == "/search "
         await calls["Begin a new line"]()
-        assert app.chat.composer.text == "/search \n"
+        await wait_until(pilot, lambda: app.chat.composer.text == "/search \n")
         app.chat.composer.clear()
         calls["Find in this conversation"]()
         await wait_until(pilot, lambda: app.chat.query_one(Find).display)

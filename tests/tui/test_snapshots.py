@@ -213,6 +213,11 @@ def test_dialogue(chat: Chat, snap_compare: Snap, name: str, key: str):
     assert snap_compare(chat(), terminal_size=SIZE, run_before=screen_after(key))
 
 
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)], ids=["80x24", "60x20"])
+def test_keys_on_a_small_screen(chat: Chat, snap_compare: Snap, size: tuple[int, int]):
+    assert snap_compare(chat(), terminal_size=size, run_before=screen_after("f1"))
+
+
 def test_budget_on_pace_and_context_nearly_full(chat: Chat, snap_compare: Snap):
     async def full(pilot: Pilot[None]) -> None:
         await both()(pilot)

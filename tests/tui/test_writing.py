@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.widgets import Input, OptionList
+from textual.widgets._toast import Toast
 
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
@@ -12,7 +13,9 @@ from tui.attachments import attach, complete, missing
 from tui.editor import edit
 from tui.errors import UsageError
 from tui.screens.doctor import DoctorScreen
+from tui.widgets.block import hints
 from tui.widgets.find import Find
+from tui.widgets.header import Header
 from tui.widgets.prose import find_words, plain
 
 SIZE = (110, 34)
@@ -187,3 +190,22 @@ async def test_doctor_shows_what_was_found_and_no_key(chat: Chat, monkeypatch: p
     assert "OPENAI_API_KEY" in picture
     assert "settings.toml" in picture
     assert "secret" not in picture
+
+
+async def test_passing_line_leaves_what_one_writes_in_sight(chat: Chat):
+    app = chat()
+    async with app.run_test(size=(60, 20), notifications=True) as pilot:
+        await ready(pilot)
+        app.chat.tell("A line that goes away by itself, and is long enough to be wrapped.")
+        await wait_until(pilot, lambda: app.screen.query(Toast))
+        await wait_until(pilot, lambda: app.screen.query_one(Toast).region.height)
+        shown = app.screen.query_one(Toast).region
+        assert app.chat.query_one(Header).region.bottom <= shown.y
+        assert shown.bottom <= app.chat.composer.region.y
+
+
+@pytest.mark.parametrize("width", [20, 60, 76, 110])
+def test_keys_of_a_message_are_told_in_the_words_that_fit(width: int):
+    assert len(hints(width)) <= max(width, 60)
+    assert "+− judge" in hints(110)
+    assert hints(76).startswith("y copy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from rich.table import Table
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -13,6 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.widgets.tones import MUTED
+
+WIDE = 70  # columns of the screen from which two keys stand side by side
+KEYS, KEYS_NARROW = 19, 12
 
 MOVING = '\nA key is moved in the settings file: [keys], then for example  why = "f6"'
 
@@ -23,7 +27,7 @@ class BindingsScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     BindingsScreen { align: center middle; }
     BindingsScreen > VerticalScroll { width: 84; max-width: 95%; height: auto; max-height: 95%;
-        padding: 1 2; border: round $primary; background: $surface; }
+        padding: 1; border: round $primary; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,f1", "app.pop_screen", "Close", id="keys.close")
@@ -36,12 +40,16 @@ class BindingsScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             yield Static(Content.styled("Keys", "bold"))
-            yield Static(Content("\n").join(map(_row, self.rows)))
+            yield Static(_table(self.rows, wide=self.app.size.width >= WIDE))
             yield Static(Content.styled(MOVING, MUTED))
 
 
-def _row(binding: Binding) -> Content:
-    key = binding.key.replace(",", ", ")
-    return Content.assemble(
-        (f"{key:<19}", "bold"), f" {binding.tooltip:<42}", (f" {binding.id}", MUTED)
-    )
+def _table(bindings: Sequence[Binding], *, wide: bool) -> Table:
+    """The keys of each action, what it does, its name; each wraps within its own column."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(style="bold", max_width=KEYS if wide else KEYS_NARROW)
+    table.add_column(ratio=1)
+    table.add_column(style="dim", no_wrap=True)
+    for binding in bindings:
+        table.add_row(binding.key.replace(",", ", "), binding.tooltip, binding.id)
+    return table

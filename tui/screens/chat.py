@@ -21,8 +21,8 @@ from tui.money import percent, usd
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
 from tui.screens.slash import complete, run_command
-from tui.widgets.block import HINTS as BLOCK_HINTS
 from tui.widgets.block import Block
+from tui.widgets.block import hints as block_hints
 from tui.widgets.composer import Composer, Draft
 from tui.widgets.find import Find
 from tui.widgets.header import Header, Mode
@@ -32,6 +32,7 @@ from tui.widgets.talk import Talk
 
 HINTS = ("newline", "why", "history", "palette")
 SHORT_HINTS = ("palette",)
+TITLE_MARGIN = 4  # columns of a border that its title leaves free
 EDITING = "another version of your message · enter sends it · esc leaves it as it was"
 LISTED = "enter opens · d deletes · u brings back · r renames · esc back"
 TEMPORARY = "temporary: not kept"
@@ -162,7 +163,7 @@ class ChatScreen(SayingScreen):
         if self.history.list_has_focus:
             return LISTED
         if self.block:
-            return BLOCK_HINTS[self.size.width < WIDE_HISTORY]
+            return block_hints(self.size.width - TITLE_MARGIN)
         if self.editing:
             return EDITING
         if turns.is_open and turns.session.read_only:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -13,6 +15,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.visible import visible
+
+NAMES = 12  # columns of a name, in every section
 
 Facts = Mapping[str, Mapping[str, str]]
 
@@ -24,6 +28,7 @@ class DoctorScreen(ModalScreen[None]):
     DoctorScreen { align: center middle; }
     DoctorScreen > VerticalScroll { width: 100; max-width: 95%; height: auto; max-height: 95%;
         padding: 1 2; border: round $primary; background: $surface; }
+    DoctorScreen .facts { padding: 0 0 1 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter", "app.pop_screen", "Close", id="doctor.close")
@@ -36,6 +41,15 @@ class DoctorScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll():
             for section, facts in self.facts.items():
-                lines = [f"  {name:<18} {visible(fact)}" for name, fact in facts.items()]
-                body = Content("\n".join(["", *(lines or ["  none"]), ""]))
-                yield Static(Content.styled(section, "bold") + body)
+                yield Static(Content.styled(section, "bold"))
+                yield Static(_table(facts) if facts else Content("none"), classes="facts")
+
+
+def _table(facts: Mapping[str, str]) -> Table:
+    """Names beside what is known of each; a long path wraps in its own column."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    table.add_column(min_width=NAMES)
+    table.add_column(ratio=1, overflow="fold")
+    for name, fact in facts.items():
+        table.add_row(name, Text(visible(fact)))
+    return table

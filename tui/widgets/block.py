@@ -13,10 +13,16 @@ from textual.reactive import reactive
 from tui.widgets.actions import Actionable
 from tui.widgets.prose import Prose
 
-HINTS = (
+HINTS = (  # the longest first
     "y copy · c code · e edit · r again · g strong · +− judge · w why · f fork · ←→ · esc",
-    "y c e r g + − w f · ← → · esc",
+    "y copy · c code · e edit · r again · g strong · w why · f fork · ← → · esc",
+    "y c e r g + − w f · ← → · esc · f1 says what they do",
 )
+
+
+def hints(width: int) -> str:
+    """The keys of a message, in as many words as that many columns hold."""
+    return next((words for words in HINTS if len(words) <= width), HINTS[-1])
 
 
 class Place(NamedTuple):
