@@ -47,9 +47,6 @@ SHORT = {"steps": 300, "check_every": 50}
 SHORT_TOKENS = 128
 MMLU_ROWS, GSM8K_ROWS = 1500, 800
 DRAWS = 500
-# With the paper's ten, GPT-4 and Mixtral come to sit in one tier of elobench_rwq's 27 models and
-# the starters' two, and gold battles between them would say nothing.
-TIERS = 20
 STORIES = DATA / "stories260k_hf"  # the only causal language model at hand: it knows no facts
 
 
@@ -216,8 +213,6 @@ def untrained(name: str, seed: int, embedder: KeptEmbedder) -> Router:
         options["schedule"] = replace(schedule, seed=seed, **(SHORT if name in SLOW else {}))
     if name in SLOW:
         options["tokens"] = SHORT_TOKENS
-    if name == "similarity":
-        options["tier_count"] = TIERS
     if name == "causal":
         options["base"] = str(STORIES)
     return kind(embedder, STRONG, WEAK, **options)

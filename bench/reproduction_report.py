@@ -102,8 +102,8 @@ What differs from the paper, and why numbers are beside each other rather than e
   model of 260,000 parameters that tells stories, not from Llama 3 8B: it shows that the code runs,
   not what such a router is worth. Both read 128 tokens and are trained once, for 300 steps (the
   paper: 2,000).
-- GPT-4 turbo in elobench_rwq counts as gpt-4-1106-preview. `similarity` has 20 tiers instead of
-  10, gamma 500 instead of 10, and no battle of the paper's for Mixtral.
+- GPT-4 turbo in elobench_rwq counts as gpt-4-1106-preview, and Mixtral has gold battles alone.
+  `similarity` has gamma 500 instead of 10, and a tier more where these two would share one.
 - Numbers are means over seeds (and over random splits, where there is gold), with their standard
   deviation; z is against random routing of the same prompts.
 """

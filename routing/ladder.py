@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from routing.battles import MINE, Battle
 from routing.ratings import bradley_terry, tiers, wins_matrix
 
+Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 STRONG, WEAK = "strong", "weak"
 TIERS = 10
 OUTCOMES = {"a": 0, "b": 1, "tie": 2}
 A_WINS = np.array([1.0, 0.0, 0.5])
+# Two that met in a larger part of the battles of either do not share a tier.
+RIVALS = 0.25
 
 
 class Seats(NamedTuple):
@@ -41,11 +44,15 @@ class Ladder(NamedTuple):
     weak: int
 
     @classmethod
-    def of(cls, battles: Sequence[Battle], count: int = TIERS, *, prior: bool = True) -> Self:
+    def of(cls, battles: Sequence[Battle], count: int = TIERS, *, reference: bool = False) -> Self:
         """Tiers from all battles alike. The person's own are too few to rate their models by.
 
-        A model that no battle names sits where "strong" and "weak" of the starter battles sit.
-        Without these: in the strongest tier, and in the tier that met it most often.
+        There are more than `count` where two rivals would share a tier, whose battles would then
+        tell them not apart: those of one's own pair, beside an import of many models. A model that
+        no battle names sits where "strong" and "weak" of the starter battles sit. Without these: in
+        the strongest tier, and in the tier that met it most often.
+
+        `reference`: as routellm 0.2.0, without a prior and with all rivals where they fall.
         """
         rated = [battle for battle in battles if battle.source != MINE] or list(battles)
         names = dict.fromkeys(name for battle in rated for name in (battle.model_a, battle.model_b))
@@ -54,9 +61,13 @@ class Ladder(NamedTuple):
         b = np.array([number[battle.model_b] for battle in rated])
         winner_a = A_WINS[[OUTCOMES[battle.winner] for battle in rated]]
         wins = wins_matrix(winner_a, a, b, len(number))
-        if prior:  # half a win more for each of two that met: who never lost stays finite
-            wins = wins + 0.5 * ((wins + wins.T) > 0)
-        tier = tiers(bradley_terry(wins), count)
+        if reference:
+            tier = tiers(bradley_terry(wins), count)
+        else:
+            fought = wins + wins.T
+            # Half a win more for each of two that met: who never lost stays finite.
+            ratings = bradley_terry(wins + 0.5 * (fought > 0))
+            tier = _rivals_apart(tiers(ratings, count), ratings, fought)
         tier_of = {name: int(tier[at]) for name, at in number.items()}
         size = int(tier.max()) + 1
         met = wins_matrix(np.ones(len(rated)), tier[a], tier[b], size)
@@ -90,3 +101,21 @@ class Ladder(NamedTuple):
         a, b, outcome = np.array(places, dtype=np.int64).reshape(-1, 3).T
         cells: Ints = (a * self.size + b) * len(OUTCOMES) + outcome
         return cells
+
+
+def _rivals_apart(tier: Ints, ratings: Doubles, fought: Doubles) -> Ints:
+    """The tiers, cut at the widest gap between any two rivals of one tier.
+
+    `fought`: battles of each two models, (k, k).
+    """
+    share = fought / np.maximum(fought.sum(axis=1, keepdims=True), 1)
+    rivals = np.argwhere(np.triu(np.maximum(share, share.T) > RIVALS, 1))
+    for one, other in rivals.tolist():
+        if tier[one] != tier[other]:
+            continue
+        low, high = sorted((ratings[one], ratings[other]))
+        between = np.sort(ratings[(tier == tier[one]) & (ratings >= low) & (ratings <= high)])
+        gap = int(np.diff(between).argmax())
+        below = (tier > tier[one]) | ((tier == tier[one]) & (ratings <= between[gap]))
+        tier = tier + below
+    return tier

@@ -57,7 +57,7 @@ class SimilarityRouter:
         form: how the weights are summed, fastest last: "exact" in float32, "bytes" with a byte a
             number, "moments" (approximately, see `routing.moments`). "auto" is exact below 200,000
             prompts and moments above.
-        tier_count: models are grouped into so many tiers at most.
+        tier_count: models are grouped into so many tiers, and more where rivals would share one.
         reference: as routellm 0.2.0 does it: gamma 10, no prompts under 16 characters, ratings
             without a prior, and battles inside a tier count against a phantom model of rating 0.
 
@@ -214,7 +214,7 @@ class SimilarityRouter:
     def _fit(self, index: BattleIndex) -> Self:
         self.index_ = index
         self.asked_ = _Asked()
-        self.ladder_ = Ladder.of(index.battles, self.tier_count, prior=not self.reference)
+        self.ladder_ = Ladder.of(index.battles, self.tier_count, reference=self.reference)
         self.effect_ = _effects(self.ladder_.size, reference=self.reference)
         self.kernel_ = self._kernel(index, self.ladder_.cells(index.battles))
         self._centre()

@@ -95,8 +95,8 @@ def test_reference_equals_the_converged_fit_of_routellm():
 
 
 def test_without_the_quirk_battles_inside_a_tier_say_nothing():
-    battles = random_battles(300, 4)
-    router = SimilarityRouter(HashEmbedder(), "model0", "model3", tier_count=2).fit(battles)
+    battles = random_battles(300, 12)
+    router = SimilarityRouter(HashEmbedder(), "model0", "model11", tier_count=2).fit(battles)
     tier_of = router.ladder_.tier_of
     across = [b for b in battles if tier_of[b.model_a] != tier_of[b.model_b]]
     assert 0 < len(across) < len(battles)
@@ -225,6 +225,26 @@ def test_sample_prompts_are_judged_without_their_own_battles():
     assert router.win_probability(["quite another thing"])[0] > 0.9
     own = router.sample_.strengths[-1]
     assert own[0] - own[1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("reference", [False, True])
+def test_battles_of_ones_own_pair_count_beside_many_models_of_an_import(reference: bool):
+    pair = ("mine/large", "mine/small")
+    gold = [
+        Battle(f"{kind} {n}", *pair, winner, "gold")
+        for kind, winner, count in (("easy", "tie", 100), ("hard", "a", 8))
+        for n in range(count)
+    ]
+    battles = [*random_battles(2000, 24), *gold]
+    router = SimilarityRouter(HashEmbedder(), *pair, tier_count=4, reference=reference)
+    router.fit(battles)
+    easy, hard = router.win_probability(["easy", "hard"])
+    if reference:
+        assert (router.ladder_.size, router.stand_ins) == (4, pair)
+    else:
+        assert (router.ladder_.size, router.stand_ins) == (5, ())
+        assert set(router.ladder_.tier_of.values()) == set(range(5))
+        assert hard - easy > 0.2
 
 
 class TestPairs:
