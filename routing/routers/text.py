@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from routing.battles import Battle
 from routing.checkpoints import Manifest, train_command
-from routing.embeddings import CHARACTERS_PER_TOKEN, Embedder
+from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
 from routing.index import Floats, unique_prompts
 from routing.ladder import OUTCOMES, STRONG, WEAK, Ladder
+from routing.minilm import CHARACTERS_PER_TOKEN
 from routing.routers.trained import SAMPLE_SIZE, Names, TrainedRouter
 from routing.training import Progress, Rows, Schedule, seeded, split_by_prompt, train
 

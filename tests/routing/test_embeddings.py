@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 
 from routing import embeddings
-from routing.embeddings import (
-    HEAD_TOKENS,
-    TAIL_TOKENS,
-    KeptEmbedder,
-    SentenceEmbedder,
-    packaged_folder,
-)
+from routing.embeddings import KeptEmbedder, SentenceEmbedder, packaged_folder
 from routing.errors import EmbeddingError
+from routing.minilm import HEAD_TOKENS, TAIL_TOKENS, MiniLM
 from tests.routing.fakes import HashEmbedder
 
 
@@ -58,8 +53,8 @@ def test_beginning_and_end_of_a_long_prompt_are_what_counts(minilm: SentenceEmbe
     assert max(plain @ before, plain @ after) < 0.99
 
 
-def test_no_more_than_the_cap_is_read(minilm: SentenceEmbedder):
-    short, long = minilm._ends(["hello", "one two three four " * 100])
+def test_no_more_than_the_cap_is_read():
+    short, long = MiniLM(packaged_folder())._ends(["hello", "one two three four " * 100])
     assert len(short) == 3
     assert len(long) == HEAD_TOKENS + TAIL_TOKENS
     assert (long[0], long[-1]) == (short[0], short[-1])
