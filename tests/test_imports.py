@@ -8,7 +8,7 @@ import pytest
 HEAVY = ("faiss", "litellm", "numpy", "pydantic", "sentence_transformers", "torch", "transformers")
 
 
-def loaded_by(module: str, doing: str = "") -> set[str]:
+def loaded_by(module: str, doing: str = "pass") -> set[str]:
     """The top-level packages in memory after importing that module, and doing that with it."""
     code = (
         f"import sys, {module}; {doing}; print(*{{name.partition('.')[0] for name in sys.modules}})"
