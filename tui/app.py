@@ -172,8 +172,10 @@ def _keys(binding: Binding) -> str:
     return binding.key.replace(",", " or ")
 
 
-def run_chat(program: Program, *, temporary: bool = False) -> int:
-    """The exit code, once the person has left the chat; with `temporary` nothing is kept.
+def run_chat(program: Program, session_id: str | None = None, *, temporary: bool = False) -> int:
+    """The exit code, once the person has left the chat.
+
+    It begins with that session, or with a new one; with `temporary` nothing is kept.
 
     Raises:
         SettingsError: a key was moved to where it cannot be, or no theme has that name.
@@ -190,6 +192,7 @@ def run_chat(program: Program, *, temporary: bool = False) -> int:
 
     engine = EngineClient(program.engine_options(), program.paths.log)
     app = ChatApp(program, engine, open_sessions, temporary=temporary)
+    app.chat.first_session = session_id
     check_theme(program, app.available_themes)
     app.run()
     return app.return_code or 0

@@ -39,18 +39,17 @@ class Asking:
         self.as_json = as_json
         self._stored = 0.0
 
-    def decide(self, *, go_on: bool) -> None:
-        """Show where the question would go; no model is called and nothing is stored.
+    def decide(self, session_id: str | None) -> None:
+        """Show where the question would go in that session; nothing is called or stored.
 
         Raises:
             RoutingError: no decision could be taken.
-            AppError: no models are set, or the newest session cannot be read.
+            AppError: no models are set, or the session cannot be read.
         """
         engine = Engine(self.program.engine_options())
         settings, pool = self.program.settings, self._pool()
         sessions = Sessions(self.program.paths.sessions)
-        newest = sessions.list()[:1] if go_on else []
-        earlier = [sessions.read(info.id) for info in newest]
+        earlier = [sessions.read(session_id)] if session_id else []
         turns = (
             *(turn for session in earlier for turn in session.turns_to(session.head)),
             Turn("user", self.question),
@@ -63,7 +62,7 @@ class Asking:
             typer.echo(badge_line(decision))
             typer.echo(decision.reason)
 
-    def answer(self, *, system: str | None, go_on: bool, temporary: bool) -> None:
+    def answer(self, session_id: str | None, *, system: str | None, temporary: bool) -> None:
         """Store the question, then show and store its reply; what came of it always stays.
 
         Raises:
@@ -72,13 +71,12 @@ class Asking:
         """
         routing = self._routing()
         sessions = Sessions(self.program.paths.sessions)
-        newest = sessions.list()[:1] if go_on else []
-        session = sessions.open(newest[0].id) if newest else sessions.create(temporary=temporary)
+        session = sessions.open(session_id) if session_id else sessions.create(temporary=temporary)
         if session.trouble and not session.read_only:  # else the refusal says it
             typer.echo(visible(session.trouble), err=True)
         try:
             if system and session.branch():
-                raise UsageError("--system gives instructions to a new session, not with -c.")
+                raise UsageError("--system gives instructions to a new session only.")
             if system:
                 session.instruct(system)
             because = self._limit(sessions)

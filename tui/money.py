@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from routing.models import Tier
+
+if TYPE_CHECKING:
+    from routing.cost import Ledger
 
 MILLION = 1_000_000  # prices are listed per million tokens
 
@@ -21,6 +25,14 @@ def usd(amount: float | None) -> str:
         return f"{sign}<$0.0001"
     digits = 4 if size < 1 else 2
     return f"{sign}${size:,.{digits}f}"
+
+
+def spent_text(ledger: Ledger) -> str:
+    """What was spent, "~$0.0131 + $?": turns of an unknown price never count as nothing."""
+    known = f"{ledger.tilde}{usd(ledger.spent_usd)}"
+    if not ledger.unpriced_turns:
+        return known
+    return f"{known} + $?" if ledger.spent_usd else "$?"
 
 
 def short_usd(amount: float | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -18,7 +18,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for position, name in enumerate(columns):
         numeric = bool(rows) and all(_is_number(row[position]) for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        justify: JustifyMethod = "right" if numeric else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     Console().print(table)

@@ -104,9 +104,8 @@ def _route(decision: Decision | None) -> str:
         return f"No router was asked: {decision.reason}"
     side = "at or above" if decision.tier == "strong" else "below"
     return (
-        f"The router gives the strong model a chance of **{decision.odds:.3f}** to "
-        f"write the preferred reply, {side} the threshold of **{decision.threshold:.3f}**. "
-        f"{decision.reason}"
+        f"The chance that you would prefer the strong model's reply is {side} the threshold, so "
+        f"this model answers: {decision.reason}"
     )
 
 

@@ -336,6 +336,69 @@ def test_cost_by_session_is_a_line_each_the_newest_first(run: Run, monkeypatch: 
     assert run("sessions", "show", newest["session"])[0] == 0
 
 
+def test_named_session_is_gone_on_with(serve: Serve, run: Run, home: Path):
+    server = serve()
+    for question in ("first of all", "something else"):
+        run("ask", *at(server), "--pin", "weak", question)
+    code, _, _ = run("ask", *at(server), "--pin", "weak", "--session", "first of", "and then?")
+    assert code == 0
+    said = [message["content"] for message in server.requests[2].body["messages"]]
+    assert said == ["first of all", REPLY, "and then?"]
+    assert sorted(map(len, stored(home))) == [2, 4]
+
+
+def test_search_tells_each_session_once(run: Run):
+    run("ask", "--demo", "--pin", "weak", "why is the sky blue?")
+    run("ask", "--demo", "--pin", "weak", "--session", "sky", "is the sky blue at night?")
+    _, out, _ = run("sessions", "search", "sky", "blue")
+    title, *found = out.splitlines()
+    assert title.endswith("why is the sky blue?")
+    assert len(found) == 4
+    assert all(line.startswith("    ") for line in found)
+    code, out, err = run("sessions", "search", "sea")
+    assert (code, out) == (1, "")
+    assert "Nothing holds all of these words" in err
+
+
+def test_empty_list_of_sessions_says_so(run: Run):
+    assert run("sessions", "list")[:2] == (0, "No conversation is kept yet.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--session", "nowhere"], "No session is called 'nowhere'"),
+        (["-c", "--temporary"], "--temporary keeps nothing"),
+    ],
+)
+def test_session_that_cannot_be_gone_on_with(run: Run, options: list[str], words: str):
+    code, _, err = run("ask", "--demo", "--pin", "weak", *options, "and then?")
+    assert code == 2
+    assert words in err
+
+
+def test_unknown_prices_take_one_sign_and_are_explained(
+    serve: Serve, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    run("ask", *at(serve()), "--pin", "weak", "hello")
+    run("ask", "--demo", "--pin", "weak", "hello")
+    _, out, _ = run("cost", "--by", "model")
+    cells = {line.split()[0]: line.split() for line in out.splitlines()[2:5]}
+    assert cells["openai/small"][1:4] == ["$?", "$?", "$?"]
+    assert "%" in cells["demo/weak"]
+    assert cells["total"][2:4] == ["+", "$?"]
+    assert max(map(len, out.splitlines()[:5])) <= 80
+    assert "1 turn by a model of an unknown price" in out
+
+
+def test_month_that_is_none_is_refused(run: Run):
+    code, _, err = run("cost", "--month", "2026-13")
+    assert code == 2
+    assert "--month 2026-13: expected a month such as 2026-11" in err
+    assert "Nothing was spent in 2025-01" in run("cost", "--month", "2025-01")[1]
+
+
 def test_pin_outside_the_pool_is_a_usage_error(run: Run):
     code, _, err = run("ask", "--demo", "--pin", "openai/gpt-4o", "hello")
     assert code == 2

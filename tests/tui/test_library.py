@@ -6,6 +6,7 @@ from textual.widgets import Input, OptionList
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.app import ChatApp
+from tui.program import Program
 from tui.screens.title import TitleScreen
 from tui.sessions import Sessions, to_json, to_markdown
 from tui.widgets.header import Header
@@ -197,3 +198,40 @@ async def test_long_history_makes_its_rows_as_one_goes_down(chat: Chat):
         assert listed.highlighted == WINDOW - 1
         assert listed.highlighted_option.id == str(WINDOW)
         assert listed.option_count == 2 * WINDOW
+
+
+async def test_chat_begins_with_the_session_that_was_asked_for(chat: Chat):
+    kept = Sessions(Program.open(demo=True).paths.sessions).create("Named")
+    kept.add("user", "from before")
+    kept.close()
+    app = chat()
+    app.chat.first_session = kept.id
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        assert app.chat.talk.turns.session.id == kept.id
+        assert app.chat.history.current == kept.id
+        assert not app.query(Empty)
+
+
+async def test_first_session_that_is_gone_is_told_and_a_new_one_begins(chat: Chat):
+    app = chat()
+    app.chat.first_session = "20260101T000000000000-00000000"
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        await wait_until(pilot, lambda: app._notifications)
+        assert "00000000" in next(iter(app._notifications)).message
+        await say(pilot, "hi")
+
+
+async def test_leaving_the_history_ends_its_search(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for text in ("apples", "pears"):
+            await say(pilot, text)
+            await pilot.press("ctrl+n")
+        await pilot.press("ctrl+s", *"apples")
+        await wait_until(pilot, lambda: [i.title for i in app.chat.history.shown] == ["apples"])
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: len(app.chat.history.shown) == 2)
+        assert app.chat.composer.draft.has_focus

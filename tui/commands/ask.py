@@ -16,12 +16,16 @@ from tui.commands.options import (
     ApiBase,
     AsJson,
     Demo,
+    GoOn,
     KeyName,
     Pool,
+    Session,
     Share,
     Strong,
+    Temporary,
     Threshold,
     Weak,
+    session_to_go_on,
 )
 from tui.errors import AppError, UsageError
 from tui.program import Program
@@ -35,9 +39,8 @@ def ask(
         list[Path] | None,
         typer.Option("--file", "-f", help="Put a text file under the question; may be repeated."),
     ] = None,
-    go_on: Annotated[
-        bool, typer.Option("--continue", "-c", help="Go on with the newest session.")
-    ] = False,
+    go_on: GoOn = False,
+    session: Session = None,
     strong: Strong = None,
     weak: Weak = None,
     pool: Pool = None,
@@ -58,7 +61,7 @@ def ask(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say where it would go; call no model.")
     ] = False,
-    temporary: Annotated[bool, typer.Option("--temporary", help="Keep nothing.")] = False,
+    temporary: Temporary = False,
 ) -> None:
     """Ask one question. Standard input, where piped in, is put under it.
 
@@ -80,10 +83,13 @@ def ask(
 
     asking = Asking(program, _question(words or [], file or []), pin, as_json=as_json)
     try:
+        earlier = session_to_go_on(
+            program.paths.sessions, newest=go_on, name=session, temporary=temporary
+        )
         if dry_run:
-            asking.decide(go_on=go_on)
+            asking.decide(earlier)
         else:
-            asking.answer(system=system, go_on=go_on, temporary=temporary)
+            asking.answer(earlier, system=system, temporary=temporary)
     except (RoutingError, AppError) as error:
         if as_json:  # a script reads one object, whatever happens; people read stderr
             fields = {"kind": type(error).__name__, "message": str(error), "hint": error.hint}

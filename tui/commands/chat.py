@@ -11,7 +11,20 @@ from typing import Annotated, Any
 import typer
 
 from tui.browser import for_browser, is_in_browser
-from tui.commands.options import ApiBase, Demo, KeyName, Pool, Share, Strong, Threshold, Weak
+from tui.commands.options import (
+    ApiBase,
+    Demo,
+    GoOn,
+    KeyName,
+    Pool,
+    Session,
+    Share,
+    Strong,
+    Temporary,
+    Threshold,
+    Weak,
+    session_to_go_on,
+)
 from tui.errors import UsageError
 from tui.program import Program
 from tui.settings import split_pool
@@ -32,7 +45,9 @@ def chat(
         bool | None,
         typer.Option("--screen-reader", help="Lines that are said once; nothing is drawn."),
     ] = None,
-    temporary: Annotated[bool, typer.Option("--temporary", help="Keep nothing.")] = False,
+    go_on: GoOn = False,
+    session: Session = None,
+    temporary: Temporary = False,
     web: Annotated[
         bool, typer.Option("--web", help="Serve the chat to a browser on this machine.")
     ] = False,
@@ -62,20 +77,23 @@ def chat(
             hint='In a pipe or a script: llmroute ask "your question".',
         )
     program = Program.open(**given, pool=pool and split_pool(pool), screen_reader=screen_reader)
+    session_id = session_to_go_on(
+        program.paths.sessions, newest=go_on, name=session, temporary=temporary
+    )
     if web:
-        _serve(program, given | {"pool": pool, "temporary": temporary}, port)
+        _serve(program, given | {"pool": pool, "temporary": temporary, "session": session_id}, port)
         return
     if in_browser:
         program = for_browser(program)
     elif program.settings.screen_reader:
         from tui.plain.chat import run_plain
 
-        run_plain(program, temporary=temporary)
+        run_plain(program, session_id, temporary=temporary)
         return
     gc.disable()  # nothing is garbage before the first paint, which comes a tenth sooner
     from tui.app import run_chat
 
-    raise typer.Exit(run_chat(program, temporary=temporary))
+    raise typer.Exit(run_chat(program, session_id, temporary=temporary))
 
 
 def _serve(program: Program, given: Mapping[str, object], port: int) -> None:

@@ -11,7 +11,8 @@ import typer
 
 from tui.commands.options import AsJson
 from tui.commands.sessions import warn_of_damage
-from tui.money import percent, turns_text, usd
+from tui.errors import UsageError
+from tui.money import percent, spent_text, turns_text, usd
 from tui.program import Program
 from tui.visible import one_line
 
@@ -39,6 +40,8 @@ def cost(
     from tui.sessions import Sessions
     from tui.tables import print_table
 
+    if month is not None:
+        _check_month(month)
     program = Program.open()
     infos = Sessions(program.paths.sessions).list(trash=True)
     warn_of_damage(infos)
@@ -55,7 +58,7 @@ def cost(
         typer.echo(json.dumps(fields | {"budget_usd": budget.monthly_usd}, indent=2))
         return
     if not rows:
-        typer.echo("Nothing was spent yet.")
+        typer.echo(f"Nothing was spent in {month}." if month else "Nothing was spent yet.")
         return
     names = [one_line(titles[name], TITLE_CELLS) if titles else name for name in ledgers]
     columns = (by, "spent", "all strong", "saved", "", "turns", "tokens in", "out")
@@ -63,6 +66,10 @@ def cost(
     print_table(
         columns, [(name, *_cells(it)) for name, it in zip((*names, "total"), every, strict=True)]
     )
+    if unpriced := every[-1].unpriced_turns:
+        turns = "1 turn by a model" if unpriced == 1 else f"{unpriced:,} turns by models"
+        typer.echo(f"\n$? is not counted: {turns} of an unknown price.")
+        typer.echo("llmroute models price MODEL sets it.")
     if text := month_text(now, budget):
         typer.echo(f"\nThis {text}.")
 
@@ -94,13 +101,26 @@ def _fields(ledger: Ledger) -> dict[str, float]:
 
 
 def _cells(ledger: Ledger) -> tuple[str | int, ...]:
-    unknown = f" + {ledger.unpriced_turns} x $?" if ledger.unpriced_turns else ""
+    comparable = ledger.all_strong_usd > 0 or not ledger.unpriced_turns
+    tilde = ledger.all_strong_tilde
     return (
-        ledger.tilde + usd(ledger.spent_usd) + unknown,
-        ledger.all_strong_tilde + usd(ledger.all_strong_usd),
-        ledger.all_strong_tilde + usd(ledger.saved_usd),
-        percent(ledger.saved_share),
+        spent_text(ledger),
+        tilde + usd(ledger.all_strong_usd) if comparable else usd(None),
+        tilde + usd(ledger.saved_usd) if comparable else usd(None),
+        percent(ledger.saved_share) if comparable else "",
         turns_text(ledger.turns),
         ledger.prompt_tokens,
         ledger.completion_tokens,
     )
+
+
+def _check_month(text: str) -> None:
+    """Let pass only a month.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise UsageError(f"--month {text}: expected a month such as 2026-11") from None

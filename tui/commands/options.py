@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tui.errors import UsageError
 from tui.money import parse_share
 
 
@@ -66,5 +67,35 @@ KeyName = Annotated[
     ),
 ]
 Demo = Annotated[bool, typer.Option("--demo", help="The built-in demo pair: no key, no network.")]
+GoOn = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the newest session.")]
+Session = Annotated[
+    str | None,
+    typer.Option(
+        "--session",
+        metavar="SESSION",
+        help="Go on with this one: its id, or a part of it or of its title.",
+    ),
+]
+Temporary = Annotated[bool, typer.Option("--temporary", help="Keep nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+
+
+def session_to_go_on(
+    folder: Path, *, newest: bool, name: str | None, temporary: bool = False
+) -> str | None:
+    """The id of the session that the options name; None for a new one.
+
+    Raises:
+        UsageError: the options contradict each other, or name no one session.
+    """
+    if not newest and name is None:
+        return None
+    if temporary:
+        raise UsageError("--temporary keeps nothing; it cannot go on with what is kept.")
+    from tui.sessions import Sessions
+
+    sessions = Sessions(folder)
+    if name is not None:
+        return sessions.find(name).id
+    return next((info.id for info in sessions.list()), None)

@@ -10,20 +10,19 @@ import typer
 
 from tui.commands.options import AsJson
 from tui.errors import UsageError
-from tui.money import usd
+from tui.money import spent_text
 from tui.program import Program
 from tui.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from routing.cost import Ledger
     from tui.sessions import SessionInfo, Sessions
 
 app = typer.Typer(help="Conversations: list, show, search, export, rm.", no_args_is_help=True)
 Name = Annotated[
     str,
-    typer.Argument(metavar="SESSION", help="Its id, the beginning of it, or part of its title."),
+    typer.Argument(metavar="SESSION", help="Its id, or a part of it or of its title."),
 ]
 
 
@@ -38,11 +37,14 @@ def list_sessions(*, as_json: AsJson = False) -> None:
         fields = [asdict(row) | {"spent_usd": row.ledger.spent_usd} for row in rows]
         typer.echo(json.dumps(fields, indent=2))
         return
+    if not rows:
+        typer.echo("No conversation is kept yet.")
+        return
     from tui.tables import print_table
 
     print_table(
         ("id", "title", "messages", "spent"),
-        [(row.id, row.title, row.messages, _spent(row.ledger)) for row in rows],
+        [(row.id, row.title, row.messages, spent_text(row.ledger)) for row in rows],
     )
 
 
@@ -57,12 +59,19 @@ def show_session(name: Name) -> None:
 @app.command("search")
 def search_sessions(words: Annotated[list[str], typer.Argument(metavar="WORDS")]) -> None:
     """Find messages that hold all the words."""
-    found, sessions = 0, _sessions()
+    from itertools import groupby
+
+    sessions = _sessions()
     warn_of_damage(sessions.list())
-    for hit in sessions.search(" ".join(words)):
-        typer.echo(f"{hit.session}  {visible(hit.title)}\n    {visible(hit.snippet)}")
-        found += 1
-    if not found:
+    session_id = ""
+    for session_id, hits in groupby(sessions.search(" ".join(words)), lambda hit: hit.session):
+        for position, hit in enumerate(hits):
+            if position == 0:
+                typer.echo(f"{session_id}  {visible(hit.title)}")
+            if hit.message:  # else the title holds the words, and is told
+                typer.echo(f"    {visible(hit.snippet)}")
+    if not session_id:
+        typer.echo("Nothing holds all of these words.", err=True)
         raise typer.Exit(1)
 
 
@@ -104,13 +113,6 @@ def restore_session(session_id: Annotated[str, typer.Argument(metavar="ID")]) ->
     typer.echo(f"{session_id} is back.")
 
 
-def _spent(ledger: Ledger) -> str:
-    """US dollars; turns of an unknown price are never counted as nothing."""
-    if not ledger.unpriced_turns:
-        return usd(ledger.spent_usd)
-    return f"{usd(ledger.spent_usd)} + $?" if ledger.spent_usd else "$?"
-
-
 def warn_of_damage(rows: Sequence[SessionInfo]) -> None:
     """Say of every damaged session that it is."""
     for row in rows:
@@ -125,18 +127,11 @@ def _sessions() -> Sessions:
 
 
 def _id(name: str) -> str:
-    """The one session that the name means.
+    """The id of the one session that the name means.
 
     Raises:
         UsageError: none does, or several do.
     """
-    rows = _sessions().list()
-    found = [row for row in rows if row.id == name] or [
-        row for row in rows if row.id.startswith(name) or name.lower() in row.title.lower()
-    ]
-    if len(found) == 1:
-        warn_of_damage(found)
-        return found[0].id
-    if not found:
-        raise UsageError(f"No session is called {name!r}.", hint="llmroute sessions list")
-    raise UsageError(f"{name!r} means {len(found)} sessions: {', '.join(r.id for r in found[:5])}")
+    found = _sessions().find(name)
+    warn_of_damage([found])
+    return found.id

@@ -75,10 +75,10 @@ class PlainChat:
         self._failure: RoutingError | AppError | None = None
         self._stored = 0.0
 
-    def run(self, *, temporary: bool = False) -> None:
-        """Chat until the person leaves; Ctrl+C stops a reply."""
+    def run(self, session_id: str | None = None, *, temporary: bool = False) -> None:
+        """Chat, in that session or a new one, until the person leaves; Ctrl+C stops a reply."""
         with asyncio.Runner() as runner:
-            runner.run(self._begin(temporary=temporary))
+            runner.run(self._begin(session_id, temporary=temporary))
             while not self.ended:
                 try:
                     text = self._next()
@@ -149,9 +149,10 @@ class PlainChat:
             raise UsageError("Nothing was said in this conversation yet.")
         return self.turns.last
 
-    async def _begin(self, *, temporary: bool) -> None:
+    async def _begin(self, session_id: str | None, *, temporary: bool) -> None:
         self.say(WELCOME)
-        self.open(self.sessions.create(temporary=temporary))
+        sessions = self.sessions
+        self.open(sessions.open(session_id) if session_id else sessions.create(temporary=temporary))
         pool = self.turns.routing.pool
         if pool is None:
             self.say("No models are set. /demo takes the built-in pair; llmroute models use sets.")
@@ -246,8 +247,8 @@ class PlainChat:
             self.turns.keep(live, "streaming")
 
 
-def run_plain(program: Program, *, temporary: bool = False) -> None:
-    """Chat in lines on this terminal; with `temporary` nothing is kept."""
+def run_plain(program: Program, session_id: str | None = None, *, temporary: bool = False) -> None:
+    """Chat in lines on this terminal, in that session or a new one; `temporary` keeps nothing."""
     import typer
 
     from tui.engine_client import EngineClient
@@ -257,4 +258,6 @@ def run_plain(program: Program, *, temporary: bool = False) -> None:
         import readline  # noqa: F401  # gives `input` a line editor and a memory
     engine = EngineClient(program.engine_options(), program.paths.log)
     sessions = Sessions(program.paths.sessions)
-    PlainChat(program, engine, sessions, Terminal(input, typer.echo)).run(temporary=temporary)
+    PlainChat(program, engine, sessions, Terminal(input, typer.echo)).run(
+        session_id, temporary=temporary
+    )

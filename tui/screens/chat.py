@@ -341,6 +341,7 @@ class ChatScreen(SayingScreen):
 
     def action_stop(self) -> None:
         if not (self.talk.stop() or self.stop_editing()):
+            self.history.forget_search()
             self.composer.draft.focus()
 
     def action_clear_or_quit(self) -> None:

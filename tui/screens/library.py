@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from textual import on
 
 from tui.errors import StoreError
-from tui.messages import HeaderChanged, Listed, SessionReady, Told
+from tui.messages import HeaderChanged, Listed, SessionReady, Told, Trouble
 from tui.screens.learning import LearningScreen
 from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
@@ -29,6 +29,7 @@ class LibraryScreen(LearningScreen):
     deleted: Sequence[str] = ()  # in this run, the latest last
     month: Month | None = None
     _warned = False  # of the budget
+    first_session: str | None = None  # to begin with, in place of a new one
     temporary = False  # nothing of this run is kept
     _words = ""  # what the list in sight, or the one under way, was searched for
 
@@ -36,8 +37,17 @@ class LibraryScreen(LearningScreen):
         """Load what keeps the sessions, and begin one; done after the first paint."""
         self.sessions = await asyncio.to_thread(self._open_sessions)
         await self.history.fill()
-        await self._ready(SessionReady(self.sessions.create(temporary=self.temporary)))
+        await self._ready(SessionReady(await asyncio.to_thread(self._first)))
         self.set_timer(PURGE_SECONDS, lambda: self.in_thread(self.sessions.purge))
+
+    def _first(self) -> Session:
+        """The session that the chat begins with."""
+        if self.first_session:
+            try:
+                return self.sessions.open(self.first_session)
+            except StoreError as error:
+                self.post_message(Trouble(error))
+        return self.sessions.create(temporary=self.temporary)
 
     @property
     def history(self) -> History:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tui.errors import StoreError
+from tui.errors import StoreError, UsageError
 from tui.sessions.conversation import Conversation, SessionInfo
 from tui.sessions.index import Index, signatures
 from tui.sessions.lock import Lock
@@ -19,6 +19,7 @@ from tui.sessions.session import Clock, Session
 from tui.sessions.storage import FORK, OPEN_ELSEWHERE, SessionStorage, backup_of
 
 TRASH_KEPT = timedelta(days=30)
+NAMED = 5  # sessions that an error names
 LEFTOVERS_KEPT = timedelta(days=1)
 
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}-[0-9a-f]{8}")
@@ -115,6 +116,24 @@ class Sessions:
         """One row for each session, the last changed first; with `trash`, the trash's too."""
         rows = [info for info in self._index.rows() if trash or not info.deleted]
         return sorted(rows, key=lambda info: (info.updated, info.id), reverse=True)
+
+    def find(self, name: str) -> SessionInfo:
+        """The one session that the name means: its id, a part of it, or of its title.
+
+        Raises:
+            UsageError: none does, or several do.
+        """
+        rows = self.list()
+        found = [row for row in rows if row.id == name] or [
+            row for row in rows if name in row.id or name.lower() in row.title.lower()
+        ]
+        if not found:
+            raise UsageError(f"No session is called {name!r}.", hint="llmroute sessions list")
+        if len(found) > 1:
+            some = ", ".join(row.id for row in found[:NAMED])
+            more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+            raise UsageError(f"{name!r} means {len(found)} sessions: {some}{more}")
+        return found[0]
 
     def rebuild_index(self) -> None:
         """Make the index again from every session's file."""

@@ -98,6 +98,11 @@ class History(Vertical):
             box.value = words
         box.focus()
 
+    def forget_search(self) -> None:
+        """Ask for everything again."""
+        for box in self.query(Input):
+            box.value = ""
+
     @property
     def list_has_focus(self) -> bool:
         """Whether one moves in the list."""
