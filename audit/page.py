@@ -8,22 +8,17 @@ from html import escape
 from audit import charts
 from audit.findings import LEVEL
 from audit.leaderboard import Leaderboard
-from audit.report import (
+from audit.report import Report, facts, moves, remarks, remedies, sentences
+from audit.results import Effect, Results
+from audit.tables import (
     COLUMNS,
     RANK_COLUMNS,
     REMEDY_COLUMNS,
-    Report,
-    facts,
-    moves,
     percent,
     ranking_rows,
-    remarks,
-    remedies,
     remedy_rows,
     rows,
-    sentences,
 )
-from audit.results import Effect, Results
 from audit.variants import LETTERS
 
 MOST_POSITION_CHARTS = 4

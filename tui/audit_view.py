@@ -31,16 +31,17 @@ def read_report(file: Path) -> ReportView:
         DataError: it cannot be read, or is none.
     """
     from audit import report as audited
+    from audit import tables
 
     report = audited.from_json(file)
     return ReportView(
         title=f"Audit of {report.model}",
         sentences=audited.sentences(report),
         advice=audited.remedies(report),
-        columns=audited.SHORT_COLUMNS,
-        rows=audited.short_rows(report.results),
-        remedy_columns=audited.REMEDY_COLUMNS,
-        remedy_rows=audited.remedy_rows(report.results),
+        columns=tables.SHORT_COLUMNS,
+        rows=tables.short_rows(report.results),
+        remedy_columns=tables.REMEDY_COLUMNS,
+        remedy_rows=tables.remedy_rows(report.results),
         facts=audited.facts(report),
         remarks=audited.remarks(report),
     )

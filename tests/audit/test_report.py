@@ -14,21 +14,16 @@ from audit import charts
 from audit.errors import DataError
 from audit.page import leaderboard_page, page
 from audit.report import (
-    COLUMNS,
-    SHORT_COLUMNS,
     Report,
     from_json,
     leaderboard_json,
     leaderboard_markdown,
     markdown,
-    probability,
     remarks,
-    rows,
     sentences,
-    short_rows,
     to_json,
 )
-from tests.audit.reports import BOARD, NAME, REPORT, RESULTS
+from tests.audit.reports import BOARD, NAME, REPORT
 
 GOLDEN = Path(__file__).parent / "golden"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -89,18 +84,6 @@ def test_missing_report_is_refused(tmp_path: Path) -> None:
         from_json(tmp_path / "none.json")
 
 
-def test_every_row_fits_its_columns() -> None:
-    assert {len(row) for row in rows(RESULTS)} == {len(COLUMNS)}
-    assert {len(row) for row in short_rows(RESULTS)} == {len(SHORT_COLUMNS)}
-
-
-def test_undefined_spread_is_not_applicable_and_the_unmeasured_says_so() -> None:
-    by_name = {row[0]: dict(zip(COLUMNS, row, strict=True)) for row in rows(RESULTS)}
-    assert by_name["order.fix_C"]["RStd"] == "n/a"
-    assert by_name["scoring.hybrid"]["accuracy"] == "not measurable here"
-    assert "by symbol 3.1" in by_name["symbols.rare+shuffle_symbols"]["RStd"]
-
-
 def test_remarks_count_what_was_not_answered_apart() -> None:
     told = " ".join(remarks(REPORT))
     for words in (
@@ -116,13 +99,6 @@ def test_remarks_count_what_was_not_answered_apart() -> None:
         "+24.1 points on the 280 questions",
     ):
         assert words in told
-
-
-@pytest.mark.parametrize(
-    ("p", "text"), [(0.0231, ".023"), (0.0001, "<.001"), (1.0, "1"), (None, "n/a")]
-)
-def test_p_values_are_short(p: float | None, text: str) -> None:
-    assert probability(p) == text
 
 
 class Page(HTMLParser):

@@ -291,16 +291,8 @@ def write(file: Path | None, text: Callable[[], str]) -> None:
 
 def print_report(report: Report) -> None:
     """Print the findings, then every number."""
-    from audit.report import (
-        REMEDY_COLUMNS,
-        SHORT_COLUMNS,
-        facts,
-        remarks,
-        remedies,
-        remedy_rows,
-        sentences,
-        short_rows,
-    )
+    from audit.report import facts, remarks, remedies, sentences
+    from audit.tables import REMEDY_COLUMNS, SHORT_COLUMNS, remedy_rows, short_rows
     from tui.tables import print_facts, print_table
 
     for sentence in sentences(report):
@@ -321,7 +313,8 @@ def print_report(report: Report) -> None:
 
 def print_leaderboard(board: Leaderboard) -> None:
     """Print the models, the largest moves and every ranking."""
-    from audit.report import RANK_COLUMNS, moves, ranking_rows
+    from audit.report import moves
+    from audit.tables import RANK_COLUMNS, ranking_rows
     from tui.tables import print_table
 
     for number, model in enumerate(board.models, start=1):
