@@ -40,7 +40,7 @@ async def ready(pilot: Pilot[None]) -> None:
 
 
 async def say(pilot: Pilot[None], text: str) -> None:
-    """Type a message, send it, and wait for the end of its turn."""
+    """Type a message, send it, and wait until its turn is over and stored."""
     app = pilot.app
     assert isinstance(app, ChatApp)
     app.chat.composer.clear()
@@ -49,6 +49,18 @@ async def say(pilot: Pilot[None], text: str) -> None:
     await pilot.press("enter")
     turns = app.chat.talk.turns
     await wait_until(pilot, lambda: turns.last is not before and turns.last and turns.last.done)
+    await wait_until(pilot, lambda: not turns._storing)
+    await pilot.pause()
+
+
+async def settle(pilot: Pilot[None]) -> None:
+    """Let the last turn be stored and listed."""
+    app = pilot.app
+    assert isinstance(app, ChatApp)
+    chat, turns = app.chat, app.chat.talk.turns
+    await wait_until(pilot, lambda: turns.live or turns.last is None or turns.last.reply)
+    await wait_until(pilot, lambda: turns.live or turns.last is None or chat.history.shown)
+    await wait_until(pilot, lambda: chat.talk.warm)
     await pilot.pause()
 
 

@@ -71,7 +71,8 @@ async def opened(pilot: Pilot[None], command: str, runner: FakeRunner) -> AuditS
     assert isinstance(app, ChatApp)
     app.chat.audit_runner = runner
     app.chat.composer.insert(command)
-    await pilot.press("escape", "enter")
+    await wait_until(pilot, lambda: app.chat.composer.draft.completing == (" " not in command))
+    await pilot.press("enter")
     await wait_until(pilot, lambda: isinstance(app.screen, AuditScreen))
     await wait_until(pilot, lambda: app.screen.query("#hint"))
     screen = app.screen
@@ -156,6 +157,17 @@ async def test_limit_goes_with_the_order_and_must_be_an_amount(chat: Chat):
         await wait_until(pilot, lambda: app.chat.audit_job and app.chat.audit_job.ended)
         assert [order.max_cost for order in runner.orders] == [0.5]
         assert part(screen) == "run"
+
+
+async def test_key_that_comes_before_the_screen_is_there_does_no_harm(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.audit("")
+        await app.run_action("leave", app.screen)
+        await wait_until(pilot, lambda: app.screen.query("#hint"))
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: app.screen is app.chat)
 
 
 async def test_broken_report_is_refused_in_its_place(chat: Chat, kept: Path):

@@ -50,7 +50,7 @@ async def talk_thrice(pilot: Pilot[None]) -> None:
 async def walk(pilot: Pilot[None], steps: int) -> Block:
     """Go that many messages up."""
     await pilot.press(*["alt+up"] * steps)
-    await pilot.pause()
+    await wait_until(pilot, lambda: isinstance(pilot.app.focused, Block))
     block = pilot.app.focused
     assert isinstance(block, Block)
     return block

@@ -115,7 +115,7 @@ async def test_nearly_full_context_is_told_once(chat: Chat):
         turns.contexts = {"demo/weak": 1_400, "demo/strong": None}
         await say(pilot, "one")
         await say(pilot, "two")
-        await pilot.pause()
+        await wait_until(pilot, lambda: app._notifications)
         told = [note.message for note in app._notifications]
         assert [text for text in told if "fills 86 %" in text] == told
         assert len(told) == 1

@@ -7,7 +7,7 @@ import pytest
 
 from routing.cache import KEPT_SECONDS, Held, Switch
 from routing.conversation import Usage
-from tests.tui.conftest import Chat, ready, say
+from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.sessions import Message
 from tui.sessions.held import held_of
@@ -60,7 +60,7 @@ async def test_engine_is_told_what_is_held(chat: Chat):
         await say(pilot, "one")
         await say(pilot, "two")
         await pilot.press("ctrl+g")
-        await pilot.pause()
+        await wait_until(pilot, lambda: len(engine.requests) == 3)
     first, second, again = engine.requests
     assert (first.held, first.cache_aware) == ((), True)
     assert second.held == (Held("demo/weak", 1200, 300),)

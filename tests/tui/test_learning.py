@@ -163,12 +163,10 @@ async def test_number_takes_a_battle_of_the_why_panel_back(chat: Chat):
         assert why.border_title == f"WHY (ctrl+w){YOURS}"
         app.chat.composer.draft.focus()
         await pilot.press("shift+tab")
-        await pilot.pause()
-        assert why.border_title == FORGETTING
+        await wait_until(pilot, lambda: why.border_title == FORGETTING)
         await pilot.press("2", "1")  # only one of the three is the person's
         await wait_until(pilot, lambda: engine.forgotten)
-        await pilot.pause()
-        assert "yours" not in str(why.render())
+        await wait_until(pilot, lambda: "yours" not in str(why.render()))
         await pilot.press("x")
         await wait_until(pilot, lambda: app.chat.composer.draft.has_focus)
         assert app.chat.composer.text == "x"

@@ -11,7 +11,7 @@ from routing.conversation import Delta, Reply, Usage
 from routing.cost import Bill
 from routing.decide import Candidate
 from routing.events import Decided, Finished
-from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.conftest import Chat, ready, say, settle, wait_until
 from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.screens.settings import SettingsScreen
 from tui.widgets.header import Header
@@ -40,7 +40,6 @@ MIDDLE = replace(
 async def command(pilot: Pilot[None], text: str) -> None:
     pilot.app.chat.composer.insert(text)
     await pilot.press("enter")
-    await pilot.pause()
 
 
 async def test_any_model_of_a_pool_can_be_pinned_by_a_part_of_its_name(chat: Chat):
@@ -49,7 +48,8 @@ async def test_any_model_of_a_pool_can_be_pinned_by_a_part_of_its_name(chat: Cha
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await ready(pilot)
         await command(pilot, "/model mid")
-        assert str(app.chat.query_one(Header).mode) == "pinned to demo/middle"
+        header = app.chat.query_one(Header)
+        await wait_until(pilot, lambda: str(header.mode) == "pinned to demo/middle")
         await say(pilot, "hi")
         await command(pilot, "/model demo")
         await wait_until(pilot, lambda: app._notifications)
@@ -58,6 +58,7 @@ async def test_any_model_of_a_pool_can_be_pinned_by_a_part_of_its_name(chat: Cha
         app.chat.composer.clear()
         assert app.chat.talk.turns.routing.pin == "demo/middle"
         await command(pilot, "/auto")
+        await wait_until(pilot, lambda: str(header.mode).startswith("auto"))
         await say(pilot, "and now?")
     assert [request.pin for request in engine.requests] == ["demo/middle", None]
     assert engine.requests[0].pool.names == POOL
@@ -68,6 +69,7 @@ async def test_settings_keep_a_pool_and_a_pin_of_a_model_that_left_is_dropped(ch
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await command(pilot, "/model demo/middle")
+        await wait_until(pilot, lambda: app.chat.talk.turns.routing.pin)
         await pilot.press("f5")
         await wait_until(pilot, lambda: isinstance(app.screen, SettingsScreen))
         between = app.screen.query_one("#between", Input)
@@ -130,6 +132,7 @@ def test_pool_looks_so(chat: Chat, snap_compare: Callable[..., bool]):
     async def answered(pilot: Pilot[None]) -> None:
         await ready(pilot)
         await say(pilot, "how does a heat pump work?")
+        await settle(pilot)
 
     app = chat(FakeEngine(events), demo=False, pool=POOL)
     assert snap_compare(app, terminal_size=SIZE, run_before=answered)

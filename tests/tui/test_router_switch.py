@@ -19,10 +19,10 @@ async def test_router_is_switched_kept_and_told(chat: Chat):
         await ready(pilot)
         app.chat.carry_out("/router factorization")
         await wait_until(pilot, lambda: app.chat.program.settings.router == "factorization")
-        await pilot.pause()
+        now = "factorization router decides from now on. Your own"
+        await wait_until(pilot, lambda: any(now in line for line in told(app)))
         assert engine.router == "factorization"
         assert app.chat.talk.turns.routing.threshold is None
-        assert any("factorization router decides from now on. Your own" in t for t in told(app))
         file = app.chat.program.paths.settings
         await wait_until(pilot, file.exists)
         assert load(file, {}, {}).settings.router == "factorization"

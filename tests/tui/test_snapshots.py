@@ -13,7 +13,7 @@ from routing.battle_files import write_battles
 from routing.battles import MINE, Battle
 from routing.cache import Switch
 from routing.cost import Ledger
-from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.conftest import Chat, ready, say, settle, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.budget import Month
 from tui.screens.curve import CurveScreen
@@ -77,16 +77,6 @@ def one(*keys: str) -> Before:
         await settle(pilot)
 
     return run
-
-
-async def settle(pilot: Pilot[None]) -> None:
-    """Let the last turn be stored and listed."""
-    chat = pilot.app.chat
-    turns = chat.talk.turns
-    await wait_until(pilot, lambda: turns.live or turns.last is None or turns.last.reply)
-    await wait_until(pilot, lambda: turns.live or turns.last is None or chat.history.shown)
-    await wait_until(pilot, lambda: chat.talk.warm)
-    await pilot.pause()
 
 
 def two_replies() -> FakeEngine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import ContentSwitcher, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -20,9 +20,11 @@ from audit.errors import AuditError
 from tui.audit_notes import Note, read_notes
 from tui.audit_view import ReportView, read_report
 from tui.audit_wire import Kept
+from tui.screens.dialogue import Dialogue
 from tui.visible import one_line, visible
 from tui.widgets.audited import draw_job, draw_report
 from tui.widgets.tones import MUTED
+from tui.workers import start_worker
 
 if TYPE_CHECKING:
     from tui.screens.audits import AuditsScreen
@@ -37,21 +39,15 @@ HINTS = {
 }
 
 
-class AuditScreen(ModalScreen[None]):
+class AuditScreen(Dialogue[None]):
     """Shows the audit under way where there is one, else what can be run or opened."""
 
     DEFAULT_CSS = """
-    AuditScreen { align: center middle; }
-    AuditScreen > Vertical { width: 100; max-width: 95%; height: 90%; padding: 1 2;
-        border: round $primary; background: $surface; }
+    AuditScreen > Vertical { width: 100; height: 90%; }
     AuditScreen ContentSwitcher { height: 1fr; margin: 1 0; }
-    AuditScreen Input { border: none; height: 1; padding: 0 1; background: $boost; }
-    AuditScreen Input:focus { border: none; background: $primary 30%; }
-    AuditScreen .label { color: $text-muted; height: 1; }
     AuditScreen OptionList { border: none; height: 1fr; padding: 0; margin: 1 0 0 0;
         background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     AuditScreen OptionList:focus { border: none; background: $surface; }
-    AuditScreen .error { color: $text-error; height: auto; }
     AuditScreen VerticalScroll > Static { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -162,13 +158,10 @@ class AuditScreen(ModalScreen[None]):
         self._list(())
         self._show("choice", "choice")
         self.query_one(OptionList).focus()
-        self.run_worker(self._look(), group="look", exclusive=True, exit_on_error=False)
+        start_worker(self, self._look, "look", alone=True)
 
     def action_cancel(self) -> None:
         self.host.cancel_audit()
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
 
     def _show(self, part: str, hint: str) -> None:
         self.query_one(ContentSwitcher).current = part
@@ -190,9 +183,8 @@ class AuditScreen(ModalScreen[None]):
 
     def _open(self, file: Path, stopped: str = "") -> None:
         self._following = False
-        self.run_worker(
-            self._read(file, stopped), group="look", exclusive=True, exit_on_error=False
-        )
+        read = partial(self._read, file, stopped)
+        start_worker(self, read, "look", alone=True)
 
     async def _look(self) -> None:
         folder = self.host.program.paths.audits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -11,6 +12,7 @@ from audit.planted import PLANTED
 from routing.models import DEMO_PAIR
 from tui.messages import AuditMoved, AuditsKnown
 from tui.screens.library import LibraryScreen
+from tui.workers import start_worker
 
 if TYPE_CHECKING:
     from textual.worker import Worker
@@ -60,9 +62,8 @@ class AuditsScreen(LibraryScreen):
         )
         job = AuditJob(order, (self.audit_runner or run_child)(order, program.paths.log))
         self.audit_job = job
-        self._audit_worker = self.run_worker(
-            job.run(lambda: self._moved(job)), group="audit", exit_on_error=False
-        )
+        run = partial(job.run, lambda: self._moved(job))
+        self._audit_worker = start_worker(self, run, "audit")
 
     def cancel_audit(self) -> None:
         """Stop the audit under way; its scores are kept."""
@@ -85,7 +86,7 @@ class AuditsScreen(LibraryScreen):
         async def look() -> None:
             self.post_message(AuditsKnown(await asyncio.to_thread(newest_notes, folder)))
 
-        self.in_worker(look())
+        self.in_worker(look)
 
     @on(AuditsKnown)
     def _show_notes(self, message: AuditsKnown) -> None:

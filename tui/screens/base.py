@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
 from textual.screen import Screen
@@ -18,6 +18,7 @@ from tui.turns import Engine, Turns
 from tui.visible import visible
 from tui.widgets.composer import Composer
 from tui.widgets.talk import Talk
+from tui.workers import start_worker
 
 if TYPE_CHECKING:
     from tui.sessions import Sessions
@@ -64,18 +65,20 @@ class BaseScreen(Screen[None]):
             if done:
                 self.post_message(done(result))
 
-        self.in_worker(run())
+        self.in_worker(run)
 
-    def in_worker(self, work: Awaitable[None], group: str = "beside") -> None:
+    def in_worker(
+        self, work: Callable[[], Coroutine[Any, Any, None]], group: str = "beside"
+    ) -> None:
         """Do work beside the screen; what goes wrong is told in a line."""
 
         async def run() -> None:
             try:
-                await work
+                await work()
             except (RoutingError, AppError) as error:
                 self.post_message(Trouble(error))
 
-        self.run_worker(run(), group=group, exit_on_error=False)
+        start_worker(self, run, group)
 
     def on_trouble(self, message: Trouble) -> None:
         """Something beside the turns went wrong."""

@@ -10,9 +10,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.screens.dialogue import Dialogue
 from tui.widgets.tones import MUTED
 
 WIDE = 70  # columns of the screen from which two keys stand side by side
@@ -21,16 +21,12 @@ KEYS, KEYS_NARROW = 19, 12
 MOVING = '\nA key is moved in the settings file: [keys], then for example  why = "f6"'
 
 
-class BindingsScreen(ModalScreen[None]):
+class BindingsScreen(Dialogue[None]):
     """The keys; any of Esc, Enter and f1 closes it."""
 
-    DEFAULT_CSS = """
-    BindingsScreen { align: center middle; }
-    BindingsScreen > VerticalScroll { width: 84; max-width: 95%; height: auto; max-height: 95%;
-        padding: 1; border: round $primary; background: $surface; }
-    """
+    DEFAULT_CSS = "BindingsScreen > VerticalScroll { width: 84; padding: 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,f1", "app.pop_screen", "Close", id="keys.close")
+        Binding("escape,enter,f1", "leave", "Close", id="keys.close")
     ]
 
     def __init__(self, bindings: Sequence[Binding]) -> None:

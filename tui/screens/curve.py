@@ -12,15 +12,16 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
 from tui.curve_plots import Chart, Line, draw_in
 from tui.money import percent, turns_text, usd
+from tui.screens.dialogue import Dialogue
 from tui.screens.threshold import READING, nearest
 from tui.sessions import Judged, Met, Outcome, Routed, met, outcome
 from tui.widgets.tones import MUTED
+from tui.workers import start_worker
 
 NOTHING = "No turn of these models was routed yet."
 NO_WISHES = (
@@ -47,7 +48,7 @@ class Point(NamedTuple):
     met: Met
 
 
-class CurveScreen(ModalScreen[float | None]):
+class CurveScreen(Dialogue[float]):
     """Left and right move along the curve; Enter takes the share, Esc leaves it.
 
     Args:
@@ -56,9 +57,7 @@ class CurveScreen(ModalScreen[float | None]):
     """
 
     DEFAULT_CSS = """
-    CurveScreen { align: center middle; }
-    CurveScreen > Vertical { width: 96; max-width: 98%; height: 32; max-height: 96%;
-        padding: 1 2; border: round $primary; background: $surface; }
+    CurveScreen > Vertical { width: 96; max-width: 98%; height: 32; max-height: 96%; }
     CurveScreen #told { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -95,7 +94,7 @@ class CurveScreen(ModalScreen[float | None]):
             yield Static(Content.styled("\n← → move · enter take it · esc leave it", MUTED))
 
     def on_mount(self) -> None:
-        self.run_worker(self._read_history(), exit_on_error=False)
+        start_worker(self, self._read_history, "history")
 
     def watch_share(self) -> None:
         self._show()
@@ -115,9 +114,6 @@ class CurveScreen(ModalScreen[float | None]):
 
     def action_take(self) -> None:
         self.dismiss(self.share)
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
 
     async def _read_history(self) -> None:
         self.post_message(self.Read(await asyncio.to_thread(self.read)))

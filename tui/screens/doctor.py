@@ -11,9 +11,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from tui.screens.dialogue import Dialogue
 from tui.visible import visible
 
 NAMES = 12  # columns of a name, in every section
@@ -21,17 +21,15 @@ NAMES = 12  # columns of a name, in every section
 Facts = Mapping[str, Mapping[str, str]]
 
 
-class DoctorScreen(ModalScreen[None]):
+class DoctorScreen(Dialogue[None]):
     """Sections of facts; Esc and Enter close it."""
 
     DEFAULT_CSS = """
-    DoctorScreen { align: center middle; }
-    DoctorScreen > VerticalScroll { width: 100; max-width: 95%; height: auto; max-height: 95%;
-        padding: 1 2; border: round $primary; background: $surface; }
+    DoctorScreen > VerticalScroll { width: 100; }
     DoctorScreen .facts { padding: 0 0 1 2; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter", "app.pop_screen", "Close", id="doctor.close")
+        Binding("escape,enter", "leave", "Close", id="doctor.close")
     ]
 
     def __init__(self, facts: Facts) -> None:

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from tui.screens.dialogue import Dialogue
 from tui.widgets.tones import MUTED
 
 
@@ -23,16 +23,11 @@ class NewKey:
     value: str = field(repr=False)
 
 
-class KeyScreen(ModalScreen[NewKey | None]):
+class KeyScreen(Dialogue[NewKey]):
     """Two boxes; Enter in the second keeps the key."""
 
     DEFAULT_CSS = """
-    KeyScreen { align: center middle; }
-    KeyScreen > Vertical { width: 64; max-width: 95%; height: auto; padding: 1 2;
-        border: round $primary; background: $surface; }
-    KeyScreen Input { border: none; height: 1; padding: 0 1; margin: 1 0 0 0; background: $boost; }
-    KeyScreen Input:focus { border: none; background: $primary 30%; }
-    KeyScreen .error { color: $text-error; }
+    KeyScreen Input { margin: 1 0 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="key.leave")]
 
@@ -64,6 +59,3 @@ class KeyScreen(ModalScreen[NewKey | None]):
             self.query_one(".error", Static).update("Both a name and a key are needed.")
         else:
             self.dismiss(NewKey(name, value))
-
-    def action_leave(self) -> None:
-        self.dismiss(None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from textual import on
 
@@ -82,7 +83,7 @@ class LearningScreen(RoutingScreen):
         others = tuple(known for known in self.learnt if known != battle.battle_id)
         self.learnt = (*others, battle.battle_id)
         self._teach(
-            self.talk.turns.engine.learn(battle),
+            partial(self.talk.turns.engine.learn, battle),
             f"Learnt: {winner} is the better one here. /forget takes it back.",
         )
 
@@ -92,11 +93,11 @@ class LearningScreen(RoutingScreen):
         if why.decision:
             kept = tuple(n for n in why.decision.neighbours if n.battle_id != battle_id)
             why.decision = replace(why.decision, neighbours=kept)
-        self._teach(self.talk.turns.engine.forget(battle_id), "Forgotten.")
+        self._teach(partial(self.talk.turns.engine.forget, battle_id), "Forgotten.")
 
-    def _teach(self, request: Awaitable[None], done: str) -> None:
+    def _teach(self, request: Callable[[], Awaitable[None]], done: str) -> None:
         async def teach() -> None:
-            await request
+            await request()
             self.post_message(Told(done))
 
-        self.in_worker(teach())
+        self.in_worker(teach)

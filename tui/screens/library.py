@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,7 +83,7 @@ class LibraryScreen(LearningScreen):
         elif here and not turns.session.conversation.head:
             self.tell("There is nothing to delete yet.")
         else:
-            self.in_worker(self._delete(session_id or turns.session.id))
+            self.in_worker(partial(self._delete, session_id or turns.session.id))
 
     def undo_delete(self) -> None:
         """Bring back the conversation that was deleted last, and open it."""
@@ -91,7 +92,7 @@ class LibraryScreen(LearningScreen):
         elif self.talk.turns.live:
             self.tell("A reply is streaming; Esc stops it.")
         else:
-            self.in_worker(self._restore(self.deleted[-1]))
+            self.in_worker(partial(self._restore, self.deleted[-1]))
 
     def instruct(self, text: str) -> None:
         """Tell the model this before the first message; "none" tells it nothing.
@@ -200,7 +201,7 @@ class LibraryScreen(LearningScreen):
     async def _ready(self, message: SessionReady) -> None:
         turns = self.talk.turns
         if turns.is_open:
-            self.in_worker(turns.close(turns.session))
+            self.in_worker(partial(turns.close, turns.session))
         await self.talk.open(message.session)
         await self.show_opening()
         self.composer.forget()

@@ -83,7 +83,7 @@ class RoutingScreen(BaseScreen):
             self.post_message(RouterChanged(await engine.use(name)))
 
         self.tell(f"Loading the {name} router …")
-        self.in_worker(use(), group="router")
+        self.in_worker(use, group="router")
 
     def choose_model(self, argument: str) -> None:
         """Pin one of the models, change an end of the pool, or open the settings.
@@ -146,7 +146,7 @@ class RoutingScreen(BaseScreen):
         async def find() -> None:
             self.post_message(ServersFound(await find_servers()))
 
-        self.in_worker(find())
+        self.in_worker(find)
 
     def ask_key(self, turn: LiveTurn | None) -> None:
         """Let the person add the key that the turn's model needs."""
@@ -178,7 +178,7 @@ class RoutingScreen(BaseScreen):
             known = {share: await engine.threshold(pool, share) for share in shares()}
             self.post_message(ThresholdsKnown(known, show))
 
-        self.in_worker(ask())
+        self.in_worker(ask)
 
     @on(ServersFound)
     def _servers_found(self, message: ServersFound) -> None:

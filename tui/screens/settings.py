@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, Static
 
 from tui.errors import UsageError
 from tui.money import parse_share, percent
+from tui.screens.dialogue import Dialogue
 from tui.settings import Loaded, pool_settings, split_pool
 from tui.widgets.actions import Action, Actionable
 from tui.widgets.tones import MUTED
@@ -25,18 +25,13 @@ DEMO = Action("demo", "d", "use the demo pair")
 LEAVE = Action("leave", "escape", "leave")
 
 
-class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
+class SettingsScreen(Dialogue[Mapping[str, Any] | str]):
     """Closes with the changed settings, with "key" or "demo", or with None."""
 
     DEFAULT_CSS = """
-    SettingsScreen { align: center middle; }
-    SettingsScreen > Vertical { width: 76; max-width: 95%; max-height: 95%; height: auto;
-        padding: 1 2; border: round $primary; background: $surface; }
-    SettingsScreen Input { border: none; height: 1; padding: 0 1; background: $boost; }
-    SettingsScreen Input:focus { border: none; background: $primary 30%; }
-    SettingsScreen .label { color: $text-muted; height: 1; margin: 1 0 0 0; }
+    SettingsScreen > Vertical { width: 76; }
+    SettingsScreen .label { margin: 1 0 0 0; }
     SettingsScreen VerticalScroll { height: auto; max-height: 12; margin: 1 0 0 0; }
-    SettingsScreen .error { color: $text-error; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave", id="settings.leave")
@@ -94,9 +89,6 @@ class SettingsScreen(ModalScreen[Mapping[str, Any] | str | None]):
         assert isinstance(message, Actionable.Chosen)
         message.stop()
         self.dismiss(message.name if message.name in {"key", "demo"} else None)
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
 
     def _check(self, names: Sequence[str]) -> None:
         """Let pass different models that can be used.

@@ -12,11 +12,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.money import percent, turns_text, usd
+from tui.screens.dialogue import Dialogue
 from tui.widgets.tones import MUTED
+from tui.workers import start_worker
 
 if TYPE_CHECKING:
     from tui.sessions import Routed
@@ -32,7 +33,7 @@ class Past(NamedTuple):
     left_out: int = 0
 
 
-class ThresholdScreen(ModalScreen[float | None]):
+class ThresholdScreen(Dialogue[float]):
     """Left and right change the share; Enter takes it, Esc leaves it.
 
     Args:
@@ -41,11 +42,6 @@ class ThresholdScreen(ModalScreen[float | None]):
         read: reads those of all conversations; called in a thread.
     """
 
-    DEFAULT_CSS = """
-    ThresholdScreen { align: center middle; }
-    ThresholdScreen > Vertical { width: 64; max-width: 95%; height: auto; padding: 1 2;
-        border: round $primary; background: $surface; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,minus", "step(-1)", "Less strong", id="threshold.less"),
         Binding("right,plus", "step(1)", "More strong", id="threshold.more"),
@@ -85,7 +81,7 @@ class ThresholdScreen(ModalScreen[float | None]):
 
     def on_mount(self) -> None:
         self._show()
-        self.run_worker(self._read_history(), exit_on_error=False)
+        start_worker(self, self._read_history, "history")
 
     def watch_share(self) -> None:
         self._show()
@@ -101,9 +97,6 @@ class ThresholdScreen(ModalScreen[float | None]):
 
     def action_take(self) -> None:
         self.dismiss(self.share)
-
-    def action_leave(self) -> None:
-        self.dismiss(None)
 
     async def _read_history(self) -> None:
         self.post_message(self.Read(await asyncio.to_thread(self.read)))

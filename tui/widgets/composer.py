@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual import events
@@ -18,6 +19,7 @@ from textual.widgets.option_list import Option
 
 from tui.turns import Pin
 from tui.widgets.tones import MUTED
+from tui.workers import start_worker
 
 PASTE_CHARACTERS = 20_000  # a longer paste is kept aside: the text area wraps what it holds
 COMPLETIONS = 8
@@ -163,13 +165,22 @@ class Composer(VerticalGroup):
             self.pin = pin
             super().__init__()
 
+    class Offered(Message):
+        """The completions of what had begun are known."""
+
+        def __init__(self, begun: str, completions: Sequence[tuple[str, str]]) -> None:
+            self.begun = begun
+            self.completions = completions
+            super().__init__()
+
     def __init__(self, complete: Completer) -> None:
         super().__init__()
         self._complete = complete
         self._sent: list[str] = []
         self._recalled = 0
         self._unsent = ""
-        self._begun = ""
+        self._options = OptionList(id="completions")
+        self._options.can_focus = False
         self.draft = Draft()
 
     def compose(self) -> ComposeResult:
@@ -240,19 +251,24 @@ class Composer(VerticalGroup):
 
     async def on_text_area_changed(self, message: TextArea.Changed) -> None:
         message.stop()
-        self._begun = begun = self.draft.begun
-        offered = await asyncio.to_thread(self._complete, begun) if begun else ()
-        if begun == self._begun:  # else one has typed on
-            await self._offer(offered)
+        if begun := self.draft.begun:
+            look_up = partial(self._look_up, begun)
+            start_worker(self, look_up, "completions", alone=True)
+        else:
+            await self._offer(())
+
+    async def on_composer_offered(self, message: Offered) -> None:
+        message.stop()
+        if message.begun == self.draft.begun:  # else one has typed on
+            await self._offer(message.completions)
 
     async def on_draft_completing(self, message: Draft.Completing) -> None:
         message.stop()
-        options = self.query_one(OptionList)
         match message.key:
             case "up":
-                options.action_cursor_up()
+                self._options.action_cursor_up()
             case "down":
-                options.action_cursor_down()
+                self._options.action_cursor_down()
             case "escape":
                 await self._offer(())
             case key:
@@ -264,7 +280,7 @@ class Composer(VerticalGroup):
 
     def _take(self, *, send: bool) -> None:
         """Write the highlighted completion. Enter also sends a command that needs no more."""
-        option = self.query_one(OptionList).highlighted_option
+        option = self._options.highlighted_option
         assert option is not None
         taken, typed = str(option.id), self.draft.begun
         self.draft.complete(taken)
@@ -272,25 +288,21 @@ class Composer(VerticalGroup):
         if send and typed.startswith("/") and whole:
             self.draft.post_message(Draft.Sent())
 
+    async def _look_up(self, begun: str) -> None:
+        self.post_message(self.Offered(begun, await asyncio.to_thread(self._complete, begun)))
+
     async def _offer(self, offered: Sequence[tuple[str, str]]) -> None:
         self.draft.completing = bool(offered)
         self.set_class(bool(offered), "-completing")
         if not offered:
             return
-        options = await self._options()
-        options.clear_options()
+        if not self._options.is_attached:  # made when it is first needed
+            await self.mount(self._options, before=0)
+        self._options.clear_options()
         for text, help_ in offered[:COMPLETIONS]:
             prompt = Content.assemble((f"{text:<14}", "bold"), (f" {help_}", MUTED))
-            options.add_option(Option(prompt, id=text))
-        options.highlighted = 0
-
-    async def _options(self) -> OptionList:
-        """The list of completions, made when it is first needed."""
-        if not self.query(OptionList):
-            options = OptionList(id="completions")
-            options.can_focus = False
-            await self.mount(options, before=0)
-        return self.query_one(OptionList)
+            self._options.add_option(Option(prompt, id=text))
+        self._options.highlighted = 0
 
     def _write(self, text: str) -> None:
         self.draft.load_text(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -18,6 +19,7 @@ from tui.widgets.card import Card
 from tui.widgets.reply import Reply
 from tui.widgets.transcript import Transcript
 from tui.widgets.why import Why
+from tui.workers import start_worker
 
 if TYPE_CHECKING:
     from tui.sessions import Message, Session
@@ -74,8 +76,8 @@ class Shown(Vertical):
         The message `walk_to` takes the focus once it is there.
         """
         self._walk_to = walk_to
-        session = self.turns.session
-        self.run_worker(self._read(session), group="open", exclusive=True, exit_on_error=False)
+        read = partial(self._read, self.turns.session)
+        start_worker(self, read, "open", alone=True)
 
     def show_all(self) -> None:
         """Show the conversation from its first message; `Whole` tells when it is there."""
@@ -105,8 +107,8 @@ class Shown(Vertical):
     def _show_earlier(self) -> None:
         """Show some more of what was said before, where it is wanted."""
         if self._earlier and (self._wants_all or self.transcript.is_near_top):
-            batch = self._post(self.turns.session, self._earlier[-BATCH:], "before")
-            self.run_worker(batch, group="earlier", exclusive=True, exit_on_error=False)
+            post = partial(self._post, self.turns.session, self._earlier[-BATCH:], "before")
+            start_worker(self, post, "earlier", alone=True)
         elif self._wants_all:
             self._wants_all = False
             self.post_message(self.Whole())

@@ -6,6 +6,7 @@ import asyncio
 from asyncio import Future
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -44,6 +45,7 @@ from tui.widgets.shown import Shown
 from tui.widgets.transcript import Transcript
 from tui.widgets.welcome import Empty
 from tui.widgets.why import Why
+from tui.workers import start_worker
 
 if TYPE_CHECKING:
     from tui.sessions import State
@@ -95,14 +97,14 @@ class Talk(Shown):
         """Warm up, then ask for the threshold."""
         self.turns.engine.on_gone = self._say_engine_died
         self.turns.engine.on_notice = self._say_engine_said
-        self.run_worker(self._warm_up(), group="engine", exclusive=True, exit_on_error=False)
+        start_worker(self, self._warm_up, "engine", alone=True)
 
     def ask_threshold(self) -> None:
         """Learn the threshold of the share in force."""
-        self.run_worker(self._ask_contexts(), group="contexts", exit_on_error=False)
+        start_worker(self, self._ask_contexts, "contexts")
         self.threshold = self.turns.routing.threshold
         if self.threshold is None and self.warm:
-            self.run_worker(self._ask_threshold(), group="threshold", exit_on_error=False)
+            start_worker(self, self._ask_threshold, "threshold")
 
     async def _warm_up(self) -> None:
         try:
@@ -225,9 +227,8 @@ class Talk(Shown):
         if not self.warm and turn.pin is None:
             reply.wait("waiting for the router to warm up …")
         await self.transcript.add(*before, reply)
-        self.worker = self.run_worker(
-            self.turns.answer(turn), group="turn", exclusive=True, exit_on_error=False
-        )
+        answer = partial(self.turns.answer, turn)
+        self.worker = start_worker(self, answer, "turn", alone=True)
         self.post_message(self.Changed())
 
     @on(Arrived)
@@ -285,7 +286,8 @@ class Talk(Shown):
         stored = None
         if not isinstance(error, StoreError):  # then there is a message to store, and no reply
             stored = self.turns.keep(turn, state, str(error) if error else None)
-        self.run_worker(self._conclude(turn, stored), group="disk", exit_on_error=False)
+        conclude = partial(self._conclude, turn, stored)
+        start_worker(self, conclude, "disk")
         self.post_message(self.Changed())
         return turn
 
