@@ -54,8 +54,8 @@ def test_key_that_would_not_work_or_lock_out_is_refused(
         {"why": "ctrl+b", "history": "ctrl+w"},
         {"why": "escape", "stop": "f9"},
         {"send": "ctrl+enter,f12", "newline": "enter"},
-        {"threshold.less": "h", "audit.cancel": "delete"},
-        {"block.copy": "Y", "why.forget_1": "x", "curve.less": "h", "history.delete": "d"},
+        {"slider.less": "h", "audit.cancel": "delete"},
+        {"block.copy": "Y", "why.forget_1": "x", "history.delete": "d"},
     ],
 )
 def test_key_that_works_is_let_pass(tmp_path: Path, keys: dict[str, str]):

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
-from textual.reactive import reactive
 from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
 from tui.curve_plots import Chart, Line, draw_in
 from tui.money import percent, turns_text, usd
-from tui.screens.dialogue import Dialogue
-from tui.screens.threshold import READING, nearest
+from tui.screens.slider import READING, Slider
 from tui.sessions import Judged, Met, Outcome, Routed, met, outcome
 from tui.widgets.tones import MUTED
-from tui.workers import start_worker
 
 NOTHING = "No turn of these models was routed yet."
 NO_WISHES = (
@@ -48,43 +43,13 @@ class Point(NamedTuple):
     met: Met
 
 
-class CurveScreen(Dialogue[float]):
-    """Left and right move along the curve; Enter takes the share, Esc leaves it.
-
-    Args:
-        thresholds: the win probability from which on a turn is strong, by share.
-        read: reads the history; called in a thread.
-    """
+class CurveScreen(Slider[History]):
+    """The curve over all shares, and its point at the one in sight."""
 
     DEFAULT_CSS = """
     CurveScreen > Vertical { width: 96; max-width: 98%; height: 32; max-height: 96%; }
     CurveScreen #told { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,minus", "step(-1)", "Less strong", id="curve.less"),
-        Binding("right,plus", "step(1)", "More strong", id="curve.more"),
-        Binding("enter", "take", "Take it", id="curve.take"),
-        Binding("escape", "leave", "Leave it", id="curve.leave"),
-    ]
-
-    class Read(Message):
-        """The history was read."""
-
-        def __init__(self, history: History) -> None:
-            self.history = history
-            super().__init__()
-
-    share: reactive[float] = reactive(0.3, init=False)
-
-    def __init__(
-        self, share: float, thresholds: Mapping[float, float], read: Callable[[], History]
-    ) -> None:
-        super().__init__()
-        self.thresholds = thresholds
-        self.read = read
-        self.history: History | None = None
-        self.points: dict[float, Point] = {}
-        self.set_reactive(CurveScreen.share, nearest(share, thresholds))
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -93,32 +58,8 @@ class CurveScreen(Dialogue[float]):
             yield Static(READING, id="told")
             yield Static(Content.styled("\n← → move · enter take it · esc leave it", MUTED))
 
-    def on_mount(self) -> None:
-        start_worker(self, self._read_history, "history")
-
-    def watch_share(self) -> None:
-        self._show()
-
-    def on_curve_screen_read(self, message: Read) -> None:
-        history = self.history = message.history
-        self.points = {
-            share: Point(outcome(history.turns, threshold), met(history.judged, threshold))
-            for share, threshold in sorted(self.thresholds.items())
-        }
-        self._show()
-
-    def action_step(self, step: int) -> None:
-        shares = sorted(self.thresholds)
-        at = shares.index(self.share) + step
-        self.share = shares[min(max(at, 0), len(shares) - 1)]
-
-    def action_take(self) -> None:
-        self.dismiss(self.share)
-
-    async def _read_history(self) -> None:
-        self.post_message(self.Read(await asyncio.to_thread(self.read)))
-
-    def _show(self) -> None:
+    def draw(self) -> None:
+        """Show the curve, once the history was read."""
         if self.history is None:
             return
         plot = self.query_one(PlotextPlot)
@@ -128,6 +69,15 @@ class CurveScreen(Dialogue[float]):
             plot.refresh()
         lines = told(self.points[self.share], self.share, self.history)
         self.query_one("#told", Static).update(Content("\n".join(lines)))
+
+    @cached_property
+    def points(self) -> dict[float, Point]:
+        """What each share makes of the history that was read."""
+        history = self.history or History()
+        return {
+            share: Point(outcome(history.turns, threshold), met(history.judged, threshold))
+            for share, threshold in sorted(self.thresholds.items())
+        }
 
 
 def chart(points: Mapping[float, Point]) -> Chart:

@@ -170,7 +170,7 @@ class RoutingScreen(BaseScreen):
 
     def _ask_thresholds(self, show: Callable[[Mapping[float, float]], None]) -> None:
         """Ask the engine for the threshold of each share, and show what stands on them."""
-        from tui.screens.threshold import shares
+        from tui.screens.slider import shares
 
         engine, pool = self.talk.turns.engine, self.talk.turns.routing.pool or DEMO_PAIR
 

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
-from textual.reactive import reactive
 from textual.widgets import Static
 
 from tui.money import percent, turns_text, usd
-from tui.screens.dialogue import Dialogue
+from tui.screens.slider import READING, Slider
 from tui.widgets.tones import MUTED
-from tui.workers import start_worker
 
 if TYPE_CHECKING:
     from tui.sessions import Routed
-
-STEP = 0.05
-READING = "reading …"
 
 
 class Past(NamedTuple):
@@ -33,30 +25,8 @@ class Past(NamedTuple):
     left_out: int = 0
 
 
-class ThresholdScreen(Dialogue[float]):
-    """Left and right change the share; Enter takes it, Esc leaves it.
-
-    Args:
-        thresholds: the win probability from which on a turn is strong, by share.
-        session: the routed turns of the conversation in sight.
-        read: reads those of all conversations; called in a thread.
-    """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,minus", "step(-1)", "Less strong", id="threshold.less"),
-        Binding("right,plus", "step(1)", "More strong", id="threshold.more"),
-        Binding("enter", "take", "Take it", id="threshold.take"),
-        Binding("escape", "leave", "Leave it", id="threshold.leave"),
-    ]
-
-    class Read(Message):
-        """The history was read."""
-
-        def __init__(self, past: Past) -> None:
-            self.past = past
-            super().__init__()
-
-    share: reactive[float] = reactive(0.3, init=False)
+class ThresholdScreen(Slider[Past]):
+    """The share beside what it makes of this session, whose routed turns are given, and of all."""
 
     def __init__(
         self,
@@ -65,12 +35,8 @@ class ThresholdScreen(Dialogue[float]):
         session: Sequence[Routed],
         read: Callable[[], Past],
     ) -> None:
-        super().__init__()
-        self.thresholds = thresholds
+        super().__init__(share, thresholds, read)
         self.session = session
-        self.read = read
-        self.history: Past | None = None
-        self.set_reactive(ThresholdScreen.share, nearest(share, thresholds))
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -79,29 +45,8 @@ class ThresholdScreen(Dialogue[float]):
             yield Static(id="preview")
             yield Static(Content.styled("\n← → change · enter take it · esc leave it", MUTED))
 
-    def on_mount(self) -> None:
-        self._show()
-        start_worker(self, self._read_history, "history")
-
-    def watch_share(self) -> None:
-        self._show()
-
-    def on_threshold_screen_read(self, message: Read) -> None:
-        self.history = message.past
-        self._show()
-
-    def action_step(self, step: int) -> None:
-        shares = sorted(self.thresholds)
-        at = shares.index(self.share) + step
-        self.share = shares[min(max(at, 0), len(shares) - 1)]
-
-    def action_take(self) -> None:
-        self.dismiss(self.share)
-
-    async def _read_history(self) -> None:
-        self.post_message(self.Read(await asyncio.to_thread(self.read)))
-
-    def _show(self) -> None:
+    def draw(self) -> None:
+        """Show the share and what it makes of the history, as far as that was read."""
         threshold = self.thresholds[self.share]
         shown = f"\n  {percent(self.share)} strong   win probability ≥ {threshold:.4f}\n"
         self.query_one("#share", Static).update(Content(shown))
@@ -113,16 +58,6 @@ class ThresholdScreen(Dialogue[float]):
             if left_out := self.history.left_out:
                 lines.append(f"  left out, by other models or routers: {left_out:,}")
         self.query_one("#preview", Static).update(Content("\n".join(lines)))
-
-
-def shares() -> list[float]:
-    """The shares that the slider stops at."""
-    return [round(STEP * n, 2) for n in range(round(1 / STEP) + 1)]
-
-
-def nearest(share: float, thresholds: Mapping[float, float]) -> float:
-    """The slider's stop that is closest to the share."""
-    return min(thresholds, key=lambda stop: abs(stop - share))
 
 
 def preview(turns: Sequence[Routed], threshold: float) -> list[str]:
