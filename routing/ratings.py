@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-ELO_PER_NAT = 400 / np.log(10)
-ELO_MEAN = 1000.0
 # Keeps the strength of a model that won or lost everything finite (about 28 nats from the others),
 # and moves any other by less than 1e-9. Relative to the mean weight of a model's battles.
 RIDGE = 1e-12
@@ -75,12 +73,6 @@ def win_probability(difference: Floats) -> Floats:
     """Chance that the model which is stronger by that many nats wins."""
     chance: Floats = 1 / (1 + np.exp(-difference))
     return chance
-
-
-def elo(strengths: Floats) -> Floats:
-    """Strengths on the Elo scale, 400 points a factor of ten in the odds, their mean at 1000."""
-    points: Floats = (strengths - strengths.mean()) * ELO_PER_NAT + ELO_MEAN
-    return points
 
 
 def find_gauge(wins: Floats) -> Gauge:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from routing.ratings import bradley_terry, elo, find_gauge, tiers, win_probability, wins_matrix
+from routing.ratings import bradley_terry, find_gauge, tiers, win_probability, wins_matrix
 
 
 def random_wins(players: int, seed: int = 0) -> np.ndarray:
@@ -94,12 +94,6 @@ def test_model_that_never_lost_stays_finite():
 
 def test_no_battles_at_all_rate_everyone_alike():
     assert bradley_terry(np.zeros((3, 3))).tolist() == [0, 0, 0]
-
-
-def test_elo_is_four_hundred_points_a_factor_of_ten():
-    points = elo(np.array([np.log(10), 0.0]))
-    assert points[0] - points[1] == pytest.approx(400)
-    assert points.mean() == pytest.approx(1000)
 
 
 @settings(deadline=None, max_examples=60)

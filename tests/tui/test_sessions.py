@@ -324,13 +324,6 @@ def test_an_index_that_is_behind_is_brought_up_to_date(sessions: Sessions):
     assert new.info in sessions.list()
 
 
-def test_rebuilding_the_index_changes_no_row(sessions: Sessions):
-    talk(sessions.create(), "one")
-    before = sessions.list()
-    sessions.rebuild_index()
-    assert sessions.list() == before
-
-
 def test_a_deleted_session_comes_back_whole(sessions: Sessions):
     session = talk(sessions.create(), "one", "two")
     with pytest.raises(StoreError, match="open in another window"):

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 PLAIN_STEPS = 10  # lines in all, where nobody watches
-EVEN_LOSS = math.log(2)
 
 
 def train(

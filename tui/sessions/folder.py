@@ -135,11 +135,6 @@ class Sessions:
             raise UsageError(f"{name!r} means {len(found)} sessions: {some}{more}")
         return found[0]
 
-    def rebuild_index(self) -> None:
-        """Make the index again from every session's file."""
-        self._index.clear()
-        self._index.rows()
-
     def search(self, query: str, *, stop: Callable[[], bool] = lambda: False) -> Iterator[Hit]:
         """The titles and messages that hold every word of the query, newest session first.
 

@@ -73,11 +73,6 @@ class Index:
             self.lock.release()
         return [row.info for row in rows.values()]
 
-    def clear(self) -> None:
-        """Forget every row, so that the next look reads every session."""
-        with suppress(OSError):
-            self.file.unlink(missing_ok=True)
-
     def _current(self, known: Mapping[str, _Row]) -> dict[str, _Row]:
         rows = {}
         for folder in (self.folder, self.trash):
