@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 HINTS = (  # one a turn; the names in braces are those of keys
-    "{why} says why this model answered; {threshold} changes how often the strong one does.",
-    "{good} and {bad} teach the router what you prefer; {again} asks the strong model again.",
-    "{walk_up} goes to earlier messages: copy, edit, fork. {search} searches all conversations.",
+    "{why} why this model answered · {threshold} how often the strong one does",
+    "{good} or {bad} teaches the router what you prefer · {again} asks the strong model",
+    "{walk_up} earlier messages: copy, edit, fork · {search} all conversations",
 )
 
 

@@ -97,6 +97,7 @@ class ChatScreen(SayingScreen):
         super().__init__(*args, **kwargs)
         self._leaving = False
         self._turns_ever: int | None = None  # that were answered; None before the first list
+        self._next = ""  # what a new person can do after their last turn
         self._full = ""  # the conversation last said to be nearly too long
 
     def compose(self) -> ComposeResult:
@@ -168,7 +169,8 @@ class ChatScreen(SayingScreen):
             return EDITING
         if turns.is_open and turns.session.read_only:
             return "read only"
-        hints = self._hints(HINTS if self.size.width >= WIDE_HISTORY else SHORT_HINTS)
+        wide = self.size.width >= WIDE_HISTORY
+        hints = self._next or self._hints(HINTS if wide else SHORT_HINTS)
         return hints if self.talk.warm else f"warming up … · {hints}"
 
     def _hints(self, names: Sequence[str]) -> str:
@@ -231,8 +233,8 @@ class ChatScreen(SayingScreen):
         known, self._turns_ever = self._turns_ever, message.turns
         if known is not None and message.turns > known:
             keys = {name or "": first_key(binding) for name, binding in self._keys().items()}
-            if hint := hint_after(message.turns, keys):
-                self.tell(hint)
+            self._next = hint_after(message.turns, keys)
+            self._say_state()
 
     def _warn_of_context(self) -> None:
         """Say once in a conversation that it is nearly too long, and what to do."""
