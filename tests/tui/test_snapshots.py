@@ -208,6 +208,10 @@ def test_keys_on_a_small_screen(chat: Chat, snap_compare: Snap, size: tuple[int,
     assert snap_compare(chat(), terminal_size=size, run_before=screen_after("f1"))
 
 
+def test_settings_on_a_small_screen(chat: Chat, snap_compare: Snap):
+    assert snap_compare(chat(), terminal_size=(60, 20), run_before=screen_after("f5"))
+
+
 def test_budget_on_pace_and_context_nearly_full(chat: Chat, snap_compare: Snap):
     async def full(pilot: Pilot[None]) -> None:
         await both()(pilot)

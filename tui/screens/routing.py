@@ -16,6 +16,7 @@ from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.messages import (
     EngineReady,
+    HeaderChanged,
     PoolChosen,
     RouterChanged,
     ServersFound,
@@ -257,6 +258,7 @@ class RoutingScreen(BaseScreen):
             await self.use_demo()
         elif isinstance(chosen, Mapping):
             self._use(chosen)
+            self.post_message(HeaderChanged())
             await self.show_opening()
 
     def _settings_ready(self) -> SettingsReady:
@@ -283,7 +285,8 @@ class RoutingScreen(BaseScreen):
         settings = msgspec.structs.replace(self.program.settings, **changes)
         kept = {n: o for n, o in self.program.loaded.origins.items() if n not in changes}
         given = [name for name, value in changes.items() if value is not None]
-        origins = {**kept, **dict.fromkeys(given, "this chat")}
+        place = str(self.program.paths.settings) if keep else "this chat"
+        origins = {**kept, **dict.fromkeys(given, place)}
         loaded = replace(self.program.loaded, settings=settings, origins=origins)
         self.program = replace(self.program, loaded=loaded)
         turns = self.talk.turns
@@ -300,7 +303,7 @@ class RoutingScreen(BaseScreen):
             self.post_message(PoolChosen())
         if keep:
             program = self.program
-            self.in_thread(lambda: program.change(changes))
+            self.in_thread(lambda: program.change(msgspec.to_builtins(changes)))
 
 
 def _named(text: str, names: Sequence[str]) -> str:
