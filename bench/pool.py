@@ -104,7 +104,7 @@ def _singles(evaluation: EvaluationSet) -> str:
 def main() -> None:
     """Print and keep the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--routers", default="similarity,factorization", metavar="A,B")
+    parser.add_argument("--routers", default="ridge,similarity,factorization", metavar="A,B")
     names = parser.parse_args().routers.split(",")
     if not FOLDER.is_dir():
         print("LLMROUTE_DATA names no folder with mmlu_arc_loglik/")
