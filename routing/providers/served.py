@@ -31,7 +31,10 @@ async def with_near_names(error: NoModelError, asked: Asked) -> NoModelError:
         return error
     provider = provider_of(asked.model)
     prefix = f"{provider}/" if asked.model.name.startswith(f"{provider}/") else ""
-    near = difflib.get_close_matches(asked.model.name.removeprefix(prefix), names, n=3)
+    wanted = asked.model.name.removeprefix(prefix)
+    if wanted in names:  # which it lists, and yet does not answer with
+        return error
+    near = difflib.get_close_matches(wanted, names, n=3)
     if near:
         told = f"Did you mean {' or '.join(prefix + name for name in near)}?"
     else:

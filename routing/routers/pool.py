@@ -136,7 +136,7 @@ def _seat(router: Router, pool: Pool, at: int) -> _Seat:
             return _Seat(model.like, f"like {model.like}")
         unknown = f" (no battles tell {model.like} apart either)"
     if at in {0, last}:
-        return _Seat(model.name, f"as a {'weak' if at else 'strong'} model{unknown}")
+        return _Seat(model.name, f"as {'weak' if at else 'strong'}{unknown}")
     return _Seat(None, f"between its neighbours{unknown}")
 
 

@@ -156,6 +156,12 @@ async def test_server_of_ones_own_is_asked_for_the_nearest_names(serve: Serve) -
     assert server.asked_models == [KEY]
 
 
+async def test_server_that_lists_the_model_it_refuses_has_no_better_name(serve: Serve) -> None:
+    outcome = await ask(Model("strong", api_base=serve("404", models=("strong", "weak")).url))
+    assert "Did you mean" not in outcome.error.hint
+    assert "It serves" not in outcome.error.hint
+
+
 async def test_server_without_a_near_name_tells_all_that_it_serves(serve: Serve) -> None:
     outcome = await ask(Model("zzzz", api_base=serve("404", models=("strong", "weak")).url))
     assert "It serves: strong, weak" in outcome.error.hint

@@ -127,7 +127,7 @@ def test_unknown_model_in_the_middle_stands_between_its_neighbours():
     assert odds[0] == pytest.approx(odds[1] / 2)
     assert router.priors == {
         "new": "between its neighbours",
-        "newer": "as a weak model",
+        "newer": "as weak",
     }
 
 
@@ -140,7 +140,7 @@ def test_two_unknown_models_in_a_row_take_equal_steps():
 
 def test_model_like_one_that_nobody_knows_says_so():
     router = PoolRouter(TableRouter(), pool_of("big", "new", new="typo"))
-    assert router.priors["new"] == "as a weak model (no battles tell typo apart either)"
+    assert router.priors["new"] == "as weak (no battles tell typo apart either)"
 
 
 def test_models_with_battles_have_no_prior():

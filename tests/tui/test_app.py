@@ -19,6 +19,7 @@ from tests.tui.fakes import NOON, FakeEngine, decision, reply_events
 from tui.app import ChatApp
 from tui.errors import StoreError
 from tui.screens.chat import ChatScreen
+from tui.screens.slash import COMMANDS
 from tui.sessions import Message, Sessions
 from tui.widgets.card import Card
 from tui.widgets.find import Find
@@ -67,6 +68,8 @@ async def test_badge_stands_before_the_first_token(chat: Chat):
             pilot, lambda: app.chat.query(Reply) and app.chat.query_one(Reply).decision
         )
         assert app.chat.query_one(Reply).prose.source == ""
+        said = "waiting for demo/weak · esc stops"
+        await wait_until(pilot, lambda: app.chat.composer.border_title == said)
         gate.set()
         await wait_until(pilot, lambda: app.chat.query_one(Reply).prose.source == "later")
 
@@ -381,6 +384,17 @@ async def test_typing_on_a_card_goes_to_the_composer(chat: Chat):
         await wait_until(pilot, lambda: app.chat.composer.text == "hiz")
 
 
+async def test_card_in_focus_says_that_its_keys_act(chat: Chat):
+    app = chat(FakeEngine([errors.ServiceError("failed")]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query(Card) and app.chat.query_one(Card).has_focus)
+        await wait_until(pilot, lambda: "key of the card" in app.chat.composer.border_title)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "enter send" in app.chat.composer.border_title)
+
+
 async def test_card_does_not_take_the_keys_of_who_types(chat: Chat):
     gate = asyncio.Event()
     engine = FakeEngine([gate, errors.NetworkError("offline")])
@@ -614,6 +628,16 @@ async def test_completion_is_taken_with_tab(chat: Chat):
         await wait_until(pilot, lambda: app.chat.composer.draft.completing)
         await pilot.press("down", "tab")
         await wait_until(pilot, lambda: app.chat.composer.text == "/search ")
+
+
+async def test_every_command_can_be_gone_to_from_a_slash(chat: Chat):
+    app = chat()
+    async with app.run_test(size=(60, 20)) as pilot:
+        await ready(pilot)
+        await pilot.press("slash")
+        await wait_until(pilot, lambda: app.chat.composer.draft.completing)
+        await pilot.press("up", "tab")  # the last one
+        await wait_until(pilot, lambda: app.chat.composer.text == f"/{list(COMMANDS)[-1]}")
 
 
 async def test_up_recalls_and_down_comes_back(chat: Chat):

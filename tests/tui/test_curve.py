@@ -104,9 +104,9 @@ def test_point_is_told_in_words():
     assert said == [
         "50 % strong: 1W 1S, 1 would flip; ~$1.10 of $2.00 all strong (55 %)",
         "judged turns: strong in 1 of 1 where you wanted it, weak in 0 of 0 where it was enough",
-        "left out, by other models or routers: 2",
+        "left out, of other models or another router: 2",
     ]
-    assert told(points()[0.5], 0.5, History())[0].startswith("No turn of these models")
+    assert told(points()[0.5], 0.5, History())[0].startswith("No turn was routed yet")
     assert "No reply was judged yet" in told(points()[0.5], 0.5, History(turns))[1]
 
 
@@ -141,7 +141,7 @@ async def test_screen_without_a_history_says_so(chat: Chat):
     async with app.run_test(size=(80, 24)) as pilot:
         await ready(pilot)
         await say_command(pilot, app, "/curve")
-        assert "No turn of these models" in str(app.screen.query_one("#told").content)
+        assert "No turn was routed yet" in str(app.screen.query_one("#told").content)
         await pilot.press("escape")
         await wait_until(pilot, lambda: not isinstance(app.screen, CurveScreen))
 

@@ -87,3 +87,12 @@ def test_key_in_the_place_of_its_name_is_never_shown(run: Run, home: Path):
         code, out, err = run(*command)
         assert code == 2
         assert SECRET not in out + err
+
+
+@pytest.mark.parametrize(
+    ("price", "shown"), [("0.25", "$0.25"), ("5", "$5.00"), ("0.0375", "$0.0375"), ("0", "$0.00")]
+)
+def test_price_has_the_digits_that_matter(run: Run, price: str, shown: str):
+    _, out, _ = run("models", "price", "openai/own", "--prompt", price, "--completion", "1250")
+    assert f"{shown} prompt," in out
+    assert "$1,250.00 completion" in out

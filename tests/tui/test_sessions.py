@@ -17,7 +17,7 @@ from routing.conversation import Usage
 from routing.cost import Bill, Ledger
 from routing.decide import Candidate, Decision, Neighbour
 from tui.errors import StoreError
-from tui.sessions import Message, Session, Sessions, to_json, to_markdown, total
+from tui.sessions import Message, Session, Sessions, to_json, to_markdown, total, write_export
 
 WEAK = Decision(
     model="weak",
@@ -557,6 +557,19 @@ def test_exports_hold_no_path_and_nothing_of_other_conversations(sessions: Sessi
     assert "/home" not in both
     assert "private" not in both
     assert "local/tiny" in both
+
+
+def test_exported_file_is_named_after_the_title(sessions: Sessions, tmp_path: Path):
+    session = sessions.create("Où est ../la gare? [/foo]")
+    session.add("user", "one")
+    tail = session.id[-8:]
+    assert (
+        write_export(session.conversation, tmp_path, "md").name == f"où-est-la-gare-foo-{tail}.md"
+    )
+    nameless = sessions.create().conversation
+    assert write_export(nameless, tmp_path, "json").name == f"conversation-{nameless.id[-8:]}.json"
+    with pytest.raises(StoreError, match="cannot be written"):
+        write_export(nameless, tmp_path / "nowhere", "md")
 
 
 def test_json_export_holds_every_branch(sessions: Sessions):

@@ -342,7 +342,7 @@ def test_why_tells_of_every_model_of_a_pool():
     assert lines[1:4] == [
         "  [S] openai/large   good enough 1.00  ~$0.0100",
         "→ [M] openai/medium  good enough 0.69  ~$0.0020",
-        "  [W] openai/small   good enough 0.36  ~$?  no battles: like gpt-4o-mini",
+        "  [W] openai/small   good enough 0.36  ~$?  judged like gpt-4o-mini",
     ]
     assert len(lines) <= 10
     assert max(map(len, lines)) <= 76
@@ -358,3 +358,11 @@ def test_meter_counts_middle_turns_where_there_are_any():
     ledger = Ledger(spent_usd=1.0, strong_turns=2, weak_turns=5)
     assert "5W 2S" in meter_text(Spending(ledger), 120).plain
     assert "5W 1M 2S" in meter_text(Spending(replace(ledger, middle_turns=1)), 120).plain
+
+
+def test_why_names_the_models_that_no_battle_tells_apart():
+    strong, weak = candidates(0.18)
+    judged = replace(weak, prior="as weak")
+    text = why_text(replace(decision("weak"), candidates=(strong, judged)), bill("weak"), 78).plain
+    assert "no battle names demo/weak: judged as weak\n" in text
+    assert "no battle names" not in why_text(decision("weak"), bill("weak"), 78).plain

@@ -197,4 +197,8 @@ def _row(program: Program, model: Model, seat: str) -> dict[str, str | int]:
 
 
 def _per_million(price: float | None) -> str:
-    return usd(None if price is None else price * MILLION)
+    """US dollars a million tokens, with the cents and what else matters."""
+    if price is None:
+        return usd(None)
+    whole, _, rest = f"{price * MILLION:,.4f}".partition(".")
+    return f"${whole}.{rest.rstrip('0'):0<2}"

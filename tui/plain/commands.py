@@ -14,6 +14,7 @@ from tui.editor import edit
 from tui.errors import UsageError
 from tui.money import parse_share, percent
 from tui.plain import sentences
+from tui.screens.slash import export_kind
 from tui.visible import one_line, visible
 
 if TYPE_CHECKING:
@@ -202,18 +203,10 @@ def _copy(chat: PlainChat, what: str) -> None:
     chat.say(clipboard.told(f"{len(texts[what]):,} characters", tool, texts[what]))
 
 
-def _export(chat: PlainChat, kind: str) -> None:
-    from tui.sessions import to_json, to_markdown
+def _export(chat: PlainChat, argument: str) -> None:
+    from tui.sessions import write_export
 
-    write = {"": to_markdown, "md": to_markdown, "json": to_json}.get(kind)
-    if write is None:
-        raise UsageError(f"{kind!r} is no export.", hint="Write /export md or /export json")
-    conversation = chat.turns.session.conversation
-    path = Path.cwd() / f"{conversation.id}.{kind or 'md'}"
-    try:
-        path.write_text(write(conversation), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    path = write_export(chat.turns.session.conversation, Path.cwd(), export_kind(argument))
     chat.say(f"Written to {path}")
 
 

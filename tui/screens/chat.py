@@ -16,13 +16,16 @@ from textual.message import Message
 from tui.budget import Month
 from tui.errors import AppError, UsageError
 from tui.hints import hint_after
+from tui.live_turn import LiveTurn
 from tui.messages import Listed
 from tui.money import percent, usd
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
 from tui.screens.slash import complete, run_command
+from tui.visible import visible
 from tui.widgets.block import Block
 from tui.widgets.block import hints as block_hints
+from tui.widgets.card import Card
 from tui.widgets.composer import Composer, Draft
 from tui.widgets.find import Find
 from tui.widgets.header import Header, Mode
@@ -34,6 +37,7 @@ HINTS = ("newline", "why", "history", "palette")
 SHORT_HINTS = ("palette",)
 TITLE_MARGIN = 4  # columns of a border that its title leaves free
 EDITING = "another version of your message · enter sends it · esc leaves it as it was"
+CARD = "a key of the card does it · any other writes a message"
 LISTED = "enter opens · d deletes · u brings back · r renames · esc back"
 TEMPORARY = "temporary: not kept"
 EARLY = (
@@ -55,6 +59,15 @@ def first_key(binding: Binding) -> str:
 
 def _walk(key: str, action: str, name: str, tooltip: str) -> Binding:
     return Binding(key, action, tooltip, id=name, tooltip=tooltip, priority=True)
+
+
+def _live_text(turn: LiveTurn) -> str:
+    """What the turn under way does."""
+    if turn.decision is None:
+        return "routing …"
+    if not turn.pieces:
+        return f"waiting for {visible(turn.decision.model)} · esc stops"
+    return "streaming · esc stops"
 
 
 class ChatScreen(SayingScreen):
@@ -160,11 +173,9 @@ class ChatScreen(SayingScreen):
     def _state_text(self) -> str:
         turns = self.talk.turns
         if turns.live:
-            return "streaming · esc stops" if turns.live.decision else "routing …"
-        if self.history.list_has_focus:
-            return LISTED
-        if self.block:
-            return block_hints(self.size.width - TITLE_MARGIN)
+            return _live_text(turns.live)
+        if told := self._focus_text():
+            return told
         if self.editing:
             return EDITING
         if turns.is_open and turns.session.read_only:
@@ -172,6 +183,14 @@ class ChatScreen(SayingScreen):
         wide = self.size.width >= WIDE_HISTORY
         hints = self._next or self._hints(HINTS if wide else SHORT_HINTS)
         return hints if self.talk.warm else f"warming up … · {hints}"
+
+    def _focus_text(self) -> str:
+        """What the keys do where the focus is; "" in the composer."""
+        if self.history.list_has_focus:
+            return LISTED
+        if self.block:
+            return block_hints(self.size.width - TITLE_MARGIN)
+        return CARD if isinstance(self.focused, Card) else ""
 
     def _hints(self, names: Sequence[str]) -> str:
         """Those actions, each after the first of its keys."""

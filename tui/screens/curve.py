@@ -18,7 +18,7 @@ from tui.screens.slider import READING, Slider
 from tui.sessions import Judged, Met, Outcome, Routed, met, outcome
 from tui.widgets.tones import MUTED
 
-NOTHING = "No turn of these models was routed yet."
+NOTHING = "No turn was routed yet by this router between these models."
 NO_WISHES = (
     "No reply was judged yet: /good, /bad and asking for the strong model draw the other line."
 )
@@ -115,7 +115,7 @@ def told(point: Point, share: float, history: History) -> list[str]:
         lines = [f"{percent(share)} strong: {turns_text(then.turns)}, {flips}; {_cost(then)}"]
         lines.append(_wishes(wishes) if history.judged else NO_WISHES)
     if history.left_out:
-        lines.append(f"left out, by other models or routers: {history.left_out:,}")
+        lines.append(f"left out, of other models or another router: {history.left_out:,}")
     return lines
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from textual import on
 
@@ -109,13 +109,14 @@ class LibraryScreen(LearningScreen):
         told = "" if text == "none" else text
         self.in_thread(lambda: session.instruct(told), lambda _: HeaderChanged())
 
-    def export(self, kind: str) -> None:
+    def export(self, kind: Literal["md", "json"]) -> None:
         """Write this conversation into the folder that the program was started in."""
-        conversation = self.talk.turns.session.conversation
-        path = Path.cwd() / f"{conversation.id}.{kind}"
+        from tui.sessions import write_export
+
+        conversation, folder = self.talk.turns.session.conversation, Path.cwd()
         self.in_thread(
-            lambda: _write(path, self.talk.turns.session, kind),
-            lambda _: Told(f"Written to {path}"),
+            lambda: write_export(conversation, folder, kind),
+            lambda path: Told(f"Written to {path}"),
         )
 
     def action_new(self) -> None:
@@ -258,13 +259,3 @@ class LibraryScreen(LearningScreen):
             if len(items) == HITS:
                 break
         return Listed(words, list(items.values()))
-
-
-def _write(path: Path, session: Session, kind: str) -> None:
-    from tui.sessions import to_json, to_markdown
-
-    write = to_json if kind == "json" else to_markdown
-    try:
-        path.write_text(write(session.conversation), encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path} cannot be written: {error.strerror}") from error

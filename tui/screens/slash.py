@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 from routing.models import Tier
 from tui.errors import UsageError
@@ -67,10 +67,21 @@ def _forget(screen: ChatScreen, argument: str) -> None:
 
 
 def _export(screen: ChatScreen, argument: str) -> None:
-    kind = argument or "md"
-    if kind not in {"md", "json"}:
-        raise UsageError(f"{kind!r} is no export.", hint="Write /export md or /export json")
-    screen.export(kind)
+    screen.export(export_kind(argument))
+
+
+def export_kind(argument: str) -> Literal["md", "json"]:
+    """What `/export` writes.
+
+    Raises:
+        UsageError: it is neither Markdown nor JSON.
+    """
+    match argument:
+        case "" | "md":
+            return "md"
+        case "json":
+            return "json"
+    raise UsageError(f"{argument!r} is no export.", hint="Write /export md or /export json")
 
 
 COMMANDS: Mapping[str, Command] = {

@@ -56,7 +56,7 @@ class ThresholdScreen(Slider[Past]):
         else:
             lines += _scope("all history", preview(self.history.known, threshold))
             if left_out := self.history.left_out:
-                lines.append(f"  left out, by other models or routers: {left_out:,}")
+                lines.append(f"  left out, of other models or another router: {left_out:,}")
         self.query_one("#preview", Static).update(Content("\n".join(lines)))
 
 

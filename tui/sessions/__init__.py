@@ -34,7 +34,7 @@ and `met(judged, threshold)` how often that threshold gives it to them.
 
 from tui.sessions.conversation import Conversation, SessionInfo
 from tui.sessions.costs import DayCost, total
-from tui.sessions.export import to_json, to_markdown
+from tui.sessions.export import to_json, to_markdown, write_export
 from tui.sessions.folder import Sessions
 from tui.sessions.judged import Judged, Met, answered_again, judged, met
 from tui.sessions.message import Message, State
@@ -62,4 +62,5 @@ __all__ = [
     "to_json",
     "to_markdown",
     "total",
+    "write_export",
 ]

@@ -8,15 +8,19 @@ this machine goes by the folder's name alone.
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import PurePath
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, Literal
 
 import msgspec
 
 from routing.decide import Decision
+from tui.errors import StoreError
 from tui.money import usd
 from tui.sessions.conversation import Conversation
 from tui.sessions.message import Message
+
+TITLE_CHARACTERS = 40  # of an exported file's name
+ID_CHARACTERS = 8  # that tell conversations of one title apart
 
 
 def to_markdown(conversation: Conversation) -> str:
@@ -26,6 +30,27 @@ def to_markdown(conversation: Conversation) -> str:
         parts.append(f"## System\n\n{conversation.instructions}")
     parts += [f"{_heading(message)}\n\n{message.text}" for message in conversation.branch()]
     return "\n\n".join(parts) + "\n"
+
+
+def write_export(conversation: Conversation, folder: Path, kind: Literal["md", "json"]) -> Path:
+    """The file in that folder that now holds the conversation, named after its title.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    path = folder / f"{_slug(conversation.title)}-{conversation.id[-ID_CHARACTERS:]}.{kind}"
+    write = to_json if kind == "json" else to_markdown
+    try:
+        path.write_text(write(conversation), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def _slug(title: str) -> str:
+    """The title as a file's name has it: words of letters and digits."""
+    words = "".join(c if c.isalnum() else " " for c in title.lower()).split()
+    return "-".join(words)[:TITLE_CHARACTERS].rstrip("-") or "conversation"
 
 
 def to_json(conversation: Conversation) -> str:

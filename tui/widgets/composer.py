@@ -22,7 +22,6 @@ from tui.widgets.tones import MUTED
 from tui.workers import start_worker
 
 PASTE_CHARACTERS = 20_000  # a longer paste is kept aside: the text area wraps what it holds
-COMPLETIONS = 8
 
 _MENTION = re.compile(r'(?<!\S)@(?:"[^"]*|[^\s"]*)$')
 
@@ -299,7 +298,7 @@ class Composer(VerticalGroup):
         if not self._options.is_attached:  # made when it is first needed
             await self.mount(self._options, before=0)
         self._options.clear_options()
-        for text, help_ in offered[:COMPLETIONS]:
+        for text, help_ in offered:
             prompt = Content.assemble((f"{text:<14}", "bold"), (f" {help_}", MUTED))
             self._options.add_option(Option(prompt, id=text))
         self._options.highlighted = 0

@@ -76,6 +76,11 @@ class Reply(Block):
     def copied(self) -> str:
         return self.prose.source
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether some of its words have come."""
+        return bool(self._arrived or self.prose.source)
+
     def watch_place(self) -> None:
         self.badge.place = str(self.place)
 
@@ -124,6 +129,6 @@ class Reply(Block):
     async def offer(self, error: RoutingError | AppError) -> Card:
         """Show what went wrong, with what can be done about it, in place of a note."""
         await self.query(".reply--note").remove()
-        card = Card(error, begun=bool(self.prose.source))
+        card = Card(error, begun=self.has_begun)
         await self.mount(card)
         return card

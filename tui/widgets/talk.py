@@ -236,6 +236,7 @@ class Talk(Shown):
         reply = self.transcript.reply(message.key)
         if reply is None:
             return
+        changed = True
         match message.event:
             case Decided(decision, _):
                 reply.decide(decision)
@@ -243,13 +244,14 @@ class Talk(Shown):
                 self._keep(self.turns.live)
                 self._identify(self.turns.live)
             case Delta(text):
+                changed = not reply.has_begun
                 reply.add(text)
             case Metered(_, bill):
                 reply.meter(bill, estimated=True)
             case Finished(whole, bill):
                 reply.meter(bill, estimated=whole.usage.estimated)
                 self.why.show(reply.decision, bill)
-        if not isinstance(message.event, Delta):
+        if changed:
             self.post_message(self.Changed())
 
     @on(Ended)

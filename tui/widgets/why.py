@@ -116,9 +116,8 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     if len(decision.candidates) > PAIR:
         lines += _candidates(decision, bill, width)
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
-    priors = [f"{c.model} {c.prior}" for c in decision.candidates if c.prior]
-    if priors and len(decision.candidates) <= PAIR:  # a pool's rows say it themselves
-        lines.append(Content.styled(one_line(f"no battles yet: {', '.join(priors)}", width), MUTED))
+    if len(decision.candidates) <= PAIR and (unknown := _unknown(decision)):
+        lines.append(Content.styled(one_line(unknown, width), MUTED))
     facts = [
         f"by {decision.router}" if decision.router else "",
         _with_earlier(decision),
@@ -130,6 +129,15 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     if audit:
         lines.append(Content.styled(one_line(f"audit: {audit}", width), MUTED))
     return Content("\n").join(lines)
+
+
+def _unknown(decision: Decision) -> str:
+    """How the models of a pair are judged that no battles tell apart; a pool's rows say it."""
+    unknown = [c for c in decision.candidates if c.prior]
+    if not unknown:
+        return ""
+    names = ", ".join(c.model for c in unknown)
+    return f"no battle names {names}: judged {', '.join(c.prior for c in unknown)}"
 
 
 def switch_text(switch: Switch) -> str:
@@ -208,7 +216,7 @@ def _candidates(decision: Decision, bill: Bill | None, width: int) -> list[Conte
     for candidate, name in zip(decision.candidates, names, strict=True):
         taken = candidate.model == decision.model
         amount = f"  ~{usd(costs[candidate.model])}" if candidate.model in costs else ""
-        prior = f"  no battles: {candidate.prior}" if candidate.prior else ""
+        prior = f"  judged {candidate.prior}" if candidate.prior else ""
         rows.append(
             Content.assemble(
                 f"{'→' if taken else ' '} {LETTERS[candidate.tier]} ",
