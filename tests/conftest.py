@@ -27,6 +27,7 @@ class OutsideError(OSError):
 
 
 LITELLMS_OWN_FILTERS = (
+    "coroutine 'OpenAIChatCompletion.* was never awaited",  # a call cancelled before its thread ran
     ".*conflict with protected namespace",
     "Accessing the .* attribute on the instance is deprecated",
     "Item .* is using the `ReadOnly` qualifier",
@@ -34,7 +35,7 @@ LITELLMS_OWN_FILTERS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let pass what litellm silences when it is imported: pytest takes its filters back."""
+    """Let pass what is silenced with litellm's import: pytest takes those filters back."""
     for warning in LITELLMS_OWN_FILTERS:
         config.addinivalue_line("filterwarnings", f"ignore:{warning}")
 

