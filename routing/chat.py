@@ -352,9 +352,9 @@ async def _cut(error: ReplyError, text: _Text, request: _Request) -> ReplyError:
         return error
     usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
     broke = isinstance(error, NetworkError) and error.detail  # a silence has none
-    why = f"{request.asked.provider} broke the connection." if broke else str(error)
+    why = f"{request.asked.provider} broke the connection" if broke else str(error)
     return CutError(
-        f"The reply of {request.model.name} was cut off. {why}",
+        f"The reply of {request.model.name} was cut off. {why}.",
         hint="What has come is kept: ask it to go on, or ask again.",
         detail=error.detail,
         usage=usage,

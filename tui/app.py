@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import signal
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -131,6 +134,7 @@ class ChatApp(App[None]):
 
     def on_mount(self) -> None:
         self.call_after_refresh(_collect_again)
+        self._leave_in_order()
 
     async def on_event(self, event: events.Event) -> None:  # Textual's
         """Hold back what is typed before the chat can take it: Textual would drop it."""
@@ -149,6 +153,13 @@ class ChatApp(App[None]):
         """What has come is kept, the session's lock is given back, and the engine ends."""
         await self.chat.talk.turns.leave()
         await self.engine.close()
+
+    def _leave_in_order(self) -> None:
+        """A terminal that is closed, or a plain kill, ends the chat as leaving it does."""
+        loop = asyncio.get_running_loop()
+        with suppress(NotImplementedError, RuntimeError):  # a platform or a thread has none
+            for number in (signal.SIGHUP, signal.SIGTERM):
+                loop.add_signal_handler(number, self.exit)
 
     def _fatal_error(self) -> None:  # Textual's
         """End in a sentence: Textual's own trace shows what variables hold, a key among them."""

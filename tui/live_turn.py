@@ -52,6 +52,7 @@ class LiveTurn:
         prompt, reply: as they are stored, once they are.
         whole: the reply came to its end.
         ended_early: why the model ended it before that, or "".
+        stopped: the person wants no more of it.
         done: nothing more comes, whole or not.
     """
 
@@ -73,6 +74,7 @@ class LiveTurn:
     saved_pieces: int = 0
     whole: bool = False
     ended_early: str = ""
+    stopped: bool = False
     done: bool = False
 
     @classmethod

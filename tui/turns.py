@@ -188,7 +188,8 @@ class Turns:
             if turn.ended_early:
                 raise CutError(f"The reply is not whole: {turn.ended_early}.", hint=KEPT)
         except asyncio.CancelledError:
-            self._post(Ended(turn.key, stopped=True))
+            if turn.stopped:  # else the chat is left, and there is nobody to tell
+                self._post(Ended(turn.key, stopped=True))
             raise
         except RateLimitError as error:
             self._fall_back(turn, error)
@@ -211,7 +212,7 @@ class Turns:
     async def leave(self) -> None:
         """Keep what has come of a turn under way, and give the session back."""
         if self.live and self.live.pieces:
-            self.keep(self.live, "done" if self.live.whole else "stopped")
+            self.keep(self.live, "done" if self.live.whole else "cut")
         if self.is_open:
             await self.close(self.session)
 

@@ -36,6 +36,7 @@ TITLES = {
     "xai": "xAI",
 }
 DETAIL_CHARACTERS = 600
+TOLD_CHARACTERS = 160
 TRANSIENT = frozenset({500, 502, 503, 529})
 SHORTEST_FRAGMENT = 6  # characters of a key that may not be seen together
 
@@ -292,6 +293,9 @@ def _failed(chain: list[BaseException], status: int | None, said: str, asked: As
     elif status is not None and status < 500:
         message = f"{asked.provider} did not accept the request for {name}{code}"
         hint = "The detail says what it objects to."
+    elif status is None and (told := _told(chain, asked)):
+        message = f"{asked.provider} failed: {told}"
+        hint = "Try again in a moment, or choose another model."
     elif status is None:
         message = f"{asked.provider} sent what cannot be read as a reply of {name}"
         hint = "Is this the address of a chat API? Try again, or choose another model."
@@ -299,6 +303,12 @@ def _failed(chain: list[BaseException], status: int | None, said: str, asked: As
         message = f"{asked.provider} failed to answer with {name}{code}"
         hint = "Try again in a moment, or choose another model."
     return ServiceError(message, hint=hint, detail=said)
+
+
+def _told(chain: list[BaseException], asked: Asked) -> str:
+    """What the provider itself reported in a stream that had begun, where it did."""
+    reported = next((link for link in chain if isinstance(getattr(link, "body", None), dict)), "")
+    return " ".join(printable(str(reported), asked).split())[:TOLD_CHARACTERS].rstrip(".")
 
 
 def _reason(chain: list[BaseException]) -> str:

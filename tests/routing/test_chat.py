@@ -193,6 +193,11 @@ async def test_cut_says_that_the_connection_broke(serve: Serve, mode: str) -> No
     assert "broke the connection" in str(outcome.error)
 
 
+async def test_error_that_a_provider_reports_in_a_stream_is_told_in_its_words(serve: Serve) -> None:
+    outcome = await ask(model_at(serve("error_mid")))
+    assert str(outcome.error).endswith("failed: out of capacity.")
+
+
 async def test_nonsense_of_a_provider_is_no_warning(serve: Serve) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -120,6 +121,21 @@ async def test_partial_reply_is_saved_while_it_streams(chat: Chat):
         app.chat.talk._save_partial()
         await wait_until(pilot, lambda: turns.live.reply and turns.live.reply.text == "so far")
         assert turns.live.reply.state == "streaming"
+
+
+async def test_what_a_reply_costs_is_stored_with_its_first_words(chat: Chat):
+    decided, metered = reply_events("x")[0], reply_events("x")[-2]
+    app = chat(FakeEngine([decided, Delta("so far"), metered, asyncio.Event()]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        turns = app.chat.talk.turns
+        await wait_until(pilot, lambda: turns.live and turns.live.reply and turns.live.reply.bill)
+        answer = stored(app)[-1]
+        assert (answer.text, answer.state) == ("so far", "streaming")
+        assert answer.bill.cost_usd == 0.0004
+        assert answer.usage.estimated
 
 
 async def test_message_waits_for_the_router_to_warm_up(chat: Chat):
@@ -270,7 +286,26 @@ async def test_leaving_keeps_what_has_come(chat: Chat):
         turns = app.chat.talk.turns
         await wait_until(pilot, lambda: turns.live and turns.live.pieces)
     last = stored(app)[-1]
-    assert (last.text, last.state) == ("the first half", "stopped")
+    assert (last.text, last.state) == ("the first half", "cut")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+async def test_closed_terminal_and_kill_leave_in_order(chat: Chat, number: signal.Signals):
+    engine = FakeEngine([reply_events("x")[0], Delta("the first half"), asyncio.Event()])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        assert signal.getsignal(number) != signal.SIG_DFL  # else the tests would end
+        app.chat.composer.insert("hi")
+        await pilot.press("enter")
+        turns = app.chat.talk.turns
+        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+        os.kill(os.getpid(), number)
+        await wait_until(pilot, lambda: app.return_code == 0)
+    assert engine.closed
+    last = stored(app)[-1]
+    assert (last.text, last.state) == ("the first half", "cut")
+    assert not app.chat.program.paths.log.exists()
 
 
 async def test_leaving_waits_for_a_slow_disk(chat: Chat, monkeypatch: pytest.MonkeyPatch):

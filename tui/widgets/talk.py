@@ -219,6 +219,7 @@ class Talk(Shown):
         """Stop the reply and keep what came; whether one was under way."""
         if self.worker is None or self.turns.live is None:
             return False
+        self.turns.live.stopped = True
         self.worker.cancel()
         return True
 
@@ -248,6 +249,8 @@ class Talk(Shown):
                 reply.add(text)
             case Metered(_, bill):
                 reply.meter(bill, estimated=True)
+                if self.turns.live and not self.turns.live.saved_pieces:
+                    self._keep(self.turns.live)  # with what it costs, however soon the end comes
             case Finished(whole, bill):
                 reply.meter(bill, estimated=whole.usage.estimated)
                 self.why.show(reply.decision, bill)
