@@ -69,6 +69,13 @@ class Calibration:
         weak = int(np.searchsorted(self.probabilities, threshold, side="left"))
         return 1 - weak / len(self.probabilities)
 
+    def margin(self, share: float) -> float:
+        """How far from it the share on other prompts of the same kind may lie, in [0, 1].
+
+        Half the width of a 95 % interval, from the size of the sample alone.
+        """
+        return 1.96 * math.sqrt(share * (1 - share) / len(self.probabilities))
+
     def save(self, path: Path) -> None:
         """Keep the sample as JSON.
 

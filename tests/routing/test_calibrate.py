@@ -20,6 +20,13 @@ def test_a_third_of_three_prompts_is_the_best_one():
     assert calibration.share(threshold) == pytest.approx(1 / 3)
 
 
+def test_margin_is_that_of_a_share_of_a_sample():
+    hundred = Calibration.from_probabilities(np.linspace(0, 1, 100))
+    assert hundred.margin(0.5) == pytest.approx(0.098)
+    assert hundred.margin(0.1) < hundred.margin(0.5)
+    assert hundred.margin(0) == hundred.margin(1) == 0
+
+
 def test_shares_of_distinct_probabilities_are_met_exactly():
     calibration = Calibration.from_probabilities(np.random.default_rng(0).random(1000))
     for strong in range(1001):

@@ -269,8 +269,9 @@ def test_history_is_calibrated_on_what_was_routed(
         return calibrate(self, pool, prompts, keep=keep)
 
     monkeypatch.setattr(Library, "calibrate", noted)
-    code, *_ = run("router", "calibrate", "--strong", "50%", "--on", "history", "--dry-run")
+    code, _, err = run("router", "calibrate", "--strong", "50%", "--on", "history", "--dry-run")
     assert code == 0
+    assert err.startswith("2 prompts are few: on others the share may lie 69 % higher or lower")
     assert [text.count("\n\n") for text in calibrated] == [0, 1]
     assert calibrated[1].startswith("now in Lean\n\nProve it")
 

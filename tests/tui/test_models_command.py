@@ -1,9 +1,12 @@
 """`llmroute models`: what is kept, and what is refused before it is."""
 
+import functools
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from routing.providers import import_litellm
 from tests.tui.conftest import Run
 
 SECRET = "gsk_neverShowThis4f9a2b7c"
@@ -96,3 +99,18 @@ def test_price_has_the_digits_that_matter(run: Run, price: str, shown: str):
     _, out, _ = run("models", "price", "openai/own", "--prompt", price, "--completion", "1250")
     assert f"{shown} prompt," in out
     assert "$1,250.00 completion" in out
+
+
+def test_time_of_a_reply_is_the_models_alone(run: Run, monkeypatch: pytest.MonkeyPatch):
+    now = [0.0]
+
+    @functools.cache
+    def load() -> ModuleType:
+        now[0] += 60.0
+        return import_litellm()
+
+    monkeypatch.setattr("routing.chat.import_litellm", load)
+    monkeypatch.setattr("tui.commands.models.time", SimpleNamespace(perf_counter=lambda: now[0]))
+    code, out, _ = run("models", "test", "demo/weak")
+    assert (code, now) == (0, [60.0])
+    assert "demo/weak answers: 0.0 s" in out

@@ -146,7 +146,7 @@ def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None)
     """Ask a model for one word and say how long it took and what it cost."""
     import asyncio
 
-    from routing.chat import stream
+    from routing.chat import import_litellm, stream
     from routing.conversation import Reply, Turn
     from routing.cost import cost
     from routing.models import price_of
@@ -162,6 +162,7 @@ def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None)
                 return piece
         raise AssertionError("a stream ends with a reply")
 
+    import_litellm()  # takes seconds that are not the model's
     start = time.perf_counter()
     done = asyncio.run(reply())
     typer.echo(

@@ -24,6 +24,7 @@ app.command("eval")(evaluate)
 
 HISTORY = "history"
 BATTLES = "battles"
+WIDE_MARGIN = 0.10  # of a share that a sample is too small for
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
@@ -140,6 +141,13 @@ def calibrate(
     calibration = library.calibrate(models, _prompts(program, on), keep=not dry_run)
     threshold = calibration.threshold(strong)
     size = len(calibration.probabilities)
+    margin = calibration.margin(strong)
+    if margin > WIDE_MARGIN:
+        typer.echo(
+            f"{size} prompts are few: on others the share may lie {percent(margin)} higher or "
+            "lower. --on battles measures on some hundreds.",
+            err=True,
+        )
     if not dry_run:
         program.change({"share": strong, "threshold": None})
     if as_json:
