@@ -6,7 +6,8 @@ import asyncio
 import json
 import sys
 import time
-from contextlib import aclosing
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -55,7 +56,8 @@ class Asking:
             Turn("user", self.question),
         )
         request = TurnRequest(turns, pool, settings.share, settings.threshold, self.pin)
-        decision = asyncio.run(engine.decide(request))
+        with _waiting():
+            decision = asyncio.run(engine.decide(request))
         if self.as_json:
             _print_json(_fields(decision))
         else:
@@ -104,10 +106,12 @@ class Asking:
         error: str | None = None
         try:
             engine = Engine(self.program.engine_options())
-            async with aclosing(engine.turn(request)) as events:
-                async for event in events:
-                    self._show(turn.take(event), turn)
-                    self._store_at_times(event, turn)
+            with _waiting() as routed:
+                async with aclosing(engine.turn(request)) as events:
+                    async for event in events:
+                        routed()
+                        self._show(turn.take(event), turn)
+                        self._store_at_times(event, turn)
             state, error = ("done", None) if turn.whole else ("cut", turn.ended_early)
         except RoutingError as failure:
             state = "cut" if turn.pieces else "failed"
@@ -174,6 +178,18 @@ class Asking:
                 "session": turn.session.id,
             }
         )
+
+
+@contextmanager
+def _waiting() -> Iterator[Callable[[], None]]:
+    """Says on a terminal that the router is at work, until what it gives is called."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("routing …") as status:
+        yield status.stop
 
 
 def _fields(decision: Decision) -> dict[str, Any]:

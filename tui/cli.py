@@ -40,6 +40,7 @@ EXIT_CODES: dict[type[Exception], int] = {
 }
 
 app = typer.Typer(
+    rich_markup_mode="markdown",
     help="Chat with a strong and a weak model, every turn routed in the open.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -68,7 +69,13 @@ def _root(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            metavar="",
+            help="Print the version.",
+        ),
     ] = False,
 ) -> None:
     """Parse what stands before the command."""

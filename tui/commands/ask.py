@@ -25,6 +25,7 @@ from tui.commands.options import (
     Temporary,
     Threshold,
     Weak,
+    flag,
     session_to_go_on,
 )
 from tui.errors import AppError, UsageError
@@ -59,7 +60,7 @@ def ask(
     system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
     as_json: AsJson = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say where it would go; call no model.")
+        bool, flag("--dry-run", about="Say where it would go; call no model.")
     ] = False,
     temporary: Temporary = False,
 ) -> None:

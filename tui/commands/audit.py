@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from audit.errors import BudgetError, MismatchError
-from tui.commands.options import AsJson, KeyName
+from tui.commands.options import AsJson, KeyName, flag, group
 from tui.errors import AppError, UsageError
 from tui.program import Program
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from audit.run import Run
     from tui.auditing import Wanted
 
-app = typer.Typer()
-data = typer.Typer(help="Question sets: pull.", no_args_is_help=True)
+app = typer.Typer(rich_markup_mode="markdown")
+data = group("Question sets: pull.")
 app.add_typer(data, name="data")
 
 INTERRUPTED = 130
@@ -62,7 +62,7 @@ def audit(
         float | None, typer.Option(min=0.0, metavar="USD", help="Stop before this is spent.")
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh/--resume", help="Score anew, or go on from kept scores.")
+        bool, flag("--fresh/--resume", about="Score anew, or go on from kept scores.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     symbols: Annotated[
@@ -81,7 +81,7 @@ def audit(
     html: HtmlFile = None,
     markdown: MarkdownFile = None,
     selftest: Annotated[
-        bool, typer.Option("--selftest", help="Check the installation from end to end.")
+        bool, flag("--selftest", about="Check the installation from end to end.")
     ] = False,
 ) -> None:
     """How far a model's multiple-choice score can be trusted.

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tui.commands import mine
-from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak
+from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, flag, group
 from tui.errors import UsageError
 from tui.program import Program
 
 if TYPE_CHECKING:
     from routing.rows import RejectedRow
 
-app = typer.Typer(
-    help="Preference battles: import, gold, judge, pull, stats, remove, mine.", no_args_is_help=True
-)
+app = group("Preference battles: import, gold, judge, pull, stats, remove, mine.")
 app.add_typer(mine.app, name="mine")
 REJECTED_SHOWN = 5
 INTERRUPTED = 130
@@ -103,7 +101,7 @@ def judge(
         float | None, typer.Option(min=0.0, metavar="USD", help="Stop before it costs more.")
     ] = None,
     parallel: Annotated[int, typer.Option(min=1, help="Prompts under way at a time.")] = 4,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask about the cost.")] = False,
+    yes: Annotated[bool, flag("--yes", "-y", about="Do not ask about the cost.")] = False,
     api_base: ApiBase = None,
     key_name: KeyName = None,
 ) -> None:

@@ -23,6 +23,7 @@ from tui.commands.options import (
     Temporary,
     Threshold,
     Weak,
+    flag,
     session_to_go_on,
 )
 from tui.errors import UsageError
@@ -43,13 +44,13 @@ def chat(
     theme: Annotated[str | None, typer.Option(help="Colour theme.")] = None,
     screen_reader: Annotated[
         bool | None,
-        typer.Option("--screen-reader", help="Lines that are said once; nothing is drawn."),
+        flag("--screen-reader", about="Lines that are said once; nothing is drawn."),
     ] = None,
     go_on: GoOn = False,
     session: Session = None,
     temporary: Temporary = False,
     web: Annotated[
-        bool, typer.Option("--web", help="Serve the chat to a browser on this machine.")
+        bool, flag("--web", about="Serve the chat to a browser on this machine.")
     ] = False,
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Of --web; by default any free one.")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tui.commands.options import AsJson
+from tui.commands.options import AsJson, flag
 from tui.diagnosis import known_keys, places, settings_in_force, versions
 from tui.errors import SettingsError
 from tui.program import Program
@@ -17,7 +17,7 @@ from tui.program import Program
 def doctor(
     *,
     as_json: AsJson = False,
-    engine: Annotated[bool, typer.Option(help="Start the engine and route a prompt.")] = True,
+    engine: Annotated[bool, flag(about="Start the engine and route a prompt.")] = True,
 ) -> None:
     """Check paths, settings, keys and the engine. Keys are never shown.
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from tui.commands.options import group
 from tui.program import Program
 
-app = typer.Typer(help="Keep and remove API keys; they are never shown.", no_args_is_help=True)
+app = group("API keys: set, list, find, rm; they are never shown.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As providers name it: OPENAI_API_KEY.")]
 
 
@@ -42,3 +43,12 @@ def find_key(name: Name) -> None:
     key = Program.open().keyring.find(name)
     typer.echo(f"{name}: {key.origin}" if key else f"{name}: not set")
     raise typer.Exit(0 if key else 1)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """Say where each key is found that the models need or the environment holds."""
+    from tui.diagnosis import known_keys
+    from tui.tables import print_facts
+
+    print_facts("keys", known_keys(Program.open()))

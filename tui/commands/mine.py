@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.commands.options import AsJson
+from tui.commands.options import AsJson, flag
 from tui.errors import UsageError
 from tui.program import Program
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from routing.battles import Battle
     from routing.own import OwnBattles
 
-app = typer.Typer(help="Your own battles: what your judgements taught the router.")
+app = typer.Typer(
+    rich_markup_mode="markdown", help="Your own battles: what your judgements taught the router."
+)
 
 PROMPT_WIDTH = 48
 NOTHING = "/good, /bad, ctrl+g and edited messages in the chat teach the router."
@@ -57,7 +59,7 @@ def forget(
 def export(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="JSON lines.")],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, flag("--force", about="Replace a file that is there.")] = False,
 ) -> None:
     """Write your battles into a file that `llmroute battles import` reads."""
     from routing.battle_files import write_battles

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.commands.options import ApiBase, AsJson, KeyName
+from tui.commands.options import ApiBase, AsJson, KeyName, group
 from tui.errors import UsageError
 from tui.money import MILLION, usd
 from tui.program import Program
@@ -19,7 +19,7 @@ from tui.settings import check_pool, pool_settings
 if TYPE_CHECKING:
     from routing.models import Model
 
-app = typer.Typer(help="Models: list, use, add, price, test.", no_args_is_help=True)
+app = group("Models: list, use, add, price, test.")
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="As litellm names it: openai/gpt-4o.")]
 PerMillion = Annotated[
     float | None, typer.Option(min=0.0, metavar="USD", help="US dollars per million tokens.")

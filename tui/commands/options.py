@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,16 @@ def parse_share_option(text: str) -> float:
         return parse_share(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r}: expected 0% to 100%, or 0.0 to 1.0") from error
+
+
+def group(about: str) -> typer.Typer:
+    """Commands under one name, which alone prints their help."""
+    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode="markdown")
+
+
+def flag(*names: str, about: str) -> Any:  # noqa: ANN401  # as typer.Option
+    """An option that takes no value, and is shown without one."""
+    return typer.Option(*names, help=about, metavar="")
 
 
 Strong = Annotated[
@@ -66,8 +76,8 @@ KeyName = Annotated[
         help="Name of the API key to send to --api-base; without it none is sent there.",
     ),
 ]
-Demo = Annotated[bool, typer.Option("--demo", help="The built-in demo pair: no key, no network.")]
-GoOn = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the newest session.")]
+Demo = Annotated[bool, flag("--demo", about="The built-in demo pair: no key, no network.")]
+GoOn = Annotated[bool, flag("--continue", "-c", about="Go on with the newest session.")]
 Session = Annotated[
     str | None,
     typer.Option(
@@ -76,8 +86,8 @@ Session = Annotated[
         help="Go on with this one: its id, or a part of it or of its title.",
     ),
 ]
-Temporary = Annotated[bool, typer.Option("--temporary", help="Keep nothing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Temporary = Annotated[bool, flag("--temporary", about="Keep nothing.")]
+AsJson = Annotated[bool, flag("--json", about="Print JSON.")]
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
 
 

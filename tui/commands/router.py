@@ -9,16 +9,14 @@ from typing import Annotated
 import typer
 
 from tui.commands.evaluate import evaluate
-from tui.commands.options import AsJson, Pool, parse_share_option
+from tui.commands.options import AsJson, Pool, flag, group, parse_share_option
 from tui.commands.train import train
 from tui.errors import UsageError
 from tui.money import percent
 from tui.program import Program
 from tui.settings import split_pool
 
-app = typer.Typer(
-    help="The router: list, use, info, train, pull, calibrate, eval.", no_args_is_help=True
-)
+app = group("The router: list, use, info, train, pull, calibrate, eval.")
 app.command("train")(train)
 app.command("eval")(evaluate)
 
@@ -63,12 +61,20 @@ def use(name: Name) -> None:
 
 
 @app.command("info")
-def info(name: Name, *, as_json: AsJson = False) -> None:
+def info(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The one in use by default.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """What a router is: where its checkpoint lies, what it was trained from, how well it does."""
     from tui.router_states import facts
     from tui.tables import print_facts
 
-    found = facts(Program.open(), name)
+    program = Program.open()
+    name = name or program.settings.router
+    found = facts(program, name)
     if as_json:
         typer.echo(json.dumps({key.replace(" ", "_"): fact for key, fact in found.items()}))
         return
@@ -80,9 +86,7 @@ def pull(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME")],
     *,
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Put it in place of a trained one.")
-    ] = False,
+    replace: Annotated[bool, flag("--replace", about="Put it in place of a trained one.")] = False,
 ) -> None:
     """Fetch a trained router from the Hugging Face hub; its files are checked before it is kept."""
     from routing.published import pull_router
@@ -123,9 +127,7 @@ def calibrate(
         ),
     ] = BATTLES,
     pool: Pool = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the threshold; keep nothing.")
-    ] = False,
+    dry_run: Annotated[bool, flag("--dry-run", about="Print the threshold; keep nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the threshold that sends that share of prompts to the strong model, and keep it.

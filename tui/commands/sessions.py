@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tui.commands.options import AsJson
+from tui.commands.options import AsJson, group
 from tui.errors import UsageError
 from tui.money import spent_text
 from tui.program import Program
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tui.sessions import SessionInfo, Sessions
 
-app = typer.Typer(help="Conversations: list, show, search, export, rm.", no_args_is_help=True)
+app = group("Conversations: list, show, search, export, rm.")
 Name = Annotated[
     str,
     typer.Argument(metavar="SESSION", help="Its id, or a part of it or of its title."),
