@@ -740,7 +740,7 @@ async def test_history_opens_an_earlier_conversation(chat: Chat):
         await say(pilot, "tell me of cheese")
         await pilot.press("ctrl+s", *"rust")
         listed = app.chat.query_one(History)
-        await wait_until(pilot, lambda: [i for i in listed.shown if i.found] == listed.shown)
+        await wait_until(pilot, lambda: [bool(item.found) for item in listed.shown] == [True])
         await pilot.press("enter", "enter")
         await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
         await wait_until(

@@ -1,11 +1,15 @@
 """Conversations renamed, deleted and brought back; pins and instructions that belong to one."""
 
+import threading
+
 import pytest
 from textual.widgets import Input, OptionList
 
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.app import ChatApp
+from tui.budget import Month
+from tui.messages import Listed
 from tui.program import Program
 from tui.screens.title import TitleScreen
 from tui.sessions import Sessions, to_json, to_markdown
@@ -88,6 +92,31 @@ async def test_instructions_come_first_are_shown_and_kept(chat: Chat):
     assert engine.requests[1].turns[0].text == "be brief [/foo]"
     assert "## System\n\nbe brief [/foo]" in to_markdown(kept)
     assert '"instructions": "be brief [/foo]"' in to_json(kept)
+
+
+async def test_list_that_comes_late_does_not_take_the_newer_ones_place(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+):
+    app = chat()
+    late, ended = threading.Event(), threading.Event()
+
+    def none_and_late() -> Listed:
+        late.wait(60)
+        ended.set()
+        return Listed("", [], Month(), 0)
+
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        with monkeypatch.context() as patched:
+            patched.setattr(app.chat, "_listed", none_and_late)
+            app.chat.list_sessions()
+            await pilot.pause()
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.history.shown)
+        late.set()
+        await wait_until(pilot, ended.is_set)
+        await pilot.pause()
+        assert [item.title for item in app.chat.history.shown] == ["hi"]
 
 
 async def test_deleted_conversation_comes_back(chat: Chat):

@@ -57,7 +57,14 @@ class BaseScreen(Screen[None]):
         line = visible(" ".join(filter(None, (text, hint))))
         self.notify(line, markup=False, timeout=TOLD_SECONDS)
 
-    def in_thread(self, work: Callable[[], T], done: Callable[[T], Message] | None = None) -> None:
+    def in_thread(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], Message] | None = None,
+        group: str = "beside",
+        *,
+        alone: bool = False,
+    ) -> None:
         """Do work that waits for the disk in a thread; post what `done` makes of its result."""
 
         async def run() -> None:
@@ -65,12 +72,16 @@ class BaseScreen(Screen[None]):
             if done:
                 self.post_message(done(result))
 
-        self.in_worker(run)
+        self.in_worker(run, group, alone=alone)
 
     def in_worker(
-        self, work: Callable[[], Coroutine[Any, Any, None]], group: str = "beside"
+        self,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        group: str = "beside",
+        *,
+        alone: bool = False,
     ) -> None:
-        """Do work beside the screen; what goes wrong is told in a line."""
+        """Do work beside the screen, `alone` in its group; what goes wrong is told in a line."""
 
         async def run() -> None:
             try:
@@ -78,7 +89,7 @@ class BaseScreen(Screen[None]):
             except (RoutingError, AppError) as error:
                 self.post_message(Trouble(error))
 
-        start_worker(self, run, group)
+        start_worker(self, run, group, alone=alone)
 
     def on_trouble(self, message: Trouble) -> None:
         """Something beside the turns went wrong."""

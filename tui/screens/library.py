@@ -58,7 +58,8 @@ class LibraryScreen(LearningScreen):
     def list_sessions(self) -> None:
         """Show what the sidebar's search box asks for."""
         words = self._words = self.history.words
-        self.in_thread(lambda: self._found(words) if words else self._listed(), lambda found: found)
+        look = partial(self._found, words) if words else self._listed
+        self.in_thread(look, lambda found: found, "list", alone=True)
 
     def search(self, words: str) -> None:
         """Look for words in all conversations."""
