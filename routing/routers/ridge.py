@@ -9,25 +9,21 @@ those of others say little about it, and what they say of easy and hard prompts 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from pathlib import Path
-from threading import RLock
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routing.battles import Battle
-from routing.decide import Neighbour
 from routing.embeddings import Embedder
-from routing.errors import RouterError
 from routing.index import BattleIndex, Floats, Ints, unique_prompts
-from routing.ladder import STRONG, WEAK, Ladder, Seats
+from routing.ladder import STRONG, WEAK, Ladder
 from routing.lessons import Lessons, lessons_of
-from routing.neighbours import check_any, nearest, open_index
+from routing.neighbours import check_any
 from routing.regression import Observed, Ridge
 from routing.routers import Judgement
+from routing.routers.indexed import IndexedRouter
 from routing.surface import Space, surface
 
 Doubles = NDArray[np.float64]
@@ -44,8 +40,10 @@ SAMPLE_SIZE = 1000
 LEAST_CHANCE = 0.02
 
 
-class RidgeRouter:
+class RidgeRouter(IndexedRouter):
     """Adds to the pair's average what the battles around a prompt say.
+
+    What a pair's battles say is solved for when that pair is first asked about.
 
     Args:
         embedder: turns prompts into unit vectors.
@@ -54,11 +52,9 @@ class RidgeRouter:
         penalty: how many battles over one prompt it takes to be believed half.
         sharpness: how fast a battle's say falls with the distance of its prompt.
         surface_scale: how much the surface counts beside the embedding; 0 leaves it out.
-
-    Attributes:
-        index_: the battles.
-        ladder_: the tier of each rated model.
     """
+
+    name = "ridge"
 
     def __init__(  # noqa: PLR0913 the settings of an estimator, as in scikit-learn
         self,
@@ -70,25 +66,11 @@ class RidgeRouter:
         sharpness: float = SHARPNESS,
         surface_scale: float = SURFACE_SCALE,
     ) -> None:
-        self.embedder = embedder
-        self.strong = strong
-        self.weak = weak
+        super().__init__(embedder, strong, weak)
         self.penalty = penalty
         self.sharpness = sharpness
         self.surface_scale = surface_scale
         self._heads: dict[tuple[str, str], _Head] = {}  # shared with the routers of other pairs
-        self._lock = RLock()
-
-    @classmethod
-    def open(cls, embedder: Embedder, battles: Sequence[Battle], folder: Path) -> Self:
-        """A fitted router, its index kept in the folder.
-
-        Raises:
-            EmbeddingError: the embedder refused.
-            RouterError: there are no battles.
-            DataError: the index cannot be written.
-        """
-        return cls(embedder)._fit(open_index(embedder, battles, folder))
 
     def fit(self, battles: Sequence[Battle], vectors: Floats | None = None) -> Self:
         """Learn from the battles; returns the router.
@@ -103,22 +85,6 @@ class RidgeRouter:
         if vectors is None:
             vectors = self.embedder.embed(unique_prompts(battles))
         return self._fit(BattleIndex.build(battles, vectors, self.embedder.name))
-
-    def for_pair(self, strong: str, weak: str) -> Self:
-        """The same router for another pair of models.
-
-        The first time that a pair is asked about, its battles are solved for.
-        """
-        self._check_fitted()
-        router = copy.copy(self)
-        router.strong, router.weak = strong, weak
-        return router
-
-    @property
-    def stand_ins(self) -> tuple[str, ...]:
-        """Models of the pair that no battle names, so that others stand in for them."""
-        self._check_fitted()
-        return self._seats().stand_ins
 
     def win_probability(
         self, prompts: Sequence[str], vectors: Floats | None = None
@@ -147,7 +113,7 @@ class RidgeRouter:
         self._check_fitted()
         query = self.embedder.embed([prompt])
         return Judgement(
-            float(self.win_probability([prompt], query)[0]), self._nearest(query[0], nearest)
+            float(self.win_probability([prompt], query)[0]), self.nearest(query[0], nearest)
         )
 
     def sample(self) -> NDArray[np.float64]:
@@ -190,9 +156,6 @@ class RidgeRouter:
         self._heads = {}
         return self
 
-    def _seats(self) -> Seats:
-        return self.ladder_.seats(self.strong, self.weak)
-
     def _head(self) -> _Head:
         known = self.ladder_.tier_of
         pair = (
@@ -212,18 +175,6 @@ class RidgeRouter:
             seen, _landmarks(lessons.closest), sharpness=self.sharpness, penalty=self.penalty
         )
         return _Head(space, ridge, lessons.average, lessons.rows)
-
-    def _nearest(self, query: Floats, count: int) -> tuple[Neighbour, ...]:
-        with self._lock:
-            seats, ladder = self._seats(), self.ladder_
-            pair = {seats.strong, seats.weak}
-            return nearest(
-                self.index_, query, count, lambda battle: set(ladder.tiers_in(battle)) == pair
-            )
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "index_"):
-            raise RouterError("the ridge router is not fitted", hint="Call fit first.")
 
 
 class _Head(NamedTuple):

@@ -5,20 +5,15 @@ Source: Ong et al., RouteLLM (arXiv 2406.18665), section 4.2.1, and routellm 0.2
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from threading import RLock
 from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from routing.battles import Battle
-from routing.decide import Neighbour
 from routing.embeddings import Embedder
-from routing.errors import RouterError
 from routing.index import BattleIndex, Floats, Ints, Kind, unique_prompts
 from routing.kernels import (
     ByteRows,
@@ -28,11 +23,12 @@ from routing.kernels import (
     ScanKernel,
     Weighting,
 )
-from routing.ladder import A_WINS, OUTCOMES, STRONG, TIERS, WEAK, Ladder, Seats
+from routing.ladder import A_WINS, OUTCOMES, STRONG, TIERS, WEAK, Ladder
 from routing.moments import MomentsKernel
-from routing.neighbours import check_any, nearest, open_index
+from routing.neighbours import check_any
 from routing.ratings import bradley_terry, find_gauge, win_probability
 from routing.routers import Judgement
+from routing.routers.indexed import IndexedRouter
 
 Form = Literal["auto", "exact", "bytes", "moments"]
 
@@ -43,7 +39,7 @@ SAMPLE_SIZE = 1000
 SAMPLE_SEED = 0
 
 
-class SimilarityRouter:
+class SimilarityRouter(IndexedRouter):
     """Rates tiers of models by the battles, weighted by how much their prompts resemble the query.
 
     Args:
@@ -60,11 +56,9 @@ class SimilarityRouter:
         tier_count: models are grouped into so many tiers, and more where rivals would share one.
         reference: as routellm 0.2.0 does it: gamma 10, no prompts under 16 characters, ratings
             without a prior, and battles inside a tier count against a phantom model of rating 0.
-
-    Attributes:
-        index_: the battles.
-        ladder_: the tier of each rated model.
     """
+
+    name = "similarity"
 
     def __init__(  # noqa: PLR0913 the settings of an estimator, as in scikit-learn
         self,
@@ -78,28 +72,12 @@ class SimilarityRouter:
         tier_count: int = TIERS,
         reference: bool = False,
     ) -> None:
-        self.embedder = embedder
-        self.strong = strong
-        self.weak = weak
+        super().__init__(embedder, strong, weak)
         self.gamma = gamma
         self.normalize: Normalize = normalize
         self.form: Form = form
         self.tier_count = tier_count
         self.reference = reference
-        self._lock = RLock()
-
-    @classmethod
-    def open(cls, embedder: Embedder, battles: Sequence[Battle], folder: Path) -> Self:
-        """A fitted router, its index kept in the folder.
-
-        Only prompts that the kept index does not know are embedded. An index that cannot be read,
-        or is of another embedder, is built anew.
-
-        Raises:
-            EmbeddingError: the embedder refused.
-            DataError: the index cannot be written.
-        """
-        return cls(embedder)._fit(open_index(embedder, battles, folder))
 
     def fit(self, battles: Sequence[Battle], vectors: Floats | None = None) -> Self:
         """Learn from the battles; returns the router.
@@ -119,23 +97,6 @@ class SimilarityRouter:
         check_any(battles)
         kind: Kind | None = {"auto": None, "moments": "ivf"}.get(self.form, "flat")
         return self._fit(BattleIndex.build(battles, vectors, self.embedder.name, kind))
-
-    def for_pair(self, strong: str, weak: str) -> Self:
-        """The same router for another pair of models. Nothing is fitted anew.
-
-        A model that no battle names sits where "strong" and "weak" of the starter battles sit.
-        Without these: in the strongest tier, and in the tier that met it most often.
-        """
-        self._check_fitted()
-        router = copy.copy(self)
-        router.strong, router.weak = strong, weak
-        return router
-
-    @property
-    def stand_ins(self) -> tuple[str, ...]:
-        """Models of the pair that no battle names, so that others stand in for them."""
-        self._check_fitted()
-        return self._seats().stand_ins
 
     def win_probability(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Chance that the strong model's reply is preferred, for each prompt, shape (n,).
@@ -166,20 +127,6 @@ class SimilarityRouter:
             asked = self._ask([prompt])
             chance = float(self._chance(asked.strengths)[0])
             return Judgement(chance, self.nearest(asked.queries[0], nearest))
-
-    def nearest(self, query: Floats, count: int) -> tuple[Neighbour, ...]:
-        """One battle for each of the prompts nearest to the unit vector, the nearest first.
-
-        The person's own battle comes before any other over the same prompt, then one between the
-        tiers of the pair.
-        """
-        self._check_fitted()
-        with self._lock:
-            seats, ladder = self._seats(), self.ladder_
-            pair = {seats.strong, seats.weak}
-            return nearest(
-                self.index_, query, count, lambda battle: set(ladder.tiers_in(battle)) == pair
-            )
 
     def sample(self) -> NDArray[np.float64]:
         """Win probabilities of the battles' own prompts for this pair, of 1,000 at most.
@@ -257,13 +204,6 @@ class SimilarityRouter:
         wins = wins.reshape(-1, players, players)
         total = np.maximum(wins.sum(axis=(1, 2), keepdims=True), np.finfo(float).tiny)
         return bradley_terry(wins / total, self.gauge_, self.start_)
-
-    def _seats(self) -> Seats:
-        return self.ladder_.seats(self.strong, self.weak)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "index_"):
-            raise RouterError("the similarity router is not fitted", hint="Call fit first.")
 
 
 class _Asked:
