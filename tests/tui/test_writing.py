@@ -201,6 +201,7 @@ async def test_passing_line_leaves_what_one_writes_in_sight(chat: Chat):
         shown = app.screen.query_one(Toast).region
         assert app.chat.query_one(Header).region.bottom <= shown.y
         assert shown.bottom <= app.chat.composer.region.y
+        assert shown.right < app.chat.talk.transcript.region.right - 1  # a scrollbar is there
 
 
 @pytest.mark.parametrize("width", [20, 60, 76, 110])
