@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from routing.conversation import Usage
-from routing.models import Model, Pool, Price, Tier, price_of
+from routing.models import Model, Pool, Tier, price_of
+from routing.prices import Price
 
 
 @dataclass(frozen=True, slots=True)

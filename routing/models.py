@@ -1,19 +1,16 @@
-"""Models, their endpoints and their prices: the one place that knows what a token costs.
+"""Models, pools of them, who serves each and where; the price that counts for a model.
 
-Prices are those of litellm's map, read from the file that litellm ships, so that neither litellm
-nor the network is needed to know one.
+What litellm knows of prices and contexts is in `routing.prices`.
 """
 
 from __future__ import annotations
 
 import difflib
 import functools
-import importlib.util
 import ipaddress
 import os
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -21,29 +18,17 @@ from urllib.parse import urlsplit
 import msgspec
 
 from routing.errors import NoModelError
+from routing.prices import (
+    Price,
+    is_listed,
+    listed_context,
+    listed_models,
+    listed_price,
+    listed_provider,
+    listed_providers,
+)
 
 Tier = Literal["strong", "middle", "weak"]
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per token.
-
-    Reasoning tokens count as completion tokens; prices by character, image or second are not
-    known here.
-
-    Attributes:
-        cached: a prompt token read from the provider's cache; None for the price of `prompt`.
-        written: a prompt token that the provider puts into its cache; None likewise.
-        above_tokens, above: the price of the whole request once its prompt is longer than that.
-    """
-
-    prompt: float
-    completion: float
-    cached: float | None = None
-    written: float | None = None
-    above_tokens: int | None = None
-    above: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +170,6 @@ UNUSUAL_KEYS: Mapping[str, str | None] = {
     "vertex_ai": None,
 }
 
-CHAT_MODES = frozenset({"chat", "completion", "responses"})
 OPENAI_PROTOCOL = frozenset({"openai", "custom_openai", "lm_studio", "llamafile", "hosted_vllm"})
 
 
@@ -203,8 +187,7 @@ def price_of(model: Model) -> Price | None:
         return DEMO_PRICES[model.name]
     if provider_of(model) in SELF_HOSTED:  # the map's $0 is for one's own machine, not another's
         return None
-    entry = _entry_of(model.name)
-    return None if entry is None else _price(entry)
+    return listed_price(model.name)
 
 
 def _blend(model: Model) -> float | None:
@@ -222,9 +205,7 @@ def context_of(model: Model) -> int | None:
         return DEMO_CONTEXT_TOKENS
     if provider == "local":
         return _context_of_folder(Path(rest).expanduser())
-    entry = _entry_of(model.name) or {}
-    limit = entry.get("max_input_tokens") or entry.get("max_tokens")
-    return limit if isinstance(limit, int) else None
+    return listed_context(model.name)
 
 
 def provider_of(model: Model) -> str:
@@ -237,7 +218,7 @@ def provider_of(model: Model) -> str:
         return prefix
     if model.api_base is not None:
         return "custom_openai"
-    return _entry_provider(model.name) if _entry_of(model.name) else ""
+    return listed_provider(model.name) if is_listed(model.name) else ""
 
 
 def key_name_of(model: Model) -> str | None:
@@ -300,9 +281,10 @@ def listing_of(model: Model) -> str | None:
     return f"{_openai_base(base)}/models" if base else None
 
 
+@functools.cache
 def known_models() -> tuple[str, ...]:
     """Names of the demo's models and of all chat models in litellm's map, sorted."""
-    return _known_models()
+    return tuple(sorted([*DEMO_PRICES, *listed_models()]))
 
 
 def nearest_names(name: str, n: int = 3) -> list[str]:
@@ -317,118 +299,16 @@ def nearest_names(name: str, n: int = 3) -> list[str]:
     close = difflib.get_close_matches(wanted, by_tail, n=n, cutoff=0.6)
     return [
         min(
-            by_tail[tail], key=lambda known: (_entry_provider(known) != wanted_provider, len(known))
+            by_tail[tail], key=lambda known: (listed_provider(known) != wanted_provider, len(known))
         )
         for tail in close
     ]
 
 
-class _Kind(msgspec.Struct):
-    """What of a map's entry tells whether one can chat with the model, and with whom."""
-
-    litellm_provider: str = ""
-    mode: str | None = None
-
-
-@functools.cache
-def _price_map() -> dict[str, msgspec.Raw]:
-    """Entries of litellm's map by model name, undecoded: decoding all takes 6 MB and 10 ms."""
-    file = _litellm_folder() / "model_prices_and_context_window_backup.json"
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=dict[str, msgspec.Raw])
-    except (OSError, msgspec.DecodeError):  # a litellm that keeps its map elsewhere
-        return _imported_price_map()
-
-
-def _litellm_folder() -> Path:
-    """Where litellm is installed, found without importing it, which takes seconds."""
-    spec = importlib.util.find_spec("litellm")
-    assert spec is not None, "litellm is a dependency"
-    assert spec.origin is not None, "litellm is a package on disk"
-    return Path(spec.origin).parent
-
-
-def _imported_price_map() -> dict[str, msgspec.Raw]:
-    from routing.providers import import_litellm
-
-    model_cost = import_litellm().model_cost
-    return {name: msgspec.Raw(msgspec.json.encode(entry)) for name, entry in model_cost.items()}
-
-
-@functools.cache
-def _known_models() -> tuple[str, ...]:
-    return tuple(
-        sorted([*DEMO_PRICES, *(name for name, kind in _kinds() if kind.mode in CHAT_MODES)])
-    )
-
-
 @functools.cache
 def _providers() -> frozenset[str]:
     """Every prefix that names a provider: litellm's lists, and our own."""
-    file = _litellm_folder() / "provider_endpoints_support_backup.json"
-    try:
-        listed = msgspec.json.decode(file.read_bytes())["providers"].keys()
-    except (OSError, msgspec.DecodeError, KeyError):
-        listed = set()
-    priced = {_family(kind) for _, kind in _kinds()}
-    return frozenset(listed | priced | OPENAI_PROTOCOL | SELF_HOSTED.keys() | BUILT_IN) - {""}
-
-
-def _kinds() -> Iterator[tuple[str, _Kind]]:
-    decoder = msgspec.json.Decoder(_Kind)
-    for name, raw in _price_map().items():
-        if name != "sample_spec":
-            yield name, decoder.decode(raw)
-
-
-def _entry_of(name: str) -> dict[str, Any] | None:
-    """The map's entry for a chat model, named with or without its provider; None for no such."""
-    prefix, slash, bare = name.partition("/")
-    for key in (name, bare) if slash else (name,):
-        raw = _price_map().get(key)
-        if raw is None:
-            continue
-        kind = msgspec.json.decode(raw, type=_Kind)
-        if kind.mode in CHAT_MODES and (key == name or _family(kind) == prefix):
-            entry: dict[str, Any] = msgspec.json.decode(raw)
-            return entry
-    return None
-
-
-def _entry_provider(name: str) -> str:
-    raw = _price_map().get(name)
-    return _family(msgspec.json.decode(raw, type=_Kind)) if raw else name.partition("/")[0]
-
-
-def _family(kind: _Kind) -> str:
-    """The provider without litellm's subdivisions, such as the end of "vertex_ai-llama_models"."""
-    provider = kind.litellm_provider
-    return "vertex_ai" if provider.startswith("vertex_ai-") else provider
-
-
-def _price(entry: Mapping[str, Any]) -> Price | None:
-    base = _price_with_suffix(entry, "")
-    above = re.compile(r"input_cost_per_token(_above_(\d+)k_tokens)")
-    found = next((match for key in entry if (match := above.fullmatch(key))), None)
-    if base is None or found is None:
-        return base
-    longer = _price_with_suffix(entry, found[1])
-    return (
-        base if longer is None else replace(base, above_tokens=int(found[2]) * 1000, above=longer)
-    )
-
-
-def _price_with_suffix(entry: Mapping[str, Any], suffix: str) -> Price | None:
-    prompt = entry.get(f"input_cost_per_token{suffix}")
-    completion = entry.get(f"output_cost_per_token{suffix}")
-    if prompt is None or completion is None:
-        return None
-    return Price(
-        prompt=prompt,
-        completion=completion,
-        cached=entry.get(f"cache_read_input_token_cost{suffix}"),
-        written=entry.get(f"cache_creation_input_token_cost{suffix}"),
-    )
+    return listed_providers() | OPENAI_PROTOCOL | SELF_HOSTED.keys() | BUILT_IN
 
 
 def _context_of_folder(folder: Path) -> int | None:

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from routing.files import replace_file
-from routing.models import Model, Price
+from routing.models import Model
+from routing.prices import Price
 from tui.errors import SettingsError
 from tui.faults import find_fault, line_of
 from tui.money import MILLION, parse_share

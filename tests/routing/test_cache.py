@@ -9,7 +9,8 @@ from routing.conversation import Turn
 from routing.decide import pinned
 from routing.engine import Engine
 from routing.events import EngineOptions, TurnRequest
-from routing.models import Model, Pool, Price
+from routing.models import Model, Pool
+from routing.prices import Price
 
 # US dollars per million tokens would be 10, 20, 1 and 12.5: round numbers to work by hand.
 BIG = Model("big", price=Price(10e-6, 20e-6, cached=1e-6, written=12.5e-6))

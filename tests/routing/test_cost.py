@@ -6,7 +6,8 @@ import pytest
 
 from routing.conversation import Usage
 from routing.cost import Bill, Ledger, bill, cost
-from routing.models import Model, Pool, Price
+from routing.models import Model, Pool
+from routing.prices import Price
 
 # US dollars per million tokens: strong 10 in, 1 cached, 30 out; weak 1 in, 2 out.
 STRONG = Model("s", price=Price(10e-6, 30e-6, cached=1e-6))

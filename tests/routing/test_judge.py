@@ -20,7 +20,8 @@ from routing.judge import (
     grade_in,
     judge,
 )
-from routing.models import Model, Price
+from routing.models import Model
+from routing.prices import Price
 from routing.verdicts import Said, Verdicts
 from tests.servers import PROMPT_TOKENS, ScriptedServer, usage_of
 

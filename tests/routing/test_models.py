@@ -14,7 +14,6 @@ from routing.models import (
     Endpoint,
     Model,
     Pool,
-    Price,
     context_of,
     endpoint_of,
     is_local,
@@ -24,6 +23,7 @@ from routing.models import (
     price_of,
     provider_of,
 )
+from routing.prices import Price
 from routing.providers import import_litellm
 
 OWN = Price(1e-6, 2e-6)

@@ -6,7 +6,8 @@ from routing.cost import Bill
 from routing.decide import Candidate, Decision, Neighbour
 from routing.errors import CutError, NoCreditError, RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Readiness, TurnRequest
-from routing.models import Model, Pool, Price
+from routing.models import Model, Pool
+from routing.prices import Price
 from routing.wire import (
     Call,
     Done,
