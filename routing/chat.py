@@ -18,7 +18,7 @@ from routing.errors import (
     ServiceError,
 )
 from routing.models import Model, context_of, endpoint_of, is_local, key_name_of, provider_of
-from routing.providers import BUILT_IN_PROVIDERS, DECISION
+from routing.providers import BUILT_IN_PROVIDERS, DECISION, SAMPLING
 from routing.providers import import_litellm as import_litellm
 from routing.providers.failures import Asked, as_reply_error, late, no_key
 from routing.providers.failures import is_transient as is_transient
@@ -155,8 +155,9 @@ class _Request:
             "timeout": 2 * self.timeout,  # ours comes first, and tells a silence from a failure
         }
         if provider_of(self.model) in BUILT_IN_PROVIDERS:
-            arguments["metadata"] = {DECISION: self.decision}
-        return arguments
+            told = {DECISION: self.decision, SAMPLING: self.model.sampling}
+            return arguments | {"metadata": told}
+        return arguments | self.model.sampling.given()
 
 
 @dataclass(frozen=True, slots=True)

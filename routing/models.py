@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import msgspec
@@ -31,6 +31,29 @@ from routing.prices import (
 Tier = Literal["strong", "middle", "weak"]
 
 
+class Sampling(NamedTuple):
+    """How a model is to write; None leaves it to the model, and what it does not know is left out.
+
+    Attributes:
+        temperature: 0 takes the likeliest token, more takes others too.
+        top_p: only the likeliest tokens are taken that have this share of the probability.
+        max_tokens: the most tokens of a reply.
+        reasoning_effort: how long a reasoning model thinks, such as "low".
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    reasoning_effort: str | None = None
+
+    def given(self) -> dict[str, float | int | str]:
+        """What was said, by name."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+AS_IT_IS = Sampling()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model and where to reach it.
@@ -43,6 +66,7 @@ class Model:
         context_tokens: how much it can read; None to look it up.
         like: as which model the router judges it while no battle names it: "strong" or "weak" of
             the starter battles, or any model that has battles.
+        sampling: how it is to write.
     """
 
     name: str
@@ -51,6 +75,7 @@ class Model:
     price: Price | None = None
     context_tokens: int | None = None
     like: str | None = None
+    sampling: Sampling = AS_IT_IS
 
 
 @dataclass(frozen=True, slots=True)

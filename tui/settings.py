@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from routing.files import replace_file
-from routing.models import Model
+from routing.models import Model, Sampling
 from routing.prices import Price
 from tui.errors import SettingsError
 from tui.faults import find_fault, line_of
@@ -30,6 +30,7 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
     Attributes:
         like: as which model the router judges it while no battle names it.
+        temperature, top_p, max_tokens, reasoning_effort: how it writes, as `Sampling` has it.
     """
 
     api_base: str | None = None
@@ -39,6 +40,10 @@ class ModelSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     cached_price: Dollars | None = None
     context_tokens: Annotated[int, Meta(gt=0)] | None = None
     like: str | None = None
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)] | None = None
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
+    max_tokens: Annotated[int, Meta(gt=0)] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
 
 
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             price=_own_price(own),
             context_tokens=own.context_tokens,
             like=own.like,
+            sampling=Sampling(own.temperature, own.top_p, own.max_tokens, own.reasoning_effort),
         )
 
     @property

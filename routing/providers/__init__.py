@@ -15,6 +15,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
+from routing.models import AS_IT_IS, Sampling
+
 if TYPE_CHECKING:
     from routing.conversation import Delta, Reply
     from routing.decide import Decision
@@ -24,13 +26,18 @@ BUILT_IN_PROVIDERS = {
     "local": "routing.providers.local:stream",
 }
 DECISION = "llmroute_decision"
+SAMPLING = "llmroute_sampling"
 
 
 class BuiltIn(Protocol):
     """A model inside this program."""
 
     def __call__(
-        self, name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None
+        self,
+        name: str,
+        messages: Sequence[Mapping[str, str]],
+        decision: Decision | None,
+        sampling: Sampling,
     ) -> AsyncGenerator[Delta | Reply]:
         """The reply in pieces, then whole.
 
@@ -80,8 +87,10 @@ def _handler(litellm: Any, target: str) -> object:  # noqa: ANN401  # a module w
             litellm_params: Mapping[str, Any],
             **_: object,
         ) -> AsyncGenerator[dict[str, Any]]:
-            decision = (litellm_params.get("metadata") or {}).get(DECISION)
-            async with aclosing(_load(target)(model, messages, decision)) as pieces:
+            told = litellm_params.get("metadata") or {}
+            sampling = told.get(SAMPLING, AS_IT_IS)
+            replying = _load(target)(model, messages, told.get(DECISION), sampling)
+            async with aclosing(replying) as pieces:
                 async for piece in pieces:
                     yield _as_chunk(piece)
 

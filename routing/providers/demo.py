@@ -12,6 +12,7 @@ from routing.models import DEMO_PRICES
 if TYPE_CHECKING:
     from routing.conversation import Delta, Reply
     from routing.decide import Decision
+    from routing.models import Sampling
 
 TOKENS_PER_SECOND = 150
 QUOTED_CHARACTERS = 120
@@ -59,11 +60,15 @@ The demo's prices are listed so that the meter has something to count; nobody ch
 
 
 async def stream(
-    name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None
+    name: str,
+    messages: Sequence[Mapping[str, str]],
+    decision: Decision | None,
+    sampling: Sampling,
 ) -> AsyncGenerator[Delta | Reply]:
     """A reply that explains the route just taken, at a pace that can be read."""
     from routing.conversation import Delta, Reply, Usage
 
+    del sampling  # there is nothing to choose among
     text = reply_text(name, messages, decision)
     for piece in _PIECES.findall(text):
         yield Delta(piece)

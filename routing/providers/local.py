@@ -15,6 +15,7 @@ from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
 if TYPE_CHECKING:
     from routing.conversation import Delta, Reply
     from routing.decide import Decision
+    from routing.models import Sampling
 
 MAX_NEW_TOKENS = 2048
 KEPT_MODELS = 2  # a strong and a weak one
@@ -28,7 +29,7 @@ Message = Mapping[str, str]
 
 
 async def stream(
-    name: str, messages: Sequence[Message], decision: Decision | None
+    name: str, messages: Sequence[Message], decision: Decision | None, sampling: Sampling
 ) -> AsyncGenerator[Delta | Reply]:
     """The reply of the weights in that folder, or of that hub id, in pieces and then whole.
 
@@ -43,7 +44,7 @@ async def stream(
     from routing.conversation import Reply
 
     del decision  # a real model has better things to talk about
-    run = _Run(name, messages, asyncio.get_running_loop())
+    run = _Run(name, messages, sampling, asyncio.get_running_loop())
     threading.Thread(target=run.work, name=f"local/{name}", daemon=True).start()
     try:
         while True:
@@ -178,10 +179,15 @@ class _Run:
     """
 
     def __init__(
-        self, name: str, messages: Sequence[Message], loop: asyncio.AbstractEventLoop
+        self,
+        name: str,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.name = name
         self.messages = messages
+        self.sampling = sampling
         self.loop = loop
         self.pieces: asyncio.Queue[Delta | Reply | ReplyError] = asyncio.Queue()
         self.stopped = threading.Event()
@@ -200,7 +206,7 @@ class _Run:
 
         model = load(self.name)
         prompt = model.encode(self.messages).to(model.weights.device)
-        room = _room(model, prompt.shape[1])
+        room = min(_room(model, prompt.shape[1]), self.sampling.max_tokens or MAX_NEW_TOKENS)
         writer = _Writer(model, self)
         model.weights.generate(
             prompt,
@@ -209,6 +215,7 @@ class _Run:
             pad_token_id=model.tokenizer.pad_token_id or model.tokenizer.eos_token_id or 0,
             streamer=writer,
             stopping_criteria=[writer.is_done],
+            **_chances(self.sampling),
         )
         usage = Usage(prompt.shape[1], len(writer.tokens))
         whole = len(writer.tokens) < room or writer.has_asked
@@ -295,6 +302,15 @@ class _Writer:
 def _overlap(text: str, mark: str) -> int:
     """How many characters at the text's end may be the beginning of the mark."""
     return next(n for n in range(len(mark) - 1, -1, -1) if text.endswith(mark[:n]))
+
+
+def _chances(sampling: Sampling) -> dict[str, Any]:
+    """What transformers is told of how to choose tokens; nothing leaves it to the model's own."""
+    if sampling.temperature == 0:
+        return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    named = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    given = {name: value for name, value in named.items() if value is not None}
+    return given | {"do_sample": True} if given else {}
 
 
 def _room(model: LanguageModel, prompt_tokens: int) -> int:

@@ -25,7 +25,7 @@ from routing.errors import (
     ReplyError,
     ServiceError,
 )
-from routing.models import Model
+from routing.models import Model, Sampling
 from tests.servers import HUGE_CHARACTERS, REPLY, ScriptedServer, pieces, usage_of
 
 Serve = Callable[..., ScriptedServer]
@@ -297,6 +297,17 @@ async def test_usual_key_goes_to_no_server_of_ones_own(
     if "claude" not in name:
         assert "none was sent" in str(outcome.error)
         assert "key_name" in outcome.error.hint
+
+
+async def test_model_is_told_how_to_write_where_the_person_said_so(serve: Serve) -> None:
+    server = serve("ok")
+    sampling = Sampling(temperature=0.0, max_tokens=50)
+    await ask(Model("big", api_base=server.url, sampling=sampling))
+    await ask(Model("big", api_base=server.url))
+    told, untold = (request.body for request in server.requests)
+    assert (told["temperature"], told["max_tokens"]) == (0.0, 50)
+    assert "top_p" not in told
+    assert not {"temperature", "top_p", "max_tokens", "reasoning_effort"} & untold.keys()
 
 
 async def test_named_key_goes_to_its_server(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

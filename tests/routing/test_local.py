@@ -14,7 +14,7 @@ import pytest
 from routing.chat import stream
 from routing.conversation import Delta, Reply, Turn
 from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
-from routing.models import Model
+from routing.models import Model, Sampling
 from routing.providers import local
 
 if TYPE_CHECKING:
@@ -91,6 +91,22 @@ def tiny(tmp_path: Path) -> Path:
 async def ask(folder: Path | str, *turns: Turn) -> list[Delta | Reply]:
     asked = turns or (Turn("user", "Hello"),)
     return [piece async for piece in stream(Model(f"local/{folder}"), asked)]
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.5])
+async def test_reply_is_no_longer_than_was_said(tiny: Path, temperature: float):
+    sampling = Sampling(temperature=temperature, max_tokens=3)
+    model = Model(f"local/{tiny}", sampling=sampling)
+    *_, reply = [piece async for piece in stream(model, (Turn("user", "Hello"),))]
+    assert isinstance(reply, Reply)
+    assert (reply.usage.completion_tokens, reply.finish_reason) == (3, "length")
+
+
+def test_temperature_decides_how_tokens_are_chosen():
+    assert local._chances(Sampling()) == {}
+    assert local._chances(Sampling(temperature=0.0, top_p=0.9))["do_sample"] is False
+    warm = {"do_sample": True, "temperature": 0.7, "top_p": 0.9}
+    assert local._chances(Sampling(temperature=0.7, top_p=0.9)) == warm
 
 
 class Scripted:

@@ -6,7 +6,7 @@ from routing.cost import Bill
 from routing.decide import Candidate, Decision, Neighbour
 from routing.errors import CutError, NoCreditError, RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Readiness, TurnRequest
-from routing.models import Model, Pool
+from routing.models import Model, Pool, Sampling
 from routing.prices import Price
 from routing.wire import (
     Call,
@@ -56,7 +56,12 @@ def test_answers_come_back_as_they_were_sent_on_one_line(answer: object):
 def test_request_comes_back_as_it_was_sent():
     request = TurnRequest(
         turns=(Turn("system", "be brief"), Turn("user", "hi")),
-        pool=Pool((Model("a/b", price=Price(1e-6, 2e-6)), Model("c/d", api_base="http://x"))),
+        pool=Pool(
+            (
+                Model("a/b", price=Price(1e-6, 2e-6)),
+                Model("c/d", api_base="http://x", sampling=Sampling(0.2)),
+            )
+        ),
         share=0.2,
         pin="strong",
         keys={"a/b": "sk-secret"},

@@ -1,6 +1,7 @@
 """`llmroute models`: what is kept, and what is refused before it is."""
 
 import functools
+import tomllib
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -64,6 +65,14 @@ def test_address_or_key_name_that_is_none_is_refused(
     assert told in err
     assert SECRET not in out + err
     assert not (home / "settings.toml").exists()
+
+
+def test_added_model_writes_as_was_said(run: Run, home: Path):
+    options = ["--temperature", "0.2", "--max-tokens", "500", "--reasoning-effort", "low"]
+    assert run("models", "add", "openai/o3", *options)[0] == 0
+    table = tomllib.loads((home / "settings.toml").read_text())["models"]["openai/o3"]
+    assert table == {"temperature": 0.2, "max_tokens": 500, "reasoning_effort": "low"}
+    assert run("models", "add", "openai/o3", "--temperature", "3")[0] == 2
 
 
 def test_added_model_has_its_address(run: Run, home: Path):

@@ -36,6 +36,12 @@ def test_flags_that_were_not_given_change_nothing(file: Path):
     assert load(file, {}, {"share": None}).settings.share == 0.1
 
 
+def test_model_writes_as_its_table_says(file: Path):
+    file.write_text('[models."a/b"]\ntemperature = 0.2\nreasoning_effort = "low"\n')
+    model = load(file, {}, {}).settings.model("a/b")
+    assert model.sampling.given() == {"temperature": 0.2, "reasoning_effort": "low"}
+
+
 def test_price_of_a_model_is_per_million_tokens(file: Path):
     file.write_text('[models."my/model"]\nprompt_price = 2.5\ncompletion_price = 10\n')
     price = load(file, {}, {}).settings.model("my/model").price

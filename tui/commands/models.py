@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -83,8 +83,20 @@ def add_model(
             metavar="strong|weak|MODEL", help="Judge it like this one while no battles name it."
         ),
     ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, max=2.0, help="0: always the likeliest token.")
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Only the likeliest tokens of this share."),
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="The most of a reply.")] = None,
+    reasoning_effort: Annotated[
+        Literal["none", "minimal", "low", "medium", "high"] | None,
+        typer.Option(help="How long a reasoning model thinks."),
+    ] = None,
 ) -> None:
-    """Say where a model is reached, which key it needs, and how strong it is."""
+    """Say where a model is reached, which key it needs, how strong it is and how it writes."""
     from tui.model_check import check_key_name, check_model
 
     own = {
@@ -92,12 +104,16 @@ def add_model(
         "key_name": key_name,
         "context_tokens": context,
         "like": like,
+        "temperature": temperature,
+        "top_p": top_p,
+        "max_tokens": max_tokens,
+        "reasoning_effort": reasoning_effort,
     }
     given = {key: value for key, value in own.items() if value is not None}
     if not given:
         raise UsageError(
             f"Nothing is said about {name}.",
-            hint="Give --api-base, --key-name, --context or --like.",
+            hint="Give --api-base, --key-name, --context, --like or --temperature, for example.",
         )
     if key_name is not None:
         check_key_name(key_name)
