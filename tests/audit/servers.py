@@ -106,7 +106,7 @@ class EndpointServer:
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self.most_at_once >= self.together, timeout=5)
+            self._changed.wait_for(lambda: self.most_at_once >= self.together, timeout=30)
             if self.last is not None and len(self.requests) > self.last:
                 return 0
             return self.failures.pop(0) if self.failures else 200

@@ -71,7 +71,7 @@ def a_cent_a_token(usage: Usage) -> float:
 
 
 def scorer_at(server: EndpointServer, **terms: Any) -> EndpointScorer:  # noqa: ANN401  # Terms
-    terms = {"bill": lambda usage: 0.0, "sleep": Naps(), "key": KEY, "timeout": 5.0} | terms
+    terms = {"bill": lambda usage: 0.0, "sleep": Naps(), "key": KEY, "timeout": 60.0} | terms
     return connect(Model("tiny", api_base=server.url), Terms(**terms))
 
 

@@ -22,7 +22,7 @@ async def serve(answer: bytes) -> tuple[asyncio.Server, int]:
 async def test_server_lists_its_models():
     server, port = await serve(b"HTTP/1.0 200 OK\r\n\r\n" + MODELS)
     async with server:
-        found = await find_servers({port: ("Ollama", "ollama")}, seconds=5)
+        found = await find_servers({port: ("Ollama", "ollama")}, seconds=30)
     assert found == [LocalServer("Ollama", port, ("ollama/llama3.2", "ollama/qwen3"))]
 
 

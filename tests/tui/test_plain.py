@@ -217,6 +217,6 @@ def test_real_program_draws_nothing(tmp_path: Path):
         except OSError:  # the program has closed it
             break
     os.close(terminal)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     assert b"/strong [MESSAGE]" in shown
     assert b"\x1b" not in shown
