@@ -212,6 +212,8 @@ async def test_fork_at_a_message_leaves_it_to_be_answered(chat: Chat):
         await walk(pilot, 2)
         await pilot.press("f")
         await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
+        told = "ctrl+r answers your last message"
+        await wait_until(pilot, lambda: told in app.chat.composer.border_title)
         await wait_until(pilot, lambda: app.chat.talk.turns.last)
         await pilot.press("ctrl+r")
         await answered(pilot, "Played back.")

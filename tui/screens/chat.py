@@ -110,6 +110,7 @@ class ChatScreen(SayingScreen):
         super().__init__(*args, **kwargs)
         self._leaving = False
         self._turns_ever: int | None = None  # that were answered; None before the first list
+        self._unanswered = False  # the last message: of a fork that ends with it, for example
         self._next = ""  # what a new person can do after their last turn
         self._full = ""  # the conversation last said to be nearly too long
 
@@ -155,7 +156,9 @@ class ChatScreen(SayingScreen):
             temporary = turns.session.temporary
             header.title = TEMPORARY if temporary else turns.session.conversation.title
             self.talk.show_instructions()
-            header.turns = sum(said.role == "user" for said in turns.session.branch())
+            branch = turns.session.branch()
+            header.turns = sum(said.role == "user" for said in branch)
+            self._unanswered = bool(branch) and branch[-1].role == "user"
         self.query_one(Meter).spending = self._spending()
         self._say_state()
         self.fold(self.size.width)
@@ -182,6 +185,8 @@ class ChatScreen(SayingScreen):
             return "read only"
         wide = self.size.width >= WIDE_HISTORY
         hints = self._next or self._hints(HINTS if wide else SHORT_HINTS)
+        if self._unanswered:
+            hints = f"{first_key(self._keys()['retry'])} answers your last message · {hints}"
         return hints if self.talk.warm else f"warming up … · {hints}"
 
     def _focus_text(self) -> str:
