@@ -199,7 +199,7 @@ def run_chat(program: Program, session_id: str | None = None, *, temporary: bool
     def open_sessions() -> Sessions:
         from tui.sessions import Sessions
 
-        return Sessions(program.paths.sessions)
+        return Sessions(program.paths.sessions, instructions=program.settings.system or "")
 
     engine = EngineClient(program.engine_options(), program.paths.log)
     app = ChatApp(program, engine, open_sessions, temporary=temporary)

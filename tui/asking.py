@@ -72,7 +72,8 @@ class Asking:
             AppError: no models are set, a key cannot be read, or the disk refuses.
         """
         routing = self._routing()
-        sessions = Sessions(self.program.paths.sessions)
+        told = self.program.settings.system or ""
+        sessions = Sessions(self.program.paths.sessions, instructions=told)
         session = sessions.open(session_id) if session_id else sessions.create(temporary=temporary)
         if session.trouble and not session.read_only:  # else the refusal says it
             typer.echo(visible(session.trouble), err=True)

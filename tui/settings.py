@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fallback: on a rate limit the other model answers without being asked for.
         cache_aware: a turn stays with the stronger model that answered last where its provider's
             prompt cache makes it no dearer than the one that the router chose.
+        system: what the model is told before the first message of a new conversation.
         learn: the person's judgements, and asking the strong model again, become their battles.
         screen_reader: the chat says lines and draws nothing.
         key_command: a command that prints the key whose name is put in for `{name}`.
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     embedder: str = "minilm"
     fallback: bool = False
     cache_aware: bool = False
+    system: str | None = None
     learn: bool = True
     timeout: Seconds = 60.0
     theme: str = "llmroute-dark"

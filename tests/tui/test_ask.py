@@ -337,6 +337,20 @@ def test_cost_by_session_is_a_line_each_the_newest_first(run: Run, monkeypatch: 
     assert run("sessions", "show", newest["session"])[0] == 0
 
 
+def test_new_sessions_tell_what_the_settings_say(
+    serve: Serve, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    server = serve()
+    monkeypatch.setenv("LLMROUTE_SYSTEM", "answer in rhyme")
+    run("ask", *at(server), "--pin", "weak", "one")
+    run("ask", *at(server), "--pin", "weak", "--system", "be brief", "two")
+    monkeypatch.delenv("LLMROUTE_SYSTEM")
+    run("ask", *at(server), "--pin", "weak", "--session", "one", "and then?")
+    run("ask", *at(server), "--pin", "weak", "three")
+    told = [request.body["messages"][0]["content"] for request in server.requests]
+    assert told == ["answer in rhyme", "be brief", "answer in rhyme", "three"]
+
+
 def test_named_session_is_gone_on_with(serve: Serve, run: Run, home: Path):
     server = serve()
     for question in ("first of all", "something else"):

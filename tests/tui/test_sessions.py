@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.conversation import Usage
+from routing.conversation import Turn, Usage
 from routing.cost import Bill, Ledger
 from routing.decide import Candidate, Decision, Neighbour
 from tui.errors import StoreError
@@ -557,6 +557,15 @@ def test_exports_hold_no_path_and_nothing_of_other_conversations(sessions: Sessi
     assert "/home" not in both
     assert "private" not in both
     assert "local/tiny" in both
+
+
+def test_new_session_has_the_instructions_and_no_file(tmp_path: Path):
+    sessions = Sessions(tmp_path, instructions="be brief")
+    session = sessions.create()
+    assert session.conversation.instructions == "be brief"
+    assert not list(tmp_path.glob("*.json"))
+    session.add("user", "hi")
+    assert sessions.read(session.id).turns_to(None)[0] == Turn("system", "be brief")
 
 
 def test_exported_file_is_named_after_the_title(sessions: Sessions, tmp_path: Path):

@@ -257,7 +257,7 @@ def run_plain(program: Program, session_id: str | None = None, *, temporary: boo
     with suppress(ImportError):  # Windows has none, and needs none
         import readline  # noqa: F401  # gives `input` a line editor and a memory
     engine = EngineClient(program.engine_options(), program.paths.log)
-    sessions = Sessions(program.paths.sessions)
+    sessions = Sessions(program.paths.sessions, instructions=program.settings.system or "")
     PlainChat(program, engine, sessions, Terminal(input, typer.echo)).run(
         session_id, temporary=temporary
     )

@@ -29,11 +29,13 @@ class Sessions:
     """The sessions in a folder. Making one touches nothing; the folder is made when it is needed.
 
     Args:
+        instructions: what a new session tells its model before the first message.
         clock: tells the present moment, for names and for the times of messages.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock = utc_now) -> None:
+    def __init__(self, folder: Path, *, instructions: str = "", clock: Clock = utc_now) -> None:
         self.folder = folder
+        self.instructions = clean(instructions)
         self._clock = clock
         self._trash = folder / "trash"
         self._locks = folder / "locks"
@@ -43,7 +45,9 @@ class Sessions:
         """A new session. Its file comes with its first message; a temporary one never has one."""
         now = self._clock()
         session_id, moment = new_id(now), timestamp(now)
-        conversation = Conversation(session_id, "", moment, moment).renamed(title)
+        conversation = Conversation(
+            session_id, "", moment, moment, instructions=self.instructions
+        ).renamed(title)
         storage = None if temporary else self._storage(session_id)
         return Session(conversation, storage, clock=self._clock)
 
