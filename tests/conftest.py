@@ -10,12 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import ScriptedServer
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's library reads it once, when it is imported
 # Tests compute little, and threads that wait for each other cost minutes where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No verdict by the clock of a busy machine, and the same examples in every run: what fails is the
+# change's doing. `--hypothesis-profile default` looks for others.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")
 
 
 def _is_loopback(host: object) -> bool:

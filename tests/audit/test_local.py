@@ -144,7 +144,7 @@ def test_nats_are_those_of_a_plain_pass_over_each_prompt(
     assert scorer.spent.tokens < alone / 2
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     texts=st.lists(
         st.tuples(

@@ -53,7 +53,7 @@ def test_strengths_equal_those_of_a_logistic_regression():
     assert mine - mine[0] == pytest.approx(expected - expected[0], abs=1e-5)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(2, 12), st.integers(0, 10_000))
 def test_expected_wins_equal_actual_wins_at_the_optimum(players: int, seed: int):
     wins = random_wins(players, seed)
@@ -96,7 +96,7 @@ def test_no_battles_at_all_rate_everyone_alike():
     assert bradley_terry(np.zeros((3, 3))).tolist() == [0, 0, 0]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(-20, 20), min_size=2, max_size=8), st.integers(1, 5))
 def test_tiers_have_the_least_sum_of_variances(ratings: list[int], count: int):
     ordered = np.sort(np.array(ratings, dtype=float))[::-1]

@@ -209,7 +209,7 @@ def test_a_message_of_a_megabyte_is_kept(sessions: Sessions):
     assert sessions.open(closed(session)).branch() == [message]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     text=st.text(st.characters(exclude_categories=())),
     error=st.none() | st.text(),
@@ -236,7 +236,7 @@ def test_any_message_is_read_back_as_it_was_returned(
             assert stored.text == text
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["add", "beside", "update", "head"]), st.integers(0, 99)),
@@ -512,7 +512,7 @@ def test_search_stops_when_asked(sessions: Sessions):
     assert len({hit.session for hit in hits}) == 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(), st.text(min_size=1), st.text())
 def test_search_misses_no_message(before: str, word: str, after: str):
     with TemporaryDirectory() as folder:
