@@ -153,7 +153,7 @@ def _said(error: BaseException, asked: Asked) -> str:
     """What the other side said, fit to be shown."""
     text = str(getattr(error, "message", "") or error)
     text = text.partition("\nTraceback (most recent call last)")[0][: 10 * DETAIL_CHARACTERS]
-    text = re.sub(r"\blitellm\.\w+: |\b\w+Exception - ", "", text)
+    text = re.sub(r"\blitellm\.\w+: |\b\w+Exception - | ssl:<[^>]*>", "", text)
     shown = printable(text, asked)
     return shown if len(shown) <= DETAIL_CHARACTERS else f"{shown[:DETAIL_CHARACTERS]} …"
 
@@ -207,7 +207,8 @@ def no_key(asked: Asked, names: Sequence[str], detail: str = "") -> NoKeyError:
     both, verb = " and ".join(names), "is" if len(names) == 1 else "are"
     return NoKeyError(
         f"{asked.provider} needs a key for {asked.model.name}, and {both} {verb} not set",
-        hint=f"Set {both}, choose another model, or try the demo.",
+        hint=f"Set {both}, or keep it: llmroute keys set {names[0]}. "
+        "Or choose another model, or the demo.",
         detail=detail,
     )
 
@@ -217,7 +218,7 @@ def _refused(_: list[BaseException], status: int | None, said: str, asked: Asked
     if asked.key is None:
         return AuthError(
             f"{asked.provider} wants a key for {name}, and none was sent ({status})",
-            hint=f'Name the variable that holds its key: key_name under [models."{name}"].',
+            hint=f"Name the key to send: llmroute models add {name} --key-name NAME",
             detail=said,
         )
     which = key_name_of(asked.model) or "the key"

@@ -257,6 +257,12 @@ async def test_dead_port_names_the_address() -> None:
     assert "refused" in str(outcome.error)
 
 
+async def test_detail_shows_no_object_of_python() -> None:
+    outcome = await ask(Model("ollama/llama3.2", api_base=f"http://{OFFLINE}"), retries=0)
+    assert "9" in outcome.error.detail
+    assert "<" not in outcome.error.detail
+
+
 async def test_unknown_host_names_the_address() -> None:
     outcome = await ask(Model("big", api_base="https://nowhere.invalid/v1"), retries=0)
     assert type(outcome.error) is NetworkError
@@ -296,7 +302,7 @@ async def test_usual_key_goes_to_no_server_of_ones_own(
         assert KEY not in str(request)
     if "claude" not in name:
         assert "none was sent" in str(outcome.error)
-        assert "key_name" in outcome.error.hint
+        assert "--key-name" in outcome.error.hint
 
 
 async def test_model_is_told_how_to_write_where_the_person_said_so(serve: Serve) -> None:
