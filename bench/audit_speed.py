@@ -2,7 +2,8 @@
 
 Run `LLMROUTE_DATA=... python -m bench.audit_speed`; it needs lm-eval 0.4.13 and accelerate, and
 MMLU under `mcq/mmlu` of that folder. Each measurement has a process of its own, in which imports
-and loading the model are not counted; the start-up check of the packed rows is.
+and loading the model are not counted; the start-up check of the packed rows is, and laying layers
+out for oneDNN.
 """
 
 from __future__ import annotations
@@ -152,11 +153,13 @@ def _with_llmroute(model: str, asked: Sequence[Variant]) -> dict[str, object]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from audit.scorers.local import LocalScorer
+    from audit.scorers.onednn import lay_out
 
     weights = AutoModelForCausalLM.from_pretrained(model)
     tokenizer = AutoTokenizer.from_pretrained(model)
     start = time.process_time()
     scorer = LocalScorer(weights, tokenizer, name=model)
+    lay_out(weights)
     scores = list(scorer.score(asked))
     return _result(start, [nats for score in scores for nats in score.loglik])
 

@@ -18,6 +18,7 @@ from audit.errors import ModelError
 from audit.prompts import Prompt, render
 from audit.scorers import Identity, Score, Spent
 from audit.scorers.encoding import Encoder, Pair, Passage, longest_input
+from audit.scorers.onednn import lay_out
 from audit.scorers.packing import Measured, packed, plain
 from audit.scorers.trie import Grown, Trie, grow
 
@@ -228,7 +229,10 @@ def load(source: str | Path, *, name: str = "", device: str = "", dtype: str = "
             hint="Take --dtype bfloat16, a smaller model or a larger machine.",
             detail=str(error),
         ) from error
-    return LocalScorer(model, tokenizer, name=name or str(source))
+    scorer = LocalScorer(model, tokenizer, name=name or str(source))
+    if scorer.packed:  # others, as Mamba, may read a layer's weights past the layer
+        lay_out(model)
+    return scorer
 
 
 def longest_packed(config: PretrainedConfig) -> int:

@@ -89,9 +89,10 @@ def packed(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[Measured
         place = np.searchsorted(row.nodes, parents).clip(max=len(row.nodes) - 1)
         here = row.nodes[place] == parents
         wanted, index = np.unique(place[here], return_inverse=True)
-        logits = _run_row(model, trie, row, cache, wanted)
         nodes = trie.targets[here]
-        yield Measured(nodes, _nats(logits, index, trie.tokens[nodes]), len(row.nodes))
+        # Logits get no name here, which would keep them while the next row is run.
+        nats = _nats(_run_row(model, trie, row, cache, wanted), index, trie.tokens[nodes])
+        yield Measured(nodes, nats, len(row.nodes))
 
 
 def plain(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[Measured]:

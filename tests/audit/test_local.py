@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from audit.questions import Question
 from audit.scorers import Score
 from audit.scorers.encoding import Encoder, Pair, single_token_symbols, symbol_tokens
 from audit.scorers.local import LocalScorer, Sizes, load, longest_packed
+from audit.scorers.onednn import lay_out
 from audit.variants import Scoring, Variant
 from tests.audit.worlds import world
 
@@ -355,8 +357,32 @@ def test_a_model_folder_is_loaded(
     llama.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     scorer = load(tmp_path, device="cpu")
-    assert scorer.identity.dtype == "float32"
+    assert scorer.identity == LocalScorer(llama, tokenizer, name=str(tmp_path)).identity
     assert_right(list(scorer.score([asked()])), [asked()], llama, tokenizer)
+
+
+def test_layers_laid_out_for_onednn_give_the_same_nats(tokenizer: PreTrainedTokenizerFast):
+    import torch
+
+    plain, laid_out = model_of("llama"), model_of("llama")
+    scorer = LocalScorer(laid_out, tokenizer, name="tiny")
+    kept = weakref.ref(laid_out.model.layers[0].mlp.up_proj.weight)
+    lay_out(laid_out)
+    assert kept() is None
+    assert [m for m in laid_out.modules() if type(m) is torch.nn.Linear] == [laid_out.lm_head]
+    variants = build(world(1), Plan("scoring")).variants
+    assert_right(list(scorer.score(variants)), variants, plain, tokenizer)
+
+
+@pytest.mark.parametrize("kind", STUBBORN)
+def test_a_model_that_cannot_be_packed_is_loaded_as_it_is(
+    kind: str, tmp_path: Path, tokenizer: PreTrainedTokenizerFast
+):
+    model = model_of(kind, **STUBBORN[kind])
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    scorer = load(tmp_path, device="cpu")
+    assert_right(list(scorer.score([asked()])), [asked()], model, tokenizer)
 
 
 def test_a_folder_without_tokenizer_is_refused(tmp_path: Path, llama: PreTrainedModel):
