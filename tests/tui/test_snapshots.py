@@ -104,6 +104,19 @@ def test_first_run(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPat
     assert snap_compare(chat(demo=False), terminal_size=SIZE, run_before=found)
 
 
+def test_first_run_on_a_small_screen(
+    chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tui.local_servers.find_servers", no_servers)
+
+    async def found(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        await wait_until(pilot, lambda: pilot.app.query_one(Welcome).servers is not None)
+        await wait_until(pilot, lambda: pilot.app.chat.talk.transcript.max_scroll_y == 0)
+
+    assert snap_compare(chat(demo=False), terminal_size=(60, 20), run_before=found)
+
+
 def test_message_that_waits_for_models(
     chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch
 ):

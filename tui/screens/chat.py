@@ -45,6 +45,7 @@ EARLY = (
         {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
     )
 )
+SHORT = 24  # rows, below which what could be left out is
 EARLY_SECONDS = 0.05  # until what came too early is tried again
 
 
@@ -108,6 +109,7 @@ class ChatScreen(SayingScreen):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT, "-tall")]
         self._leaving = False
         self._turns_ever: int | None = None  # that were answered; None before the first list
         self._unanswered = False  # the last message: of a fork that ends with it, for example
