@@ -160,7 +160,8 @@ def _packed(linear: Module) -> Module:
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of torch.jit
         from torch.utils import mkldnn
 
-    packed: Module = mkldnn.to_mkldnn(linear)
+    with torch.no_grad():  # a graph would keep the layer that is replaced
+        packed: Module = mkldnn.to_mkldnn(linear)
     return packed
 
 
