@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -373,6 +374,25 @@ def test_search_tells_each_session_once(run: Run):
     code, out, err = run("sessions", "search", "sea")
     assert (code, out) == (1, "")
     assert "Nothing holds all of these words" in err
+
+
+def test_sessions_go_by_the_end_of_their_ids_and_come_back_from_the_trash(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    for question in ("why is the sky blue?", "and the sea?"):
+        run("ask", "--demo", "--pin", "weak", question)
+    row = run("sessions", "list")[1].splitlines()[2]
+    name, day, clock, *title = row.split()
+    assert len(name) == 8
+    assert datetime.fromisoformat(f"{day} {clock}") <= datetime.now()
+    assert " ".join(title).startswith("and the sea?")
+    assert run("sessions", "show", name)[1].startswith("# and the sea?")
+    assert f"sessions restore {name}" in run("sessions", "rm", name)[1]
+    assert run("sessions", "show", name)[0] == 2
+    assert run("sessions", "restore", "sky")[0] == 2
+    assert run("sessions", "restore", name)[1] == "and the sea? is back.\n"
+    assert run("sessions", "show", name)[0] == 0
 
 
 def test_empty_list_of_sessions_says_so(run: Run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -40,11 +41,15 @@ def list_sessions(*, as_json: AsJson = False) -> None:
     if not rows:
         typer.echo("No conversation is kept yet.")
         return
+    from tui.sessions import short
     from tui.tables import print_table
 
     print_table(
-        ("id", "title", "messages", "spent"),
-        [(row.id, row.title, row.messages, spent_text(row.ledger)) for row in rows],
+        ("id", "changed", "title", "messages", "spent"),
+        [
+            (short(row.id), _moment(row.updated), row.title, row.messages, spent_text(row.ledger))
+            for row in rows
+        ],
     )
 
 
@@ -61,13 +66,15 @@ def search_sessions(words: Annotated[list[str], typer.Argument(metavar="WORDS")]
     """Find messages that hold all the words."""
     from itertools import groupby
 
+    from tui.sessions import short
+
     sessions = _sessions()
     warn_of_damage(sessions.list())
     session_id = ""
     for session_id, hits in groupby(sessions.search(" ".join(words)), lambda hit: hit.session):
         for position, hit in enumerate(hits):
             if position == 0:
-                typer.echo(f"{session_id}  {visible(hit.title)}")
+                typer.echo(f"{short(session_id)}  {visible(hit.title)}")
             if hit.message:  # else the title holds the words, and is told
                 typer.echo(f"    {visible(hit.snippet)}")
     if not session_id:
@@ -101,16 +108,20 @@ def export_session(
 @app.command("rm")
 def remove_session(name: Name) -> None:
     """Put a conversation into the trash; `sessions restore` brings it back."""
+    from tui.sessions import short
+
     session_id = _id(name)
     _sessions().delete(session_id)
-    typer.echo(f"In the trash. To undo: llmroute sessions restore {session_id}")
+    typer.echo(f"In the trash. To undo: llmroute sessions restore {short(session_id)}")
 
 
 @app.command("restore")
-def restore_session(session_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+def restore_session(name: Name) -> None:
     """Bring a conversation back from the trash."""
-    _sessions().restore(session_id)
-    typer.echo(f"{session_id} is back.")
+    sessions = _sessions()
+    found = sessions.find(name, trash=True)
+    sessions.restore(found.id)
+    typer.echo(f"{visible(found.title) or found.id} is back.")
 
 
 def warn_of_damage(rows: Sequence[SessionInfo]) -> None:
@@ -135,3 +146,8 @@ def _id(name: str) -> str:
     found = _sessions().find(name)
     warn_of_damage([found])
     return found.id
+
+
+def _moment(text: str) -> str:
+    """A moment of UTC as this place's clocks show it, "" for none."""
+    return datetime.fromisoformat(text).astimezone().strftime("%Y-%m-%d %H:%M") if text else ""

@@ -37,7 +37,7 @@ from tui.sessions.costs import DayCost, total
 from tui.sessions.export import to_json, to_markdown, write_export
 from tui.sessions.folder import Sessions
 from tui.sessions.judged import Judged, Met, answered_again, judged, met
-from tui.sessions.message import Message, State
+from tui.sessions.message import Message, State, short
 from tui.sessions.past import Outcome, Routed, of_pool, outcome, routed
 from tui.sessions.session import Session
 
@@ -59,6 +59,7 @@ __all__ = [
     "of_pool",
     "outcome",
     "routed",
+    "short",
     "to_json",
     "to_markdown",
     "total",

@@ -17,10 +17,9 @@ from routing.decide import Decision
 from tui.errors import StoreError
 from tui.money import usd
 from tui.sessions.conversation import Conversation
-from tui.sessions.message import Message
+from tui.sessions.message import Message, short
 
 TITLE_CHARACTERS = 40  # of an exported file's name
-ID_CHARACTERS = 8  # that tell conversations of one title apart
 
 
 def to_markdown(conversation: Conversation) -> str:
@@ -38,7 +37,7 @@ def write_export(conversation: Conversation, folder: Path, kind: Literal["md", "
     Raises:
         StoreError: it cannot be written.
     """
-    path = folder / f"{_slug(conversation.title)}-{conversation.id[-ID_CHARACTERS:]}.{kind}"
+    path = folder / f"{_slug(conversation.title)}-{short(conversation.id)}.{kind}"
     write = to_json if kind == "json" else to_markdown
     try:
         path.write_text(write(conversation), encoding="utf-8")

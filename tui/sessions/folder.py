@@ -13,7 +13,7 @@ from tui.errors import StoreError, UsageError
 from tui.sessions.conversation import Conversation, SessionInfo
 from tui.sessions.index import Index, signatures
 from tui.sessions.lock import Lock
-from tui.sessions.message import Message, clean, new_id, timestamp, utc_now
+from tui.sessions.message import Message, clean, new_id, short, timestamp, utc_now
 from tui.sessions.search import Hit, search
 from tui.sessions.session import Clock, Session
 from tui.sessions.storage import FORK, OPEN_ELSEWHERE, SessionStorage, backup_of
@@ -121,20 +121,25 @@ class Sessions:
         rows = [info for info in self._index.rows() if trash or not info.deleted]
         return sorted(rows, key=lambda info: (info.updated, info.id), reverse=True)
 
-    def find(self, name: str) -> SessionInfo:
+    def find(self, name: str, *, trash: bool = False) -> SessionInfo:
         """The one session that the name means: its id, a part of it, or of its title.
+
+        With `trash` it is one that was thrown away.
 
         Raises:
             UsageError: none does, or several do.
         """
-        rows = self.list()
+        rows = [row for row in self.list(trash=trash) if row.deleted == trash]
         found = [row for row in rows if row.id == name] or [
             row for row in rows if name in row.id or name.lower() in row.title.lower()
         ]
         if not found:
-            raise UsageError(f"No session is called {name!r}.", hint="llmroute sessions list")
+            where = " in the trash" if trash else ""
+            raise UsageError(
+                f"No session{where} is called {name!r}.", hint="llmroute sessions list"
+            )
         if len(found) > 1:
-            some = ", ".join(row.id for row in found[:NAMED])
+            some = ", ".join(short(row.id) for row in found[:NAMED])
             more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
             raise UsageError(f"{name!r} means {len(found)} sessions: {some}{more}")
         return found[0]

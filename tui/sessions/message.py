@@ -13,6 +13,8 @@ from routing.conversation import Role, Usage
 from routing.cost import Bill
 from routing.decide import Decision
 
+SHORT_ID = 8  # characters
+
 State = Literal["sent", "streaming", "done", "stopped", "cut", "failed"]
 
 
@@ -59,6 +61,11 @@ def utc_now() -> datetime:
 def timestamp(moment: datetime) -> str:
     """The moment as ISO 8601 in UTC, so that texts sort as moments do."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def short(full_id: str) -> str:
+    """The end of an id, which tells it apart as well as the whole, among what one person has."""
+    return full_id[-SHORT_ID:]
 
 
 def new_id(moment: datetime) -> str:
