@@ -109,4 +109,4 @@ async def test_slider_leaves_out_what_other_models_answered(chat: Chat, tmp_path
         await wait_until(pilot, lambda: isinstance(app.screen, ThresholdScreen))
         await wait_until(pilot, lambda: app.screen.history)
         assert app.screen.history.left_out == 1
-        assert "other models or routers: 1" in str(app.screen.query_one("#preview").content)
+        assert "other models or another router: 1" in str(app.screen.query_one("#preview").content)
