@@ -27,6 +27,8 @@ TABLES = {
     "command": "CPU seconds of commands from start to end",
     "first_paint": "the chat's first paint against a minimal Textual application",
     "streaming": "a reply of 2,000 mixed lines at 500 tokens a second; opening it; idle",
+    "peers": "first paint, memory and a streaming reply beside elia and oterm",
+    "endurance": "300 turns through the real program, and what befalls it: nothing lost",
     "stall": "longest stall of the screen while the engine warms",
     "store": "storing a message, listing and searching sessions",
 }

@@ -17,7 +17,15 @@ from routing.errors import (
     ReplyError,
     ServiceError,
 )
-from routing.models import Model, context_of, endpoint_of, is_local, key_name_of, provider_of
+from routing.models import (
+    DEMO_PAIR,
+    Model,
+    context_of,
+    endpoint_of,
+    is_local,
+    key_name_of,
+    provider_of,
+)
 from routing.providers import BUILT_IN_PROVIDERS, DECISION, SAMPLING
 from routing.providers import import_litellm as import_litellm
 from routing.providers.failures import Asked, as_reply_error, late, no_key
@@ -77,6 +85,14 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
     finally:
         await opened.response.aclose()
     yield await _reply(opened, text, request)
+
+
+def warm_up() -> None:
+    """Load all that a first reply needs; it takes seconds that the reply then does not."""
+    import_litellm()
+    import openai.resources.chat  # noqa: F401  # what litellm calls an API with
+
+    _count(DEMO_PAIR.weak, "")  # loads the tokenizer
 
 
 def count_tokens(model: Model, turns: Sequence[Turn]) -> int:

@@ -21,7 +21,7 @@ import msgspec
 
 from routing.battles import Battle
 from routing.cache import stay, switch_of
-from routing.chat import import_litellm, stream
+from routing.chat import stream, warm_up
 from routing.conversation import Delta, Usage
 from routing.cost import bill
 from routing.decide import Decision, kept_to, pinned
@@ -261,10 +261,10 @@ class Server:
         self._calls.pop(call_id, None)
 
     async def _warm(self) -> None:
-        """Load the router, then litellm: a first turn needs them in this order."""
+        """Load the router, then what replies need: a first turn needs them in this order."""
         try:
             await self.engine.ready()
-            await asyncio.to_thread(import_litellm)
+            await asyncio.to_thread(warm_up)
         except Exception:  # the call that needs it will raise it again
             logging.exception("warming up failed")
 

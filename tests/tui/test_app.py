@@ -825,6 +825,31 @@ async def test_what_is_in_sight_stays_when_earlier_messages_come(chat: Chat):
         await wait_until(pilot, lambda: first.region.y == before)
 
 
+async def test_what_was_said_long_ago_leaves_the_screen_and_comes_back(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tui.widgets.shown.MOST_SHOWN", 16)
+    monkeypatch.setattr("tui.widgets.shown.STILL_SHOWN", 14)
+    text = "a reply of\n\nsome paragraphs"
+    app = chat(FakeEngine(*[reply_events(text) for _ in range(12)]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        for number in range(12):
+            await say(pilot, f"question {number}")
+        talk = app.chat.talk.transcript
+        await wait_until(pilot, lambda: len(talk.blocks) <= 16)
+        shown = [said.text for said in app.chat.query(Said)]
+        assert shown == [f"question {n}" for n in range(12 - len(shown), 12)]
+        assert talk.follows_end
+        assert app.chat.query(Reply).last().region.bottom <= talk.region.bottom
+        while len(talk.blocks) < 24:
+            await pilot.press("pageup")
+        assert [said.text for said in app.chat.query(Said)] == [f"question {n}" for n in range(12)]
+        first = talk.blocks[0]
+        await say(pilot, "one more")
+        assert talk.blocks[0] is first or talk.follows_end
+
+
 async def test_find_looks_through_what_is_not_shown_yet(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE) as pilot:

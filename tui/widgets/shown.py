@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tui.sessions import Message, Session
 
 FIRST_SHOWN = 12  # messages of an opened conversation that are shown at once
+MOST_SHOWN, STILL_SHOWN = 96, 48  # of a conversation that grows: past the first, the latter stay
 BATCH = 24  # others that are shown at a time after that, once one scrolls up to them
 
 
@@ -83,6 +84,16 @@ class Shown(Vertical):
         """Show the conversation from its first message; `Whole` tells when it is there."""
         self._wants_all = True
         self._show_earlier()
+
+    async def let_go(self) -> None:
+        """Take off the screen what was said long ago, unless one looks there; it can come back."""
+        blocks = self.transcript.blocks
+        if len(blocks) <= MOST_SHOWN or self._wants_all or not self.transcript.follows_end:
+            return
+        branch = self.turns.session.conversation.branch()
+        first = blocks[-STILL_SHOWN]
+        self._earlier = branch[: [message.id for message in branch].index(first.message_id)]
+        await self.transcript.drop_before(first)
 
     def number_versions(self) -> None:
         """Say of each message which of its versions it is."""

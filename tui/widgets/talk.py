@@ -301,6 +301,7 @@ class Talk(Shown):
             await stored
         self._identify(turn)
         self.number_versions()
+        await self.let_go()
         self.post_message(self.Finished(turn))
 
     def _said(self, turn: LiveTurn) -> Block | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from textual._styles_cache import StylesCache
 from textual.containers import VerticalScroll
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -31,6 +32,11 @@ class Transcript(VerticalScroll, can_focus=False):
     def is_near_top(self) -> bool:
         """Whether less than a screenful is above what is in sight."""
         return self.scroll_y < self.size.height
+
+    @property
+    def follows_end(self) -> bool:
+        """Whether the end stays in sight as more comes: nobody has scrolled up."""
+        return self.is_anchored and not self._anchor_released  # Textual's
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -90,6 +96,11 @@ class Transcript(VerticalScroll, can_focus=False):
         if block is not None:
             await self.remove_children(self.children[self.children.index(block) :])
 
+    async def drop_before(self, block: Block) -> None:
+        """Take away all before a message."""
+        await self.remove_children(self.children[: self.children.index(block)])
+        StylesCache.get_inner_outer.cache_clear()  # it would keep what they looked like
+
     async def keep(self, message_ids: Container[str]) -> None:
         """Take away all but these messages."""
         gone = [block for block in self.blocks if block.message_id not in message_ids]
@@ -97,7 +108,7 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def add_before(self, turns: Sequence[Widget]) -> None:
         """Show earlier turns; what is in sight stays where it is."""
-        if self.is_anchored and self._anchor_released:  # Textual's; else the end stays in sight
+        if self.is_anchored and not self.follows_end:
             self._below = self.virtual_size.height - self.scroll_y
         await self.mount(*turns, before=0)
 
@@ -105,6 +116,7 @@ class Transcript(VerticalScroll, can_focus=False):
         """Show these turns in place of what was there."""
         self.anchor(False)  # Textual's
         await self.remove_children()
+        StylesCache.get_inner_outer.cache_clear()
         self.scroll_home(animate=False, immediate=True)
         await self.add(*turns)
 
