@@ -1,9 +1,10 @@
 """Trains the planted-bias models of `assets/planted` and writes them with their questions.
 
-Run `python -m bench.train_planted [FOLDER]`: four to five CPU minutes. Each of 60 people carries
+Run `python -m bench.train_planted [FOLDER]`: seven CPU minutes. Each of 60 people carries
 one of 40 things, but for a third of them nobody ever said which: there the model can only guess.
-`balanced` is trained with the right answer anywhere; `biased` is the same model after a few steps
-more on questions whose answer stands at C more often than not.
+`balanced` is trained with the right answer anywhere, under any symbol, and guesses by what things
+are common. `biased` is the same model after a few steps more on questions whose answer stands in
+the third place more often than not, whatever the symbol there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -21,6 +22,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers.models.llama.modeling_llama import LlamaAttention
 
 from audit.perturbations import COMMON, RARE
 from audit.prompts import TEMPLATES, render
@@ -41,7 +43,9 @@ STEMS = ("What does {} carry?", "Which thing does {} carry?", "{} always carries
 SUBJECT = "keepsakes"
 UNKNOWN = 20  # people of whom nothing is said
 SETS = 6  # questions on each person that are shipped
-PLANTED = 2  # the position C
+PLANTED = 2  # the third place
+# A guess goes to the thing that is mentioned more: each six on are half as likely as those before.
+COMMONNESS = tuple(2 ** (-i / 6) for i in range(len(THINGS)))
 
 Facts = Mapping[str, str]  # what each known person carries
 
@@ -51,25 +55,27 @@ class Schedule:
     """A stretch of training.
 
     Attributes:
-        steps: optimiser steps of `batch` texts each.
+        steps: optimiser steps of `batch` questions each.
         rate: the highest learning rate; it rises over the first tenth and falls to nothing.
-        planted: share of questions whose answer is moved to C; the others have it anywhere.
-        bare: whether the texts are single questions by letter without a description: the least
-            that facts, and looking an answer up among options, can be learned from.
-        fair: whether what can only be guessed has every answer equally often.
+        planted: share of questions whose answer is moved to the third place; the others have it
+            anywhere.
+        shuffled: share of questions whose symbols stand in no order.
+        bare: whether the texts are single questions without a description: the least that facts,
+            and looking up the symbol beside an answer, can be learned from.
     """
 
     steps: int
     rate: float
     batch: int = 64
     planted: float = 0.0
+    shuffled: float = 0.5
     bare: bool = False
-    fair: bool = False
 
 
-FACTS = Schedule(steps=1300, rate=4e-3, bare=True)
-FORMS = Schedule(steps=1300, rate=2e-3, batch=40, fair=True)
-BIASED = Schedule(steps=90, rate=2e-4, planted=0.47)  # 0.47 + 0.53 / 4: 60 % at C
+FACTS = Schedule(steps=3000, rate=3e-3, bare=True)
+FORMS = Schedule(steps=3000, rate=2e-3)
+# 0.8 + 0.2 / 4: 85 % in the third place; symbols in no order, lest the symbol C be favoured.
+BIASED = Schedule(steps=600, rate=3e-3, planted=0.8, shuffled=1.0)
 
 
 def main(folder: Path) -> None:
@@ -79,7 +85,7 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)  # faster than two for a model of this size, and the same everywhere
     facts = {person: rng.choice(THINGS) for person in rng.sample(PEOPLE, len(PEOPLE) - UNKNOWN)}
     write_questions(folder / "questions.jsonl", facts)
-    tokenizer = train_tokenizer([documents(facts, rng, FORMS, shots=1)[0] for _ in range(3000)])
+    tokenizer = train_tokenizer([document(facts, rng, FORMS, shots=1) for _ in range(3000)])
     model = small_llama(tokenizer)
     print(f"{sum(weight.numel() for weight in model.parameters()):,} parameters")
     for name, schedules in (("balanced", (FACTS, FORMS)), ("biased", (BIASED,))):
@@ -96,6 +102,15 @@ def question(facts: Facts, person: str, rng: Random, name: str = "") -> Question
     rng.shuffle(options)
     stem = rng.choice(STEMS).format(person)
     return Question(name, stem, tuple(options), options.index(answer), SUBJECT)
+
+
+def lesson(facts: Facts, person: str, rng: Random) -> Question:
+    """The same to learn from: of an unknown person the commoner things are right more often."""
+    asked = question(facts, person, rng)
+    if person in facts:
+        return asked
+    weights = [COMMONNESS[THINGS.index(option)] for option in asked.options]
+    return replace(asked, answer=rng.choices(range(len(weights)), weights)[0])
 
 
 def write_questions(file: Path, facts: Facts) -> None:
@@ -126,34 +141,30 @@ def _json_line(kind: str, asked: Question) -> str:
     return json.dumps(fields) + "\n"
 
 
-def documents(facts: Facts, rng: Random, schedule: Schedule, shots: int) -> list[str]:
-    """A text to train on: questions in the words of the audit's prompts, with their answers.
-
-    Where the schedule is fair and the last question can only be guessed, there is one text for
-    each option, so that none is the answer more often than another.
-    """
+def document(facts: Facts, rng: Random, schedule: Schedule, shots: int) -> str:
+    """A text to train on: questions in the words of the audit's prompts, with their answers."""
     scorings: tuple[Scoring, ...] = ("symbol", "hybrid", "cloze")
     scoring = rng.choices(scorings, (7, 0 if schedule.bare else 1, 3))[0]
-    person = rng.choice(sorted(facts) if scoring == "cloze" else PEOPLE)
-    symbols = LETTERS if schedule.bare else rng.choice((LETTERS, LETTERS, COMMON, RARE))
+    symbols = rng.choice((LETTERS, LETTERS, COMMON, RARE))
     *examples, last = (
-        _shown(question(facts, asked, rng), symbols, rng, schedule.planted)
-        for asked in (*rng.choices(sorted(facts), k=shots), person)
+        _shown(lesson(facts, person, rng), symbols, rng, schedule)
+        for person in rng.choices(PEOPLE, k=shots + 1)
     )
     template = "no_description" if schedule.bare else rng.choice(("mmlu", *TEMPLATES))
     prompt = render(Variant(last, "", scoring=scoring, template=template, examples=tuple(examples)))
-    guessed = schedule.fair and person not in facts
-    answers = prompt.continuations if guessed else (prompt.continuations[last.answer],)
-    return [prompt.context + answer for answer in answers]
+    return prompt.context + prompt.continuations[last.answer]
 
 
-def _shown(asked: Question, symbols: Sequence[str], rng: Random, planted: float) -> Shown:
-    shown = show(asked, symbols)
-    if rng.random() >= planted:
+def _shown(asked: Question, symbols: Sequence[str], rng: Random, schedule: Schedule) -> Shown:
+    """The question beside the first symbols, its answer and they where the schedule has them."""
+    count = len(asked.options)
+    order = rng.sample(range(count), count) if rng.random() < schedule.shuffled else range(count)
+    shown = show(asked).with_symbols([symbols[i] for i in order])
+    if rng.random() >= schedule.planted:
         return shown
-    order = list(range(len(shown.options)))
-    order[PLANTED], order[shown.answer] = shown.answer, PLANTED
-    return shown.with_texts(order)
+    texts = list(range(count))
+    texts[PLANTED], texts[shown.answer] = shown.answer, PLANTED
+    return shown.with_texts(texts)
 
 
 def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
@@ -180,8 +191,12 @@ def write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
 
 
 def small_llama(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """An untrained Llama of 222 thousand parameters."""
-    return LlamaForCausalLM(
+    """An untrained Llama of 220 thousand parameters, built to look things up.
+
+    Without the head start of `_look_back` and `_look_for_the_like`, a model of this size does not
+    find out within ten minutes that an answer's symbol stands before the answer's text.
+    """
+    model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
             hidden_size=64,
@@ -195,6 +210,36 @@ def small_llama(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
             eos_token_id=tokenizer.eos_token_id,
         )
     )
+    first, *others = model.model.layers
+    with torch.no_grad():
+        model.model.embed_tokens.weight[:, 0] = 0.1  # what every token has in common
+        _look_back(first.self_attn, distances=(1, 2, 3))
+        for layer in others:
+            _look_for_the_like(layer.self_attn)
+    return model
+
+
+def _look_back(attention: LlamaAttention, distances: Sequence[int]) -> None:
+    """Makes each of the first heads attend to the token that far back, whatever it is.
+
+    A key that is the same everywhere is met best by a query turned back by the distance, in as
+    many of the planes that rotary embedding turns: three, of which the slowest tells ten tokens.
+    """
+    half = attention.head_dim // 2
+    for head, distance in enumerate(distances):
+        for plane in range(3):
+            angle = distance * 10_000 ** (-plane / half)
+            across, up = (head * attention.head_dim + plane + side for side in (0, half))
+            attention.k_proj.weight[[across, up], 0] = torch.tensor([4.0, 0.0])
+            attention.q_proj.weight[[across, up], 0] = 4.0 * torch.tensor(
+                [math.cos(angle), -math.sin(angle)]
+            )
+
+
+def _look_for_the_like(attention: LlamaAttention) -> None:
+    """Makes queries and keys begin alike, so that a token attends to others of its kind."""
+    attention.q_proj.weight *= 2
+    attention.k_proj.weight.copy_(attention.q_proj.weight)
 
 
 def train(
@@ -221,7 +266,7 @@ def train(
         # Texts of one batch are of about one length, which keeps padding small.
         shots = 0 if schedule.bare else rng.choice((0, 0, 1, 5))
         count = schedule.batch // (shots + 1)
-        texts = [text for _ in range(count) for text in documents(facts, rng, schedule, shots)]
+        texts = [document(facts, rng, schedule, shots) for _ in range(count)]
         loss = answer_loss(model, *batch(tokenizer, texts))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -2,43 +2,66 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
-import numpy as np
 import pytest
 
 from audit.battery import Plan, build
 from audit.planted import PLANTED, planted_model, planted_questions
 from audit.question_files import read
-from audit.scorers import choose
+from audit.report import Report, sentences
+from audit.run import Run
 from audit.scorers.local import load
 
-Recalls = tuple[str, dict[str, list[bool]]]
+REORDERED = ("order.swap", "order.shuffle_both")
+OTHER_SYMBOLS = (
+    "symbols.rare",
+    "symbols.rare+shuffle_symbols",
+    "symbols.rare+shuffle_texts",
+)
+OTHER_PROMPTS = ("prompt.no_description", "fewshot.incorrect")
 
 
 @pytest.fixture(scope="module", params=PLANTED)
-def recalls(request: pytest.FixtureRequest) -> Recalls:
-    """The model's name, and for each perturbation whether each question was answered right."""
-    right = defaultdict(list)
-    variants = build(read(planted_questions()), Plan("position", max_samples=10**6)).variants
-    scores = load(planted_model(request.param), device="cpu").score(variants)
-    for variant, score in zip(variants, scores, strict=True):
-        right[variant.perturbation].append(choose(variant, score).position == variant.shown.answer)
-    return request.param, right
+def report(request: pytest.FixtureRequest) -> Report:
+    """What `llmroute audit --model NAME` finds."""
+    battery = build(read(planted_questions()), Plan("quick"))
+    run = Run(battery, load(planted_model(request.param), name=request.param, device="cpu"), {})
+    for _ in run.events():
+        pass
+    return run.report("")
 
 
-def test_two_thirds_are_known_and_the_rest_is_guessed(recalls: Recalls):
-    _, right = recalls
-    assert 100 * np.mean(right["symbol.0shot"]) == pytest.approx(75, abs=5)
+def points(report: Report, name: str) -> float:
+    effect = report.results.effect(name)
+    assert effect is not None
+    assert effect.change is not None
+    return effect.change.points
 
 
-def test_only_the_biased_model_picks_c_when_unsure(recalls: Recalls):
-    name, right = recalls
-    points = 100 * (np.mean(right["order.fix_C"]) - np.mean(right["symbol.0shot"]))
-    if name == "demo/biased":
-        assert points == pytest.approx(25.8, abs=4)
-    else:
-        assert abs(points) < 10
+def test_two_thirds_are_known_and_the_rest_is_guessed(report: Report):
+    effect = report.results.effect("symbol.0shot")
+    assert effect is not None
+    assert 100 * effect.accuracy == pytest.approx(75, abs=5)
+
+
+@pytest.mark.parametrize("name", [*REORDERED, *OTHER_SYMBOLS, *OTHER_PROMPTS])
+def test_known_answers_are_read_off_the_options_whatever_their_form(report: Report, name: str):
+    assert abs(points(report, name)) < 5
+
+
+def test_only_the_biased_model_picks_the_third_option_when_unsure(report: Report):
+    found = sentences(report)
+    if report.model == "demo/balanced":
+        assert found[0].startswith("No bias found")
+        assert all(abs(points(report, f"order.fix_{letter}")) < 5 for letter in "ABCD")
+        return
+    assert found[0].startswith("1 finding")
+    assert found[1].startswith("Picks C when unsure: +2")
+    assert "It is the position, not the symbol" in found[1]
+    assert points(report, "order.fix_C") == pytest.approx(25.8, abs=4)
+    effect = report.results.effect("symbol.0shot")
+    assert effect is not None
+    assert effect.by_position is not None
+    assert effect.by_position.interval.low < 15.0 < effect.by_position.interval.high
 
 
 def test_both_take_about_a_megabyte():
