@@ -53,6 +53,14 @@ async def say(pilot: Pilot[None], text: str) -> None:
     await pilot.pause()
 
 
+async def offered(pilot: Pilot[None]) -> None:
+    """Let the completions of what was typed come in sight."""
+    app = pilot.app
+    assert isinstance(app, ChatApp)
+    box = app.chat.composer
+    await wait_until(pilot, lambda: box.draft.completing and box._offered_for == box.draft.begun)
+
+
 async def settle(pilot: Pilot[None]) -> None:
     """Let the last turn be stored and listed."""
     app = pilot.app

@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from routing import errors
 from routing.conversation import Delta
 from routing.events import Event, TurnRequest
-from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.conftest import Chat, offered, ready, say, wait_until
 from tests.tui.fakes import NOON, FakeEngine, decision, reply_events
 from tui.app import ChatApp
 from tui.errors import StoreError
@@ -660,7 +660,7 @@ async def test_completion_is_taken_with_tab(chat: Chat):
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await pilot.press("slash", "s", "e")
-        await wait_until(pilot, lambda: app.chat.composer.draft.completing)
+        await offered(pilot)
         await pilot.press("down", "tab")
         await wait_until(pilot, lambda: app.chat.composer.text == "/search ")
 
@@ -670,7 +670,7 @@ async def test_every_command_can_be_gone_to_from_a_slash(chat: Chat):
     async with app.run_test(size=(60, 20)) as pilot:
         await ready(pilot)
         await pilot.press("slash")
-        await wait_until(pilot, lambda: app.chat.composer.draft.completing)
+        await offered(pilot)
         await pilot.press("up", "tab")  # the last one
         await wait_until(pilot, lambda: app.chat.composer.text == f"/{list(COMMANDS)[-1]}")
 

@@ -13,7 +13,7 @@ from textual.widgets import ContentSwitcher, Input, OptionList
 from audit.report import to_json
 from tests.audit.reports import REPORT
 from tests.audit.servers import EndpointServer, asked_symbols
-from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.conftest import Chat, offered, ready, say, wait_until
 from tests.tui.fakes import bill, decision
 from tui.app import ChatApp
 from tui.audit_child import steps
@@ -71,7 +71,8 @@ async def opened(pilot: Pilot[None], command: str, runner: FakeRunner) -> AuditS
     assert isinstance(app, ChatApp)
     app.chat.audit_runner = runner
     app.chat.composer.insert(command)
-    await wait_until(pilot, lambda: app.chat.composer.draft.completing == (" " not in command))
+    if " " not in command:
+        await offered(pilot)
     await pilot.press("enter")
     await wait_until(pilot, lambda: isinstance(app.screen, AuditScreen))
     await wait_until(pilot, lambda: app.screen.query("#hint"))

@@ -13,7 +13,7 @@ from routing.battle_files import write_battles
 from routing.battles import MINE, Battle
 from routing.cache import Switch
 from routing.cost import Ledger
-from tests.tui.conftest import Chat, ready, say, settle, wait_until
+from tests.tui.conftest import Chat, offered, ready, say, settle, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.budget import Month
 from tui.screens.curve import CurveScreen
@@ -280,7 +280,7 @@ def test_completions(chat: Chat, snap_compare: Snap):
     async def typed(pilot: Pilot[None]) -> None:
         await untouched(pilot)
         await pilot.press("slash", "s")
-        await wait_until(pilot, lambda: pilot.app.chat.composer.draft.completing)
+        await offered(pilot)
         await pilot.pause()
 
     assert snap_compare(chat(), terminal_size=(90, 20), run_before=typed)

@@ -1,13 +1,14 @@
 """What goes into a message, and finding words in the conversation."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, OptionList
+from textual.widgets import Input
 from textual.widgets._toast import Toast
 
-from tests.tui.conftest import Chat, ready, say, wait_until
+from tests.tui.conftest import Chat, offered, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.attachments import attach, complete, missing
 from tui.editor import edit
@@ -78,10 +79,10 @@ async def test_mentioned_file_goes_along(chat: Chat):
         await ready(pilot)
         app.chat.composer.insert("what is ")
         await pilot.press("@", "s")
-        await wait_until(pilot, lambda: app.chat.composer.draft.completing)
+        await offered(pilot)
         await pilot.press("tab")
         await wait_until(pilot, lambda: app.chat.composer.text == "what is @src/")
-        await wait_until(pilot, lambda: app.chat.composer.query_one(OptionList).option_count == 1)
+        await offered(pilot)
         await pilot.press("enter")
         await wait_until(pilot, lambda: app.chat.composer.text == "what is @src/main.py ")
         await pilot.press("enter")
@@ -89,6 +90,18 @@ async def test_mentioned_file_goes_along(chat: Chat):
     assert engine.requests[0].turns[0].text == (
         "what is @src/main.py \n\nmain.py:\n```\nx = 1\n```"
     )
+
+
+@pytest.mark.usefixtures("folder")
+async def test_completion_of_what_is_no_longer_there_is_not_taken(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("@s")
+        await offered(pilot)
+        app.chat.composer._complete = lambda _: time.sleep(0.3) or ()
+        await pilot.press("x", "tab")
+        assert app.chat.composer.text == "@sx"
 
 
 @pytest.mark.usefixtures("folder")

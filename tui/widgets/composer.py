@@ -178,6 +178,7 @@ class Composer(VerticalGroup):
         self._sent: list[str] = []
         self._recalled = 0
         self._unsent = ""
+        self._offered_for = ""  # what had begun when the completions in sight were looked up
         self._options = OptionList(id="completions")
         self._options.can_focus = False
         self.draft = Draft()
@@ -259,6 +260,7 @@ class Composer(VerticalGroup):
     async def on_composer_offered(self, message: Offered) -> None:
         message.stop()
         if message.begun == self.draft.begun:  # else one has typed on
+            self._offered_for = message.begun
             await self._offer(message.completions)
 
     async def on_draft_completing(self, message: Draft.Completing) -> None:
@@ -282,6 +284,10 @@ class Composer(VerticalGroup):
         option = self._options.highlighted_option
         assert option is not None
         taken, typed = str(option.id), self.draft.begun
+        if typed != self._offered_for:  # one has typed on, and these are not for that
+            if send and typed.startswith("/"):
+                self.draft.post_message(Draft.Sent())
+            return
         self.draft.complete(taken)
         whole = typed.strip() == taken.strip() or not taken.endswith(" ")
         if send and typed.startswith("/") and whole:
