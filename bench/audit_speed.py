@@ -60,6 +60,7 @@ SETTINGS = {
     "5-shot hybrid": Setting(1, 20, shots=5, scoring="hybrid"),
     "0-shot cloze": Setting(5, 20, scoring="cloze"),
     "13-variant battery, 5-shot": Setting(1, 24, shots=5, battery=True, share=4),
+    "the same, two subjects": Setting(2, 12, shots=5, battery=True, share=4),
 }
 
 
