@@ -3,7 +3,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from tui.errors import StoreError
 from tui.screens.chat import ChatScreen
 from tui.screens.slash import COMMANDS
 from tui.sessions import Message, Sessions
+from tui.widgets.branch import View, read_branch
 from tui.widgets.card import Card
 from tui.widgets.find import Find
 from tui.widgets.history import History
@@ -848,6 +849,33 @@ async def test_what_was_said_long_ago_leaves_the_screen_and_comes_back(
         first = talk.blocks[0]
         await say(pilot, "one more")
         assert talk.blocks[0] is first or talk.follows_end
+
+
+async def test_message_waits_for_the_conversation_that_is_being_opened(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+):
+    let_go = threading.Event()
+
+    def slow(messages: Sequence[Message], width: int) -> list[View]:
+        let_go.wait(60)
+        return read_branch(messages, width)
+
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        session = app.chat.sessions.create()
+        session.add("user", "first question")
+        session.add("assistant", "first answer", state="done")
+        session.close()
+        monkeypatch.setattr("tui.widgets.branch.read_branch", slow)
+        app.chat.history.post_message(History.Opened(session.id))
+        await wait_until(pilot, lambda: app.chat.talk.is_reading)
+        await pilot.press(*"second", "enter")
+        await pilot.pause()
+        let_go.set()
+        await wait_until(pilot, lambda: len(app.chat.query(Said)) == 2)
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+        assert [said.text for said in app.chat.query(Said)] == ["first question", "second"]
 
 
 async def test_find_looks_through_what_is_not_shown_yet(chat: Chat):

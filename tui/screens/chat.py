@@ -225,7 +225,7 @@ class ChatScreen(SayingScreen):
     @on(Composer.Sent)
     async def _sent(self, message: Composer.Sent) -> None:
         text = message.text
-        if not self.talk.turns.is_open:  # typed faster than the first paint
+        if not self.talk.turns.is_open or self.talk.is_reading:  # faster than what is to be shown
             self.set_timer(EARLY_SECONDS, lambda: self._sent(message))
         elif text.startswith("/") and not text.startswith("//"):
             await self._command(text)

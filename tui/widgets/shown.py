@@ -29,6 +29,10 @@ MOST_SHOWN, STILL_SHOWN = 96, 48  # of a conversation that grows: past the first
 BATCH = 24  # others that are shown at a time after that, once one scrolls up to them
 
 
+class Reading:
+    """That a branch is being read; another one where another branch is."""
+
+
 class Shown(Vertical):
     """Transcript and why panel of one conversation."""
 
@@ -52,6 +56,12 @@ class Shown(Vertical):
         self._walk_to = ""
         self._earlier: Sequence[Message] = ()  # of the branch in sight, those that are not shown
         self._wants_all = False
+        self._reading: Reading | None = None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether more of the branch in sight is still to come after what is shown."""
+        return self._reading is not None
 
     @property
     def transcript(self) -> Transcript:
@@ -77,7 +87,8 @@ class Shown(Vertical):
         The message `walk_to` takes the focus once it is there.
         """
         self._walk_to = walk_to
-        read = partial(self._read, self.turns.session)
+        self._reading = Reading()
+        read = partial(self._read, self.turns.session, self._reading)
         start_worker(self, read, "open", alone=True)
 
     def show_all(self) -> None:
@@ -102,7 +113,17 @@ class Shown(Vertical):
             ids = versions.get(block.message_id, (block.message_id,))
             block.place = Place(ids.index(block.message_id) + 1, len(ids))
 
-    async def _read(self, session: Session) -> None:
+    async def _read(self, session: Session, reading: Reading) -> None:
+        try:
+            await self._read_branch(session)
+        finally:
+            self.call_later(self._have_read, reading)  # once what was read is shown
+
+    def _have_read(self, reading: Reading) -> None:
+        if reading is self._reading:
+            self._reading = None
+
+    async def _read_branch(self, session: Session) -> None:
         """Read the branch's texts in a thread, those in sight first."""
         branch = session.conversation.branch()
         ids = [message.id for message in branch]
