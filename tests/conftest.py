@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -17,6 +18,8 @@ from tests.servers import ScriptedServer
 os.environ["HF_HUB_OFFLINE"] = "1"  # the hub's library reads it once, when it is imported
 # Tests compute little, and threads that wait for each other cost minutes where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A shell's background jobs are deaf to Ctrl+C, which tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # No verdict by the clock of a busy machine, and the same examples in every run: what fails is the
 # change's doing. `--hypothesis-profile default` looks for others.
 settings.register_profile(
