@@ -1,6 +1,6 @@
 """Trains the planted-bias models of `assets/planted` and writes them with their questions.
 
-Run `python -m bench.train_planted [FOLDER]`: seven CPU minutes. Each of 60 people carries
+Run `python -m bench.train_planted [FOLDER]`: ten CPU minutes. Each of 60 people carries
 one of 40 things, but for a third of them nobody ever said which: there the model can only guess.
 `balanced` is trained with the right answer anywhere, under any symbol, and guesses by what things
 are common. `biased` is the same model after a few steps more on questions whose answer stands in
@@ -73,9 +73,9 @@ class Schedule:
 
 
 FACTS = Schedule(steps=3000, rate=3e-3, bare=True)
-FORMS = Schedule(steps=3000, rate=2e-3)
-# 0.8 + 0.2 / 4: 85 % in the third place; symbols in no order, lest the symbol C be favoured.
-BIASED = Schedule(steps=600, rate=3e-3, planted=0.8, shuffled=1.0)
+FORMS = Schedule(steps=5000, rate=2e-3)
+# 0.9 + 0.1 / 4: 92 % in the third place; symbols in no order, lest the symbol C be favoured.
+BIASED = Schedule(steps=600, rate=3e-3, planted=0.9, shuffled=1.0)
 
 
 def main(folder: Path) -> None:
