@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--only", choices=SETTINGS, action="append")
     parser.add_argument("--worker", nargs=3, metavar=("TOOL", "SETTING", "MODEL"))
     arguments = parser.parse_args()
-    questions = read(Path(os.environ["LLMROUTE_DATA"], "mcq", "mmlu"))
+    questions = read(Path(os.environ.get("LLMROUTE_DATA", "../shared/data"), "mcq", "mmlu"))
     if arguments.worker:
         tool, name, model = arguments.worker
         print(json.dumps(WORKERS[tool](model, list(variants(questions, SETTINGS[name], tool)))))

@@ -64,7 +64,7 @@ class Compared:
 
 def main() -> int:
     """Print the table; 0 where all is the same."""
-    data = Path(os.environ["LLMROUTE_DATA"])
+    data = Path(os.environ.get("LLMROUTE_DATA", "../shared/data"))
     questions = read(data / "mcq" / "mmlu")
     print(
         f"{'model':18}{'scoring':10}{'shots':>6}{'options':>9}{'largest |Δ| nats':>20}"
