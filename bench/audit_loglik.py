@@ -1,6 +1,6 @@
 """Prints the audit's statistics on published log-likelihoods of real models on MMLU.
 
-Run `LLMROUTE_DATA=... python -m bench.audit_loglik`. The first two columns give ties to the first
+Run `python -m bench.audit_loglik`. The first two columns give ties to the first
 option, as the published numbers do; the others break them fairly, as the audit does.
 """
 
@@ -9,11 +9,9 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -23,8 +21,9 @@ from audit.questions import Question, checked
 from audit.results import Results, evaluate
 from audit.scorers import Identity, Score
 from audit.statistics import rstd
+from bench.datasets import DATA
 
-DATA = Path(os.environ.get("LLMROUTE_DATA", "../shared/data")) / "mmlu_arc_loglik"
+LOGLIK = DATA / "mmlu_arc_loglik"
 HEADER = (
     f"{'model':12} {'n':>6} {'acc':>6} {'RStd':>5}  {'acc':>6} {'95 % interval':>15} {'tied':>5} "
     f"{'RStd':>5} {'unbiased':>8} {'p':>7} {'batch calibrated':>16} {'seconds':>7}"
@@ -93,7 +92,7 @@ def mmlu_scores(questions: tuple[Question, ...]) -> dict[str, list[Score]]:
 
 def rows(name: str) -> Iterator[dict[str, str]]:
     """The MMLU rows of a table."""
-    with gzip.open(DATA / name, "rt", encoding="utf-8", newline="") as stream:
+    with gzip.open(LOGLIK / name, "rt", encoding="utf-8", newline="") as stream:
         yield from (row for row in csv.DictReader(stream) if row["group"] == "mmlu")
 
 

@@ -1,6 +1,6 @@
 """Times the local scorer beside lm-eval on the same requests: CPU seconds, one thread, peak memory.
 
-Run `LLMROUTE_DATA=... python -m bench.audit_speed`; it needs lm-eval 0.4.13 and accelerate, and
+Run `python -m bench.audit_speed`; it needs lm-eval 0.4.13 and accelerate, and
 MMLU under `mcq/mmlu` of that folder. Each measurement has a process of its own, in which imports
 and loading the model are not counted; the start-up check of the packed rows is, and laying layers
 out for oneDNN.
@@ -79,7 +79,9 @@ def main() -> None:
     parser.add_argument("--only", choices=SETTINGS, action="append")
     parser.add_argument("--worker", nargs=3, metavar=("TOOL", "SETTING", "MODEL"))
     arguments = parser.parse_args()
-    questions = read(Path(os.environ.get("LLMROUTE_DATA", "../shared/data"), "mcq", "mmlu"))
+    from bench.datasets import DATA
+
+    questions = read(DATA / "mcq" / "mmlu")
     if arguments.worker:
         tool, name, model = arguments.worker
         print(json.dumps(WORKERS[tool](model, list(variants(questions, SETTINGS[name], tool)))))

@@ -1,6 +1,6 @@
 """Holds the local scorer to lm-eval: the same MMLU rows, prompts built by each, nats compared.
 
-Run `LLMROUTE_DATA=... python -m bench.parity_lm_eval`; it needs lm-eval 0.4.13 and accelerate. Two
+Run `python -m bench.parity_lm_eval`; it needs lm-eval 0.4.13 and accelerate. Two
 models, float32 on the CPU: the trained `stories260k_hf` of that folder, to which few-shot prompts
 are too long and are cut, and a random Llama of 33.7 million parameters. Ends with 1 unless every
 prompt is the same to the letter, every log-likelihood within 1e-4 nats and every pick the same.
@@ -9,7 +9,6 @@ prompt is the same to the letter, every log-likelihood within 1e-4 nats and ever
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from audit.scorers import choose
 from audit.scorers.local import LocalScorer, load
 from audit.variants import Scoring, Variant
 from bench import random_llama
+from bench.datasets import DATA
 
 TOLERANCE = 1e-4
 SUBJECTS, EACH = ("anatomy", "high_school_physics", "philosophy"), 8
@@ -64,8 +64,7 @@ class Compared:
 
 def main() -> int:
     """Print the table; 0 where all is the same."""
-    data = Path(os.environ.get("LLMROUTE_DATA", "../shared/data"))
-    questions = read(data / "mcq" / "mmlu")
+    questions = read(DATA / "mcq" / "mmlu")
     print(
         f"{'model':18}{'scoring':10}{'shots':>6}{'options':>9}{'largest |Δ| nats':>20}"
         f"{'other prompts':>15}{'other picks':>13}"
@@ -74,7 +73,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         texts = (" ".join([q.stem, *q.options]) for q in questions.test)
         drawn = random_llama.build(Path(folder, "random33m"), texts)
-        for model in (data / "stories260k_hf", drawn):
+        for model in (DATA / "stories260k_hf", drawn):
             scorer = load(model, device="cpu")
             theirs = _with_lm_eval(model, questions, Path(folder))
             for scoring in SCORINGS:

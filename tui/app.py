@@ -104,9 +104,8 @@ class ChatApp(App[None]):
         self.set_keymap(program.settings.keys)
         self.chat = ChatScreen(program, engine, open_sessions=open_sessions, clock=clock)
         self.chat.temporary = temporary
-        self._early: (
-            list[events.Event] | None
-        ) = []  # typed before the chat could take it; None after
+        # Typed before the chat could take it; None after.
+        self._early: list[events.Event] | None = []
 
     def get_default_screen(self) -> Screen[None]:
         """The chat; there is nothing behind it."""
@@ -157,7 +156,8 @@ class ChatApp(App[None]):
     def _leave_in_order(self) -> None:
         """A terminal that is closed, or a plain kill, ends the chat as leaving it does."""
         loop = asyncio.get_running_loop()
-        with suppress(NotImplementedError, RuntimeError):  # a platform or a thread has none
+        # A platform has no such signal or handler; nor has a thread.
+        with suppress(AttributeError, NotImplementedError, RuntimeError):
             for number in (signal.SIGHUP, signal.SIGTERM):
                 loop.add_signal_handler(number, self.exit)
 
