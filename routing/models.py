@@ -21,11 +21,11 @@ from routing.errors import NoModelError
 from routing.prices import (
     Price,
     is_listed,
+    is_provider,
     listed_context,
     listed_models,
     listed_price,
     listed_provider,
-    listed_providers,
 )
 
 Tier = Literal["strong", "middle", "weak"]
@@ -196,6 +196,7 @@ UNUSUAL_KEYS: Mapping[str, str | None] = {
 }
 
 OPENAI_PROTOCOL = frozenset({"openai", "custom_openai", "lm_studio", "llamafile", "hosted_vllm"})
+OWN_PREFIXES = OPENAI_PROTOCOL | SELF_HOSTED.keys() | BUILT_IN
 
 
 def price_of(model: Model) -> Price | None:
@@ -239,7 +240,7 @@ def provider_of(model: Model) -> str:
     A model at an endpoint of its own whose name names no provider speaks OpenAI's protocol.
     """
     prefix, slash, _ = model.name.partition("/")
-    if slash and prefix in _providers():
+    if slash and (prefix in OWN_PREFIXES or is_provider(prefix)):
         return prefix
     if model.api_base is not None:
         return "custom_openai"
@@ -328,12 +329,6 @@ def nearest_names(name: str, n: int = 3) -> list[str]:
         )
         for tail in close
     ]
-
-
-@functools.cache
-def _providers() -> frozenset[str]:
-    """Every prefix that names a provider: litellm's lists, and our own."""
-    return listed_providers() | OPENAI_PROTOCOL | SELF_HOSTED.keys() | BUILT_IN
 
 
 def _context_of_folder(folder: Path) -> int | None:

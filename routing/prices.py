@@ -69,14 +69,20 @@ def listed_models() -> list[str]:
 
 
 @functools.cache
-def listed_providers() -> frozenset[str]:
-    """Every prefix by which litellm names a provider."""
+def is_provider(prefix: str) -> bool:
+    """Whether litellm names a provider so."""
+    if prefix in _supported_providers():
+        return True
+    return prefix != "" and any(_family(kind) == prefix for _, kind in _kinds())
+
+
+@functools.cache
+def _supported_providers() -> frozenset[str]:
     file = _litellm_folder() / "provider_endpoints_support_backup.json"
     try:
-        listed = msgspec.json.decode(file.read_bytes())["providers"].keys()
+        return frozenset(msgspec.json.decode(file.read_bytes())["providers"])
     except (OSError, msgspec.DecodeError, KeyError):
-        listed = set()
-    return frozenset(listed | {_family(kind) for _, kind in _kinds()}) - {""}
+        return frozenset()
 
 
 class _Kind(msgspec.Struct):

@@ -109,7 +109,6 @@ class ChatScreen(SayingScreen):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT, "-tall")]
         self._leaving = False
         self._turns_ever: int | None = None  # that were answered; None before the first list
         self._unanswered = False  # the last message: of a fork that ends with it, for example
@@ -217,6 +216,8 @@ class ChatScreen(SayingScreen):
         self.composer.border_title = self._state_text()
 
     def on_resize(self, event: Resize) -> None:
+        # A vertical breakpoint would give an ordinary screen a class too, and style all once more.
+        self.set_class(event.size.height < SHORT, "-short")
         self.fold(event.size.width)
         self._say_state()
 
