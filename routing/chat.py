@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from routing.conversation import Delta, Reply, Turn, Usage
+from routing.conversation import Delta, Reply, Turn
 from routing.errors import (
     ContextError,
     CutError,
@@ -22,27 +21,20 @@ from routing.models import (
     Model,
     context_of,
     endpoint_of,
-    is_local,
-    key_name_of,
     provider_of,
 )
 from routing.providers import BUILT_IN_PROVIDERS, DECISION, SAMPLING
 from routing.providers import import_litellm as import_litellm
 from routing.providers.failures import Asked, as_reply_error, late, no_key
 from routing.providers.failures import is_transient as is_transient
+from routing.providers.keys import key_in_environment, missing_keys
 from routing.providers.served import with_near_names
+from routing.tokens import TOKENS_PER_TURN, count_tokens, estimate_usage, reported_usage
 
 if TYPE_CHECKING:
     from routing.decide import Decision
 
 BACKOFF_SECONDS = 0.25
-TOKENS_PER_TURN = 4  # what chat formats put around a message
-OTHER_KEYS = {  # that litellm takes in the place of a provider's usual one
-    "ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",),
-    "GEMINI_API_KEY": ("GOOGLE_API_KEY",),
-    "TOGETHERAI_API_KEY": ("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"),
-}
-SHORTEST_SECRET = 8  # characters; a shorter value in the environment is a switch
 NO_KEY = "none"  # sent to a server of one's own, so that litellm looks for no provider's key
 
 
@@ -67,7 +59,7 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
         ReplyError: the model did not answer; see its children.
         CutError: it stopped in the middle, its pieces having come; with what that cost.
     """
-    request = _Request(model, tuple(turns), key or _key_in_environment(model), timeout, decision)
+    request = _Request(model, tuple(turns), key or key_in_environment(model), timeout, decision)
     await asyncio.to_thread(_check, request)
     try:
         opened = await _open(request, retries)
@@ -92,20 +84,7 @@ def warm_up() -> None:
     import_litellm()
     import openai.resources.chat  # noqa: F401  # what litellm calls an API with
 
-    _count(DEMO_PAIR.weak, "")  # loads the tokenizer
-
-
-def count_tokens(model: Model, turns: Sequence[Turn]) -> int:
-    """How many tokens the model reads for those turns; an estimate for most models.
-
-    Up to 0.2 s for a million characters, after a first call that takes longer: for the engine.
-    """
-    return sum(_count(model, turn.text) + TOKENS_PER_TURN for turn in turns)
-
-
-def estimate_usage(model: Model, turns: Sequence[Turn], text: str) -> Usage:
-    """The tokens of a reply, or of the part of it that came, where the provider reports none."""
-    return Usage(count_tokens(model, turns), _count(model, text), estimated=True)
+    count_tokens(DEMO_PAIR.weak, [Turn("user", "")])  # loads the tokenizer
 
 
 def addressed(model: Model, key: str | None) -> dict[str, Any]:
@@ -124,20 +103,7 @@ def addressed(model: Model, key: str | None) -> dict[str, Any]:
 
 def failure(error: Exception, model: Model, key: str | None) -> ReplyError:
     """What a failed call of litellm means, without any part of a key."""
-    return as_reply_error(error, _Request(model, (), key, 0.0, None).asked)
-
-
-def reported_usage(usage: Any) -> Usage | None:  # noqa: ANN401  # litellm has no types
-    """The provider's own usage; None where there is none or it cannot be true."""
-    if usage is None:
-        return None
-    details = getattr(usage, "prompt_tokens_details", None)
-    cached = getattr(details, "cached_tokens", None) or 0
-    written = getattr(details, "cache_creation_tokens", None) or 0
-    prompt, completion = usage.prompt_tokens, usage.completion_tokens
-    if prompt <= 0 or completion <= 0 or min(cached, written) < 0 or cached + written > prompt:
-        return None
-    return Usage(prompt, completion, cached_tokens=cached, written_tokens=written)
+    return as_reply_error(error, Asked.of(model, key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +118,8 @@ class _Request:
 
     @property
     def asked(self) -> Asked:
-        """What a failure's message may and may not name."""
-        named = (value for name, value in os.environ.items() if name.endswith(("_KEY", "_TOKEN")))
-        secrets = {value.strip() for value in named if len(value) >= SHORTEST_SECRET}
-        return Asked(self.model, self.key, tuple(secrets | ({self.key} if self.key else set())))
+        """What a failure's message names."""
+        return Asked.of(self.model, self.key)
 
     @property
     def first_timeout(self) -> float | None:
@@ -264,23 +228,11 @@ def _check(request: _Request) -> None:
         ContextError: the turns are longer than the model can read.
     """
     model = request.model
-    if request.key is None and (missing := _missing_keys(model)):
+    if request.key is None and (missing := missing_keys(model)):
         raise no_key(request.asked, missing)
     limit = context_of(model)
     if limit is not None and provider_of(model) != "local":  # which counts with its own tokenizer
         _check_length(request, limit)
-
-
-def _missing_keys(model: Model) -> list[str]:
-    """The variables that the model's provider needs and that are not set."""
-    endpoint, provider = endpoint_of(model), provider_of(model)
-    if endpoint.api_base or is_local(model) or provider in {"", *BUILT_IN_PROVIDERS}:
-        return []
-    missing: list[str] = import_litellm().validate_environment(endpoint.name)["missing_keys"]
-    usual = key_name_of(model)
-    if usual in missing or (usual and not any(map(os.environ.get, OTHER_KEYS.get(usual, ())))):
-        return [usual]
-    return missing
 
 
 def _check_length(request: _Request, limit: int) -> None:
@@ -411,15 +363,6 @@ def _empty(finish_reason: str, request: _Request) -> ServiceError:
         f"{request.model.name} answered nothing: {why}",
         hint="Ask again, put it another way, or choose another model.",
     )
-
-
-def _count(model: Model, text: str) -> int:
-    return int(import_litellm().token_counter(model=endpoint_of(model).name, text=text))
-
-
-def _key_in_environment(model: Model) -> str | None:
-    name = key_name_of(model)
-    return (os.environ.get(name, "").strip() or None) if name else None
 
 
 def _without_account_headers() -> dict[str, Any]:

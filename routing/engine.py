@@ -38,6 +38,7 @@ from routing.events import (
 )
 from routing.models import Model, Pool, context_of
 from routing.query import query_of
+from routing.tokens import rough_tokens
 from routing.wire import (
     NO_CALL,
     Call,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from routing.library import Library
 
 METER_SECONDS = 0.25
-CHARACTERS_PER_TOKEN = 4  # rule of thumb for English, for the estimate while a reply streams
 
 
 class Engine:
@@ -198,8 +198,8 @@ class Meter:
         """Tokens by the number of characters."""
         asked = sum(len(turn.text) for turn in self.request.turns)
         return Usage(
-            prompt_tokens=_tokens(asked),
-            completion_tokens=_tokens(self.characters),
+            prompt_tokens=rough_tokens(asked),
+            completion_tokens=rough_tokens(self.characters),
             estimated=True,
         )
 
@@ -211,14 +211,10 @@ def _with_switch(decision: Decision, request: TurnRequest) -> Decision:
     if switch is None:
         return decision
     if request.cache_aware and not decision.pinned:
-        kept = stay(switch, pool, held, _tokens(len(request.turns[-1].text)))
+        kept = stay(switch, pool, held, rough_tokens(len(request.turns[-1].text)))
         if kept:
             return kept_to(decision, switch, kept, pool)
     return replace(decision, switch=switch)
-
-
-def _tokens(characters: int) -> int:
-    return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 def _open_library(options: EngineOptions) -> Library:

@@ -28,6 +28,7 @@ from routing.errors import (
     ServiceError,
 )
 from routing.models import Model, price_of
+from routing.tokens import rough_tokens
 from routing.verdicts import Role, Said, Verdicts
 
 QUESTION = """\
@@ -62,7 +63,6 @@ GOOD_ENOUGH = 4  # the least grade that counts as a tie
 
 # Until there are replies to go by: what answers and verdicts take, in tokens.
 USUAL_TOKENS: Mapping[Role, int] = {"strong": 500, "weak": 400, "judge": 120}
-CHARACTERS_PER_TOKEN = 4
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 120.0
 HOPELESS = (AuthError, NoCreditError, NoKeyError, NoModelError)
 MOST_FAILURES = 5  # in a row, before the rest is left for later
@@ -321,7 +321,7 @@ def _usual(verdicts: Verdicts, role: Role) -> int:
 
 def _expected(prompt: str, role: Role, expected: Mapping[Role, int]) -> Usage:
     """What a call will take, about."""
-    asked = -(-len(prompt) // CHARACTERS_PER_TOKEN)
+    asked = rough_tokens(len(prompt))
     if role == "judge":
-        asked += len(QUESTION) // CHARACTERS_PER_TOKEN + expected["strong"] + expected["weak"]
+        asked += rough_tokens(len(QUESTION)) + expected["strong"] + expected["weak"]
     return Usage(asked, expected[role], estimated=True)

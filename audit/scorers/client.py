@@ -8,18 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.scorers import Spent
-from routing.chat import (
-    NO_KEY,
-    addressed,
-    estimate_usage,
-    failure,
-    import_litellm,
-    is_transient,
-    reported_usage,
-)
+from routing.chat import NO_KEY, addressed, failure, import_litellm, is_transient
 from routing.conversation import Turn, Usage
 from routing.errors import NetworkError, RateLimitError, ReplyError
 from routing.models import OPENAI_PROTOCOL, Model, endpoint_of, provider_of
+from routing.tokens import estimate_usage, reported_usage
 
 Bill = Callable[[Usage], float | None]
 

@@ -13,10 +13,10 @@ from audit.scorers import Identity, Score, Spent
 from audit.scorers.client import Client, Terms
 from audit.scorers.rungs import LADDER, Rung
 from audit.variants import Variant
-from routing.chat import count_tokens
 from routing.conversation import Turn, Usage
 from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
 from routing.models import Model
+from routing.tokens import count_tokens
 
 STEPS_DOWN = (ServiceError, NoModelError, ContextError)  # what an endpoint says to what it lacks
 COUNTED = 50  # Variants whose tokens are counted for an estimate

@@ -15,10 +15,10 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
+from routing.conversation import Delta, Reply
 from routing.models import AS_IT_IS, Sampling
 
 if TYPE_CHECKING:
-    from routing.conversation import Delta, Reply
     from routing.decide import Decision
 
 BUILT_IN_PROVIDERS = {
@@ -105,8 +105,6 @@ def _load(target: str) -> BuiltIn:
 
 def _as_chunk(piece: Delta | Reply) -> dict[str, Any]:
     """A piece in litellm's form, `GenericStreamingChunk`."""
-    from routing.conversation import Reply
-
     chunk = {"text": "", "is_finished": False, "finish_reason": "", "index": 0}
     if not isinstance(piece, Reply):
         return chunk | {"text": piece.text, "usage": None, "tool_use": None}

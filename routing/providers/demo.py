@@ -7,10 +7,12 @@ import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from routing.conversation import Delta, Reply, Usage
+from routing.errors import NoModelError
 from routing.models import DEMO_PRICES
+from routing.tokens import rough_tokens
 
 if TYPE_CHECKING:
-    from routing.conversation import Delta, Reply
     from routing.decide import Decision
     from routing.models import Sampling
 
@@ -66,15 +68,13 @@ async def stream(
     sampling: Sampling,
 ) -> AsyncGenerator[Delta | Reply]:
     """A reply that explains the route just taken, at a pace that can be read."""
-    from routing.conversation import Delta, Reply, Usage
-
     del sampling  # there is nothing to choose among
     text = reply_text(name, messages, decision)
     for piece in _PIECES.findall(text):
         yield Delta(piece)
-        await asyncio.sleep(_tokens(piece) / TOKENS_PER_SECOND)
-    asked = sum(_tokens(message["content"]) for message in messages)
-    yield Reply(text, Usage(asked, _tokens(text)))
+        await asyncio.sleep(rough_tokens(len(piece)) / TOKENS_PER_SECOND)
+    asked = sum(rough_tokens(len(message["content"])) for message in messages)
+    yield Reply(text, Usage(asked, rough_tokens(len(text))))
 
 
 def reply_text(name: str, messages: Sequence[Mapping[str, str]], decision: Decision | None) -> str:
@@ -83,8 +83,6 @@ def reply_text(name: str, messages: Sequence[Mapping[str, str]], decision: Decis
     Raises:
         NoModelError: the demo has no such model.
     """
-    from routing.errors import NoModelError
-
     if f"demo/{name}" not in DEMO_PRICES:
         raise NoModelError(
             f"The demo knows no model named demo/{name}", hint=f"It has {', '.join(DEMO_PRICES)}."
@@ -119,8 +117,3 @@ def _quote(prompt: str) -> str:
     line = " ".join(prompt.split()).replace("`", "'")
     shown = line if len(line) <= QUOTED_CHARACTERS else f"{line[:QUOTED_CHARACTERS]} …"
     return f"`{shown}`" if shown else "nothing"
-
-
-def _tokens(text: str) -> int:
-    """The demo's own count: four characters are a token, rounded up."""
-    return -(-len(text) // 4)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import time
+from typing import Self
 
 from routing.errors import (
     AuthError,
@@ -38,6 +40,7 @@ TITLES = {
 DETAIL_CHARACTERS = 600
 TOLD_CHARACTERS = 160
 TRANSIENT = frozenset({500, 502, 503, 529})
+SHORTEST_SECRET = 8  # characters; a shorter value in the environment is a switch
 SHORTEST_FRAGMENT = 6  # characters of a key that may not be seen together
 
 _CONTEXT = re.compile(r"context[ _-]?(length|window|size)|prompt is too long", re.IGNORECASE)
@@ -69,6 +72,13 @@ class Asked:
     model: Model
     key: str | None
     secrets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, model: Model, key: str | None) -> Self:
+        """Asked of that model with that key; every key in the environment is a secret too."""
+        named = (value for name, value in os.environ.items() if name.endswith(("_KEY", "_TOKEN")))
+        secrets = {value.strip() for value in named if len(value) >= SHORTEST_SECRET}
+        return cls(model, key, tuple(secrets | ({key} if key else set())))
 
     @property
     def provider(self) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from routing.conversation import Delta, Reply, Usage
 from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
 
 if TYPE_CHECKING:
-    from routing.conversation import Delta, Reply
     from routing.decide import Decision
     from routing.models import Sampling
 
@@ -41,8 +41,6 @@ async def stream(
         ContextError: the messages are longer than it can read.
         ServiceError: it ran out of memory, or failed.
     """
-    from routing.conversation import Reply
-
     del decision  # a real model has better things to talk about
     run = _Run(name, messages, sampling, asyncio.get_running_loop())
     threading.Thread(target=run.work, name=f"local/{name}", daemon=True).start()
@@ -202,8 +200,6 @@ class _Run:
             self._hand(_failure(self.name, error))
 
     def _reply(self) -> Reply:
-        from routing.conversation import Reply, Usage
-
         model = load(self.name)
         prompt = model.encode(self.messages).to(model.weights.device)
         room = min(_room(model, prompt.shape[1]), self.sampling.max_tokens or MAX_NEW_TOKENS)
@@ -223,8 +219,6 @@ class _Run:
 
     def hand_text(self, text: str) -> None:
         """Give the reader the next piece."""
-        from routing.conversation import Delta
-
         self._hand(Delta(text))
 
     def _hand(self, piece: Delta | Reply | ReplyError) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from routing.chat import count_tokens, estimate_usage, import_litellm, stream
+from routing.chat import import_litellm, stream
 from routing.conversation import Delta, Reply, Turn, Usage
 from routing.errors import (
     AuthError,
@@ -26,6 +26,7 @@ from routing.errors import (
     ServiceError,
 )
 from routing.models import Model, Sampling
+from routing.tokens import count_tokens
 from tests.servers import HUGE_CHARACTERS, REPLY, ScriptedServer, pieces, usage_of
 
 Serve = Callable[..., ScriptedServer]
@@ -406,9 +407,3 @@ async def test_conversation_that_just_fits_is_sent(serve: Serve) -> None:
     limit = count_tokens(Model("big"), [turn])
     model = Model("big", api_base=server.url, context_tokens=limit)
     assert [piece async for piece in stream(model, [turn], key=KEY)]
-
-
-def test_estimate_counts_prompt_and_text() -> None:
-    usage = estimate_usage(Model("gpt-4o"), [Turn("user", "one two three")], "four five")
-    assert usage.estimated
-    assert (usage.prompt_tokens, usage.completion_tokens) == (3 + 4, 2)
