@@ -7,6 +7,7 @@ from pathlib import Path
 from routing.battle_files import starter_battles
 from routing.embeddings import SentenceEmbedder
 from routing.index import BattleIndex, unique_prompts
+from routing.index_files import save_index
 from routing.neighbours import STARTER_INDEX
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     embedder = SentenceEmbedder()
     vectors = embedder.embed(unique_prompts(battles))
     path = Path(__file__).parent.parent / "assets" / STARTER_INDEX
-    BattleIndex.build(battles, vectors, embedder.name).save(path)
+    save_index(BattleIndex.build(battles, vectors, embedder.name), path)
     path.chmod(0o644)
     print(f"{path.name}: {len(battles)} battles, {path.stat().st_size:,} bytes")
 

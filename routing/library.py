@@ -2,7 +2,7 @@
 
 On disk, below one folder: `battles/NAME.jsonl` for imported sets, `mine.jsonl` for the person's
 own battles, `calibration-*.json` for thresholds measured on other prompts than the battles', and
-what the router itself keeps (see `routing.index`).
+what the router itself keeps (see `routing.index_files`).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from routing.decide import Neighbour
 from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
 from routing.index import BattleIndex, Floats, unique_prompts
+from routing.index_files import load_index, save_index
 
 INDEX_FILE = "battles.index"
 STARTER_INDEX = "starter_battles.index"
@@ -43,7 +44,7 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     vectors = embed_unknown(embedder, battles, known)
     index = BattleIndex.build(battles, vectors, embedder.name)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    index.save(path)
+    save_index(index, path)
     return index
 
 
@@ -56,7 +57,7 @@ def known_vectors(embedder: Embedder, folder: Path) -> dict[str, Floats]:
 
 def _load(path: Path, embedder: Embedder) -> BattleIndex | None:
     try:
-        return BattleIndex.load(path, embedder.name)
+        return load_index(path, embedder.name)
     except (DataError, RouterError) as error:
         logger.warning("%s. It is built anew from the battles.", error)
         return None
@@ -66,7 +67,7 @@ def _shipped_vectors(embedder: Embedder) -> dict[str, Floats]:
     """Vectors of the starter battles' prompts, where the program ships this embedder's."""
     with resources.as_file(resources.files("assets").joinpath(STARTER_INDEX)) as path:
         try:
-            return BattleIndex.load(path, embedder.name).known_vectors()
+            return load_index(path, embedder.name).known_vectors()
         except RouterError:
             return {}
 

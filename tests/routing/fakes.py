@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.battles import Battle, Winner
+from routing.index import BattleIndex, Kind, unique_prompts
 
 WINNERS: tuple[Winner, ...] = ("a", "b", "tie")
 
@@ -36,6 +37,12 @@ class HashEmbedder:
             hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
         )
         return np.random.default_rng(seed).normal(size=self.dimension)
+
+
+def hash_index(battles: Sequence[Battle], kind: Kind | None = None) -> BattleIndex:
+    """The index of the battles by `HashEmbedder`'s vectors."""
+    vectors = HashEmbedder().embed(unique_prompts(battles))
+    return BattleIndex.build(battles, vectors, "hash", kind)
 
 
 def random_battles(count: int, models: int, seed: int = 0, *, prompts: int = 0) -> list[Battle]:

@@ -13,7 +13,7 @@ from routing.checkpoints import checkpoint_folder
 from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, EmbeddingError, RouterError
 from routing.events import EngineOptions
-from routing.index import BattleIndex
+from routing.index_files import load_index
 from routing.library import Library, import_set, read_sets, remove_set
 from routing.models import DEMO_PAIR
 from routing.neighbours import INDEX_FILE, STARTER_INDEX
@@ -41,7 +41,7 @@ def fresh(tmp_path: Path) -> Callable[..., Library]:
 
 def test_shipped_index_is_of_the_shipped_battles_and_embedder():
     embedder = SentenceEmbedder()
-    index = BattleIndex.load(ASSETS / STARTER_INDEX, embedder.name)
+    index = load_index(ASSETS / STARTER_INDEX, embedder.name)
     assert index.battles == list(starter_battles())
     some = list(index.known_vectors().items())[::100]
     again = embedder.embed([prompt for prompt, _ in some])
@@ -216,7 +216,7 @@ def test_kept_calibration_goes_when_a_router_is_trained_anew(fresh: Callable[...
     def train(steps: int) -> None:
         schedule = replace(FactorizationRouter.default_schedule, steps=steps)
         router = FactorizationRouter(SentenceEmbedder(), schedule=schedule)
-        index = BattleIndex.load(ASSETS / STARTER_INDEX, SentenceEmbedder().name)
+        index = load_index(ASSETS / STARTER_INDEX, SentenceEmbedder().name)
         list(router.train_into(checkpoint, starter_battles(), index.vectors().copy()))
 
     train(20)

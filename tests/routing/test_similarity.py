@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from routing.battles import Battle
 from routing.calibrate import Calibration
 from routing.errors import RouterError
-from routing.index import BattleIndex, unique_prompts
+from routing.index import unique_prompts
+from routing.index_files import load_index
 from routing.neighbours import INDEX_FILE
 from routing.ratings import tiers
 from routing.routers.similarity import Form, SimilarityRouter
@@ -363,7 +364,7 @@ class TestOpen:
         embedder = HashEmbedder(name="other" if content is None else "hash")
         SimilarityRouter.open(embedder, battles, tmp_path)
         assert embedder.embedded == unique_prompts(battles)
-        assert BattleIndex.load(tmp_path / INDEX_FILE, embedder.name).battles == battles
+        assert load_index(tmp_path / INDEX_FILE, embedder.name).battles == battles
 
 
 def test_no_battles_are_refused():
