@@ -55,9 +55,11 @@ class MiniLM:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        weights = load_file(folder / "model.safetensors", device=self._device)
+        file = folder / "model.safetensors"
+        weights = load_file(file, device=self._device)
         ends = _under("embeddings.", weights)
-        self._words = ends["word_embeddings.weight"]
+        # Mapped by itself: the layers copy theirs, and a view of `weights` would keep those too.
+        self._words = load_file(file, device=self._device)["embeddings.word_embeddings.weight"]
         self._places = ends["position_embeddings.weight"] + ends["token_type_embeddings.weight"][0]
         self._norm = _Norm(ends, "LayerNorm")
         self._layers = [_Layer(_under(f"encoder.layer.{n}.", weights)) for n in range(LAYERS)]
@@ -133,7 +135,7 @@ class _Layer:
 
 class _Norm:
     def __init__(self, weights: Mapping[str, Tensor], name: str) -> None:
-        self._weight, self._bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        self._weight, self._bias = (weights[f"{name}.{kind}"].clone() for kind in KINDS)
 
     def __call__(self, states: Tensor) -> Tensor:
         from torch.nn.functional import layer_norm

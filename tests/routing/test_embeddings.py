@@ -1,5 +1,6 @@
 """The packaged embedder, and embedders that cannot be loaded."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,14 @@ from routing.embeddings import KeptEmbedder, SentenceEmbedder, packaged_folder
 from routing.errors import EmbeddingError
 from routing.minilm import HEAD_TOKENS, TAIL_TOKENS, MiniLM
 from tests.routing.fakes import HashEmbedder
+
+SMAPS = Path("/proc/self/smaps")
+
+
+def mapped_kilobytes() -> int:
+    """How much of the weights' file is in memory as mapped."""
+    pages = re.findall(r"model\.safetensors\n(?:.*\n)*?Rss: +(\d+) kB", SMAPS.read_text())
+    return sum(map(int, pages))
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +83,15 @@ def test_name_tells_the_weights_and_what_is_read(minilm: SentenceEmbedder):
 def test_loading_prints_nothing(capfd: pytest.CaptureFixture[str]):
     SentenceEmbedder().embed(["hello"])
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not SMAPS.exists(), reason="reads Linux's account of a process's memory")
+def test_layers_are_held_once():
+    folder = packaged_folder()
+    before = mapped_kilobytes()
+    model = MiniLM(folder, "cpu")
+    model.encode(["hello"])
+    assert mapped_kilobytes() - before < 10_000  # of the 89,000 of the file
 
 
 def test_folder_is_named_by_its_content(tmp_path: Path, minilm: SentenceEmbedder):
