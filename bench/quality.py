@@ -36,7 +36,7 @@ def quality(router: Router, sets: list[EvaluationSet]) -> list[str]:
         probabilities = router.win_probability(graded.prompts)
         grades = graded.grades(STRONG, WEAK)
         found = curve(probabilities, grades).apgr
-        low, high = Interval.of(bootstrap([probabilities], grades, DRAWS)[0])
+        low, high = Interval.of(bootstrap([probabilities], grades, DRAWS).apgr[0])
         z = chance(grades, DRAWS).z(found)
         cells.append(f"{found:.3f} [{low:.3f}, {high:.3f}] {z:+.1f}")
     return cells

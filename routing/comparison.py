@@ -25,6 +25,7 @@ from routing.evaluate import (
     saving,
 )
 from routing.evaluation_sets import EvaluationSet
+from routing.evidence import Evidence, pair_evidence
 from routing.frontier import Outcomes, Verdict, best_single, verdict
 
 
@@ -66,6 +67,7 @@ class Comparison:
         best: the model of the pair with the higher mean quality; of two alike the cheaper.
         price_mix: quality of mixing the two models by lot, where only prices are known.
         costs: of a call of the strong and of the weak model; nan where unknown.
+        evidence: whether the prompts can tell anything of that.
     """
 
     set_name: str
@@ -79,6 +81,7 @@ class Comparison:
     oracle: Curve
     price_mix: Curve
     chance: Chance
+    evidence: Evidence
 
 
 def compare(
@@ -104,16 +107,16 @@ def compare(
     drawn = bootstrap(list(win_probabilities.values()), grades, draws, seed)
     outcomes = _outcomes(evaluation, pair, grades)
     routers = []
-    for (name, found), samples in zip(curves.items(), drawn, strict=True):
+    for at, (name, found) in enumerate(curves.items()):
         picks = calls(win_probabilities[name], seed).astype(np.int64)
         routers.append(
             Measured(
                 name,
                 found,
-                Interval.of(samples),
+                Interval.of(drawn.apgr[at]),
                 random.z(found.apgr),
-                saving(found.cpt(0.5), float(random.cpt50.mean()), *costs),
-                saving(found.cpt(0.8), float(random.cpt80.mean()), *costs),
+                _saving(found.cpt(0.5), random.cpt50, costs, drawn.cpt50[at]),
+                _saving(found.cpt(0.8), random.cpt80, costs, drawn.cpt80[at]),
                 verdict(outcomes, picks, draws, seed),
             )
         )
@@ -125,11 +128,19 @@ def compare(
         (weak, strong)[best_single(outcomes)],
         costs,
         tuple(routers),
-        _differences(curves, drawn),
+        _differences(curves, drawn.apgr),
         oracle(grades),
         _price_mix(grades),
         random,
+        pair_evidence(evaluation.prompts, pair, grades, random),
     )
+
+
+def _saving(share: float, random: Floats, costs: tuple[float, float], drawn: Floats) -> Saving:
+    """What needing that share of strong calls saves; `drawn`: the shares on prompts drawn anew."""
+    usual = float(random.mean())
+    ratios = np.divide(usual, drawn, out=np.full(len(drawn), np.nan), where=drawn > 0)
+    return saving(share, usual, *costs)._replace(interval=Interval.of(ratios))
 
 
 def _differences(curves: Mapping[str, Curve], drawn: Floats) -> tuple[Difference, ...]:

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 DECILES = 10
 DRAWS = 2000
-COVERAGE = 0.95
+TAILS = (0.025, 0.975)
 LEAST_KEPT = 0.95
 ROUNDING = 1e-12
 BLOCK = 1024
@@ -39,7 +39,7 @@ class Interval(NamedTuple):
         known = draws[np.isfinite(draws)]
         if not len(known) or len(known) < LEAST_KEPT * len(draws):
             return cls(math.nan, math.nan)
-        low, high = np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+        low, high = np.quantile(known, TAILS)
         return cls(float(low), float(high))
 
     def __contains__(self, value: object) -> bool:
@@ -132,11 +132,18 @@ class Curve:
 
 
 class Chance(NamedTuple):
-    """What routing at random gives on the same prompts, one entry or row for each draw."""
+    """What routing at random gives on the same prompts, one entry for each draw.
+
+    Attributes:
+        shares: of strong calls at each point of their curves, (11,).
+        band: quality that 95 % of the draws lie between at each point, (2, 11).
+    """
 
     apgr: Floats
     cpt50: Floats
     cpt80: Floats
+    shares: Floats
+    band: Floats
 
     @property
     def deviation(self) -> float:
@@ -145,19 +152,30 @@ class Chance(NamedTuple):
 
     def z(self, apgr: float) -> float:
         """By how many deviations an APGR exceeds that of random routing; nan without spread."""
-        return float((apgr - self.apgr.mean()) / self.deviation) if self.deviation else math.nan
+        if self.deviation < ROUNDING:
+            return math.nan
+        return float((apgr - self.apgr.mean()) / self.deviation)
+
+
+class Drawn(NamedTuple):
+    """What each router gives on prompts drawn anew, shape (routers, draws) each."""
+
+    apgr: Floats
+    cpt50: Floats
+    cpt80: Floats
 
 
 class Saving(NamedTuple):
     """How many times cheaper the router reaches a quality than random routing does.
 
     Attributes:
-        calls: as the ratio of strong calls, the paper's way.
+        calls: as the ratio of strong calls, the paper's way; `interval` is this one's.
         price: as the ratio of what all calls cost; nan where a price is unknown.
     """
 
     calls: float
     price: float
+    interval: Interval = Interval(math.nan, math.nan)
 
 
 def curve(win_probabilities: Floats, grades: Grades, seed: int = 0) -> Curve:
@@ -198,13 +216,15 @@ def chance(grades: Grades, draws: int = DRAWS, seed: int = 0) -> Chance:
         np.array([each.apgr for each in curves]),
         np.array([each.cpt(0.5) for each in curves]),
         np.array([each.cpt(0.8) for each in curves]),
+        _deciles(len(grades)) / len(grades),
+        np.quantile([each.quality for each in curves], TAILS, axis=0),
     )
 
 
 def bootstrap(
     win_probabilities: Sequence[Floats], grades: Grades, draws: int = DRAWS, seed: int = 0
-) -> Floats:
-    """APGR of each router on prompts drawn anew, the same for all routers; (routers, draws).
+) -> Drawn:
+    """What each router gives on prompts drawn anew, the same for all routers.
 
     `Interval.of` a row is a router's own interval, of a difference of two rows the paired one.
     nan where the drawn prompts leave no gap between the models.
@@ -212,12 +232,14 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     orders = [_order(each, seed) for each in win_probabilities]
     gains, size = _gains(grades), len(grades)
-    found = np.empty((len(orders), draws))
+    found = Drawn(*np.empty((3, len(orders), draws)))
     for draw in range(draws):
         counts = np.bincount(rng.integers(size, size=size), minlength=size)
         sample = Grades(np.repeat(grades.strong, counts), np.repeat(grades.weak, counts))
         for row, order in enumerate(orders):
-            found[row, draw] = _curve(np.repeat(gains[order], counts[order]), sample).apgr
+            drawn = _curve(np.repeat(gains[order], counts[order]), sample)
+            found.apgr[row, draw] = drawn.apgr
+            found.cpt50[row, draw], found.cpt80[row, draw] = drawn.cpt(0.5), drawn.cpt(0.8)
     return found
 
 

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from routing.calibrate import EVERYTHING, NOTHING
 from routing.decide import choose
 from routing.errors import DataError
-from routing.evaluate import DRAWS, Floats, Interval
+from routing.evaluate import DRAWS, ROUNDING, Floats, Interval
 from routing.evaluation_sets import EvaluationSet
+from routing.evidence import Evidence, pool_evidence
 
 Ints = NDArray[np.int64]
 
@@ -76,17 +77,20 @@ class Verdict:
     @property
     def pays(self) -> bool:
         """The gain is above zero by more than chance."""
-        return self.interval.low > 0
+        return self.interval.low > ROUNDING
 
-    def words(self, models: Sequence[str]) -> str:
-        """The verdict in a sentence; `models` names the columns."""
-        gain = f"{self.gain:+.3g} [{self.interval.low:+.3g}, {self.interval.high:+.3g}]"
+    def words(self, models: Sequence[str], *, is_enough: bool = True) -> str:
+        """The verdict in a sentence; `models` names the columns.
+
+        `is_enough`: whether there are prompts enough for one.
+        """
+        gain, low, high = (_signed(each) for each in (self.gain, *self.interval))
+        gained = f"{gain} [{low}, {high}] over the price-only mix of the same cost"
+        if not is_enough:
+            return f"No verdict: {gained}, on too few prompts to tell."
         if self.pays:
-            return f"Routing pays on this data: {gain} over the price-only mix of the same cost."
-        return (
-            f"On this data, always use {models[self.best]}: routing gains {gain} over the "
-            f"price-only mix of the same cost."
-        )
+            return f"Routing pays on this data: {gained}."
+        return f"On this data, always use {models[self.best]}: routing gains {gained}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +111,7 @@ class PoolComparison:
         quality, cost: means of each model, in their order.
         mix: what mixing models by lot can reach.
         best: place of the best single model.
+        evidence: whether the prompts can tell anything of that.
     """
 
     set_name: str
@@ -117,6 +122,7 @@ class PoolComparison:
     mix: CostCurve
     best: int
     routers: tuple[PoolMeasured, ...]
+    evidence: Evidence
 
 
 def compare_pool(
@@ -156,6 +162,7 @@ def compare_pool(
         blind_mix(outcomes),
         best_single(outcomes),
         tuple(routers),
+        pool_evidence(evaluation.prompts, outcomes.quality),
     )
 
 
@@ -234,6 +241,11 @@ def _hull(cost: Floats, quality: Floats) -> CostCurve:
             kept.pop()
         kept.append(point)
     return CostCurve(*np.array(kept).T)
+
+
+def _signed(value: float) -> str:
+    """The number with its sign, what is left of rounding as 0."""
+    return "0" if abs(value) < ROUNDING else f"{value:+.3g}"
 
 
 def _slope(start: tuple[float, float], end: tuple[float, float]) -> float:

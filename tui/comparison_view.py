@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui.curve_plots import Chart, Level, Line
+from tui.curve_plots import Band, Chart, Level, Line
 
 if TYPE_CHECKING:
-    from routing.comparison import Comparison, Measured
-    from routing.evaluate import Curve, Interval
+    from routing.comparison import Comparison, Difference, Measured
+    from routing.evaluate import Curve, Interval, Saving
+    from routing.evidence import Evidence
 
 COLUMNS = ("", "quality", "CPT50", "CPT80", "APGR", "95 %", "z")
 UNKNOWN = "–"
@@ -24,11 +25,13 @@ class View(NamedTuple):
     """A comparison as it is printed and drawn.
 
     Attributes:
+        cautions: what the prompts cannot tell.
         sentences: what the table comes to.
         fields: everything that was measured, as JSON keeps it.
     """
 
     heading: str
+    cautions: list[str]
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
     sentences: list[str]
@@ -40,8 +43,9 @@ class View(NamedTuple):
 def view(comparison: Comparison) -> View:
     """Routers between two models."""
     return View(
-        f"{comparison.set_name}: {comparison.size:,} prompts, strong {comparison.strong}, "
+        f"{comparison.set_name}: {counted(comparison.size)}, strong {comparison.strong}, "
         f"weak {comparison.weak}",
+        comparison.evidence.remarks,
         COLUMNS,
         rows(comparison),
         sentences(comparison),
@@ -57,7 +61,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
     chance = comparison.chance
     spread = Interval.of(chance.apgr)
-    random = (f"{100 * chance.cpt50.mean():.1f}", f"{100 * chance.cpt80.mean():.1f}")
+    random = (_percent(float(chance.cpt50.mean())), _percent(float(chance.cpt80.mean())))
     found = [("oracle", *_curve_cells(comparison.oracle), "", "")]
     best_first = sorted(comparison.routers, key=lambda each: -_or_least(each.curve.apgr))
     found += [_router_row(router) for router in best_first]
@@ -66,7 +70,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
             "chance",
             _mean(comparison.price_mix),
             *random,
-            f"{chance.apgr.mean():.3f}",
+            _number(float(chance.apgr.mean())),
             _interval(spread),
             "",
         )
@@ -83,21 +87,17 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 def sentences(comparison: Comparison) -> list[str]:
     """What the table comes to: the pairwise differences and the verdicts."""
+    evidence = comparison.evidence
     found = []
-    if math.isnan(comparison.oracle.apgr):
-        found.append(
-            f"{comparison.strong} is not better than {comparison.weak} on these prompts, so there "
-            "is no gap to win back."
-        )
-    for each in comparison.differences:
-        clear = "" if each.interval.low > 0 else ": not told apart"
-        found.append(
-            f"{each.better} exceeds {each.worse} by {each.apgr:.3f} APGR "
-            f"[{_interval(each.interval)}]{clear}."
-        )
-    found += [_savings(each) for each in comparison.routers if each.curve.cpt(0.5) > 0]
+    if evidence.is_enough:
+        found += [_difference(each) for each in comparison.differences if each.apgr > 0]
+        found += [_savings(each) for each in comparison.routers if not math.isnan(each.z)]
     models = (comparison.weak, comparison.strong)
-    return found + [f"{each.name}: {each.verdict.words(models)}" for each in comparison.routers]
+    verdicts = (
+        f"{each.name}: {each.verdict.words(models, is_enough=evidence.is_enough)}"
+        for each in comparison.routers
+    )
+    return [*found, *verdicts]
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
@@ -112,12 +112,15 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "strong": {"model": comparison.strong, "quality": mix.strong, "cost": comparison.costs[0]},
         "weak": {"model": comparison.weak, "quality": mix.weak, "cost": comparison.costs[1]},
         "best_single": comparison.best,
+        "evidence": evidence_fields(comparison.evidence),
         "chance": {
             "apgr": float(chance.apgr.mean()),
             "apgr_interval": list(Interval.of(chance.apgr)),
             "apgr_deviation": chance.deviation,
             "cpt50": float(chance.cpt50.mean()),
             "cpt80": float(chance.cpt80.mean()),
+            "strong_shares": chance.shares.tolist(),
+            "quality_intervals": chance.band.T.tolist(),
         },
         "oracle": _curve_fields(comparison.oracle),
         "price_only_mix": _curve_fields(mix) | _points(mix),
@@ -127,13 +130,13 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 **_curve_fields(each.curve),
                 "apgr_interval": list(each.interval),
                 "z": each.z,
-                "saving50": each.saving50._asdict(),
-                "saving80": each.saving80._asdict(),
+                "saving50": _saving_fields(each.saving50),
+                "saving80": _saving_fields(each.saving80),
                 "verdict": {
                     "pays": each.verdict.pays,
                     "gain": each.verdict.gain,
                     "gain_interval": list(each.verdict.interval),
-                    "words": each.verdict.words(models),
+                    "words": each.verdict.words(models, is_enough=comparison.evidence.is_enough),
                 },
                 **_points(each.curve),
             }
@@ -151,6 +154,17 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
+def evidence_fields(evidence: Evidence) -> dict[str, Any]:
+    """Whether the prompts can tell anything, as JSON keeps it."""
+    return {
+        "is_enough": evidence.is_enough,
+        "distinct_prompts": evidence.distinct,
+        "told_from_chance_at_apgr": evidence.told_from,
+        "prompts_to_tell_apgr_0.6": evidence.needed or None,
+        "remarks": evidence.remarks,
+    }
+
+
 def known(value: Any) -> Any:  # noqa: ANN401  # any JSON value
     """The JSON value with null for every number that is undefined."""
     if isinstance(value, dict):
@@ -162,19 +176,35 @@ def known(value: Any) -> Any:  # noqa: ANN401  # any JSON value
 
 def chart(comparison: Comparison) -> Chart:
     """Strong calls against quality, a line for each router, between the two models."""
-    oracle = comparison.oracle
-    lines = [_line(each.name, each.curve) for each in comparison.routers]
-    references = [
-        _line("oracle", oracle, is_reference=True),
-        _line("price-only mix, chance", comparison.price_mix, is_reference=True),
-    ]
+    oracle, mix, random = comparison.oracle, comparison.price_mix, comparison.chance
+    shares, (low, high) = (100 * random.shares).tolist(), random.band.tolist()
     return Chart(
-        f"{comparison.set_name}: {comparison.size:,} prompts",
-        "strong calls, %",
+        comparison.set_name,
+        "strong calls, % of prompts",
         "mean quality",
-        [*lines, *references],
-        [Level(comparison.strong, oracle.strong), Level(comparison.weak, oracle.weak)],
+        [
+            *(_line(each.name, each.curve) for each in comparison.routers),
+            _line("oracle", oracle, is_reference=True),
+            _line("chance, price-only mix", mix, is_reference=True),
+        ],
+        [
+            Level(f"{comparison.strong} {oracle.strong:.2f}", oracle.strong),
+            Level(f"{comparison.weak} {oracle.weak:.2f}", oracle.weak),
+        ],
+        [Band("chance, 95 of 100 random routings", shares, low, high)],
+        subtitle=subtitle(comparison.size, comparison.evidence),
     )
+
+
+def subtitle(size: int, evidence: Evidence) -> str:
+    """How many prompts, and whether that is enough, for under a chart's title."""
+    doubt = "" if evidence.is_enough else ": too few to tell routing from chance"
+    return f"{counted(size)}{doubt}"
+
+
+def counted(prompts: int) -> str:
+    """So many prompts."""
+    return f"{prompts:,} prompt" if prompts == 1 else f"{prompts:,} prompts"
 
 
 def _router_row(router: Measured) -> tuple[str, ...]:
@@ -219,6 +249,14 @@ def _interval(interval: Interval) -> str:
     return UNKNOWN if math.isnan(interval.low) else f"{interval.low:.3f}, {interval.high:.3f}"
 
 
+def _difference(found: Difference) -> str:
+    clear = "" if found.interval.low > 0 else ": not told apart"
+    return (
+        f"{found.better} exceeds {found.worse} by {found.apgr:.3f} APGR "
+        f"[{_interval(found.interval)}]{clear}."
+    )
+
+
 def _savings(router: Measured) -> str:
     """What a router saves against random routing, by calls and by prices."""
     half, most = router.saving50, router.saving80
@@ -226,9 +264,22 @@ def _savings(router: Measured) -> str:
     if not math.isnan(half.price):
         dollars = f"for {half.price:.2f} and {most.price:.2f} times less money"
     return (
-        f"{router.name} wins 50 % and 80 % of the gap back with {half.calls:.2f} and "
-        f"{most.calls:.2f} times fewer strong calls than random routing, {dollars}."
+        f"{router.name} wins 50 % and 80 % of the gap back with {_times(half)} and "
+        f"{_times(most)} times fewer strong calls than random routing, {dollars}."
     )
+
+
+def _times(saved: Saving) -> str:
+    low, high = saved.interval
+    return f"{saved.calls:.2f}" + ("" if math.isnan(low) else f" [{low:.2f}, {high:.2f}]")
+
+
+def _saving_fields(saved: Saving) -> dict[str, Any]:
+    return {
+        "calls": saved.calls,
+        "calls_interval": list(saved.interval),
+        "price": saved.price,
+    }
 
 
 def _or_least(value: float) -> float:

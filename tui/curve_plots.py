@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from tui.errors import UsageError
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
     from textual_plotext.plot import Plot
 
 FORMATS = (".svg", ".png")
-# Apart also to eyes that confuse colours: Okabe and Ito's palette, black first.
-COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7", "#0072B2")
-TERMINAL_COLOURS = ("default", "orange+", "cyan+", "green+", "red+", "magenta+", "blue+")
+# Apart also to eyes that confuse colours: Okabe and Ito's palette, and a mark for each where there
+# is no colour at all.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKS = ("o", "s", "^", "D", "v", "P")
+TERMINAL_COLOURS = ("blue+", "red+", "green+", "magenta+", "orange+", "cyan+")
+TERMINAL_MARKS = ("braille", "x", "o", "+", "#", "*")
+DASHES, TERMINAL_DASHES = ((0, (1, 1.5)), (0, (6, 2, 1, 2))), ("dot", "·")
+INK, MUTED, FAINT = "#222222", "#666666", "#e4e4e4"
+LABEL_WIDTH = 22  # characters in the margin
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve; `is_reference` draws it dashed and thin: a baseline, not a router."""
+    """A curve; `is_reference` draws it broken and without marks: a baseline, not a router."""
 
     label: str
     x: Sequence[float]
@@ -38,25 +45,54 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """What lies between two curves: how far chance spreads."""
+
+    label: str
+    x: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One model, that needs no router."""
+
+    label: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
-    """What is drawn, in either form."""
+    """What is drawn, in either form. A file alone shows the subtitle and the bands."""
 
     title: str
     x_label: str
     y_label: str
     lines: Sequence[Line]
     levels: Sequence[Level] = ()
+    bands: Sequence[Band] = ()
+    points: Sequence[Point] = ()
+    subtitle: str = ""
 
 
 def draw_in(plot: Plot, chart: Chart) -> None:
     """Draw the chart on a plot of the terminal, in place of what it shows."""
     plot.clear_data()
-    colours = _colours(chart.lines, TERMINAL_COLOURS)
-    for line, colour in zip(chart.lines, colours, strict=True):
-        marker = "dot" if line.is_reference else "braille"
-        plot.plot(list(line.x), list(line.y), label=line.label, marker=marker, color=colour)
     for level in chart.levels:
         plot.hline(level.y)
+    references, routers = _parted(chart.lines)  # the routers last, on top of the others
+    for line, mark in zip(references, cycle(TERMINAL_DASHES)):
+        plot.plot(list(line.x), list(line.y), label=line.label, marker=mark, color="default")
+    for line, mark, colour in zip(routers, cycle(TERMINAL_MARKS), cycle(TERMINAL_COLOURS)):
+        plot.plot(list(line.x), list(line.y), label=line.label, marker=mark, color=colour)
+    for point in chart.points:
+        plot.text(f"@{point.label}", point.x, point.y, alignment="left")
+    if chart.lines:
+        end = max(chart.lines[0].x, default=0)
+        for level in chart.levels:
+            plot.text(f" {level.label} ", end, level.y, alignment="right")
     plot.title(chart.title)
     plot.xlabel(chart.x_label)
     plot.ylabel(chart.y_label)
@@ -95,9 +131,11 @@ def save_plot(chart: Chart, path: Path) -> None:
 
     # Text stays text in the SVG; no date and a fixed salt make equal charts equal files.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "llmroute", "font.size": 10}):
-        figure = Figure(figsize=(8, 5), layout="constrained")
+        figure = Figure(figsize=(8, 5.2), layout="constrained")
         FigureCanvasAgg(figure)
-        _draw(figure.add_subplot(), chart)
+        axes = figure.add_subplot()
+        _draw(axes, chart)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)
         try:
             metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
             figure.savefig(path, dpi=160, metadata=metadata)
@@ -106,34 +144,50 @@ def save_plot(chart: Chart, path: Path) -> None:
 
 
 def _draw(axes: Any, chart: Chart) -> None:  # noqa: ANN401  # matplotlib is not loaded here
-    for at, level in enumerate(chart.levels):
-        axes.axhline(level.y, color="#888888", linestyle="--", linewidth=1)
-        # The upper one at the left, the lower one at the right: where curves are not.
+    for band in chart.bands:
+        axes.fill_between(band.x, band.low, band.high, color=FAINT, linewidth=0, label=band.label)
+    _draw_levels(axes, chart.levels)
+    references, routers = _parted(chart.lines)
+    for line, dashes in zip(references, cycle(DASHES)):
+        axes.plot(line.x, line.y, label=line.label, color=INK, linewidth=1.4, linestyle=dashes)
+    for line, mark, colour in zip(routers, cycle(MARKS), cycle(COLOURS)):
+        look = {"marker": mark, "markersize": 6, "markeredgecolor": "white", "linewidth": 1.8}
+        axes.plot(line.x, line.y, label=line.label, color=colour, **look)
+    for point in chart.points:
+        axes.plot(point.x, point.y, marker="*", color=INK, markersize=9, linestyle="", zorder=3)
         axes.annotate(
-            level.label,
-            (at % 2, level.y),
-            xycoords=("axes fraction", "data"),
-            xytext=(-4 if at % 2 else 4, 3),
-            textcoords="offset points",
-            ha="right" if at % 2 else "left",
-            color="#555555",
+            point.label, (point.x, point.y), xytext=(7, -12), textcoords="offset points", fontsize=9
         )
-    dashes = cycle(("-.", ":"))
-    for line, colour in zip(chart.lines, _colours(chart.lines, COLOURS), strict=True):
-        style = {"linestyle": next(dashes)} if line.is_reference else {"marker": "o"}
-        axes.plot(line.x, line.y, label=line.label, color=colour, markersize=4, **style)
-    axes.set_title(chart.title)
-    axes.set_xlabel(chart.x_label)
-    axes.set_ylabel(chart.y_label)
-    axes.grid(visible=True, color="#e5e5e5", linewidth=0.8)
+    axes.set_title(chart.title, loc="left", color=INK, pad=24 if chart.subtitle else 8)
+    if chart.subtitle:
+        place = {"xycoords": "axes fraction", "xytext": (0, 8), "textcoords": "offset points"}
+        axes.annotate(chart.subtitle, (0, 1), color=MUTED, fontsize=9, **place)
+    axes.set_xlabel(chart.x_label, color=INK)
+    axes.set_ylabel(chart.y_label, color=INK)
+    axes.margins(x=0.02)
+    axes.tick_params(colors=MUTED)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="best")
+    axes.spines[["left", "bottom"]].set_color(MUTED)
 
 
-def _colours(lines: Sequence[Line], palette: Sequence[str]) -> list[str]:
-    """One colour for each line; the references share the first."""
-    found, used = [], 0
-    for line in lines:
-        used += not line.is_reference
-        found.append(palette[0 if line.is_reference else 1 + (used - 1) % (len(palette) - 1)])
-    return found
+def _draw_levels(axes: Any, levels: Sequence[Level]) -> None:  # noqa: ANN401
+    """Lines from side to side, named in the right margin: there no curve runs through a name."""
+    highest = max((level.y for level in levels), default=0.0)
+    for level in levels:
+        axes.axhline(level.y, color=MUTED, linestyle="--", linewidth=1, zorder=1)
+        axes.annotate(
+            fill(level.label, LABEL_WIDTH),
+            (1, level.y),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 2 if level.y == highest else -2),
+            textcoords="offset points",
+            va="bottom" if level.y == highest else "top",
+            color=MUTED,
+            fontsize=9,
+        )
+
+
+def _parted(lines: Sequence[Line]) -> tuple[list[Line], list[Line]]:
+    """The references, and the others."""
+    references = [line for line in lines if line.is_reference]
+    return references, [line for line in lines if not line.is_reference]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tui.comparison_view import View
-from tui.curve_plots import Chart, Level, Line
+from tui.comparison_view import View, counted, evidence_fields, subtitle
+from tui.curve_plots import Chart, Level, Line, Point
 
 if TYPE_CHECKING:
     from routing.frontier import CostCurve, PoolComparison
@@ -21,7 +21,8 @@ POINTS = 6
 def view(comparison: PoolComparison) -> View:
     """Routers among more than two models."""
     return View(
-        f"{comparison.set_name}: {comparison.size:,} prompts, {', '.join(comparison.models)}",
+        f"{comparison.set_name}: {counted(comparison.size)}, {', '.join(comparison.models)}",
+        comparison.evidence.remarks,
         COLUMNS,
         rows(comparison),
         sentences(comparison),
@@ -51,7 +52,11 @@ def rows(comparison: PoolComparison) -> list[tuple[str, ...]]:
 
 def sentences(comparison: PoolComparison) -> list[str]:
     """The verdict on each router."""
-    return [f"{each.name}: {each.verdict.words(comparison.models)}" for each in comparison.routers]
+    is_enough = comparison.evidence.is_enough
+    return [
+        f"{each.name}: {each.verdict.words(comparison.models, is_enough=is_enough)}"
+        for each in comparison.routers
+    ]
 
 
 def as_json(comparison: PoolComparison) -> dict[str, Any]:
@@ -66,6 +71,7 @@ def as_json(comparison: PoolComparison) -> dict[str, Any]:
             )
         ],
         "best_single": comparison.models[comparison.best],
+        "evidence": evidence_fields(comparison.evidence),
         "price_only_mix": _points(comparison.mix),
         "routers": [
             {
@@ -75,7 +81,9 @@ def as_json(comparison: PoolComparison) -> dict[str, Any]:
                     "pays": each.verdict.pays,
                     "gain": each.verdict.gain,
                     "gain_interval": list(each.verdict.interval),
-                    "words": each.verdict.words(comparison.models),
+                    "words": each.verdict.words(
+                        comparison.models, is_enough=comparison.evidence.is_enough
+                    ),
                 },
             }
             for each in comparison.routers
@@ -86,13 +94,21 @@ def as_json(comparison: PoolComparison) -> dict[str, Any]:
 def chart(comparison: PoolComparison) -> Chart:
     """Cost against quality, a line for each router above the price-only mix."""
     lines = [_line(each.name, each.curve) for each in comparison.routers]
-    best = comparison.best
+    best, quality = comparison.best, comparison.quality.tolist()
+    points = [
+        Point(model, cost, each)
+        for model, cost, each in zip(
+            comparison.models, comparison.cost.tolist(), quality, strict=True
+        )
+    ]
     return Chart(
-        f"{comparison.set_name}: {comparison.size:,} prompts, {len(comparison.models)} models",
-        "mean cost of a reply",
+        f"{comparison.set_name}: {len(comparison.models)} models",
+        "mean cost of a reply, in the set's unit",
         "mean quality",
         [*lines, _line("price-only mix", comparison.mix, is_reference=True)],
-        [Level(f"best single: {comparison.models[best]}", float(comparison.quality[best]))],
+        [Level(f"best single: {comparison.models[best]} {quality[best]:.2f}", quality[best])],
+        points=points,
+        subtitle=subtitle(comparison.size, comparison.evidence),
     )
 
 

@@ -156,22 +156,22 @@ def test_bootstrap_covers_the_truth():
     hits = 0
     for _ in range(60):
         chances, grades = drawn(300)
-        hits += truth in Interval.of(bootstrap([chances], grades, 200)[0])
+        hits += truth in Interval.of(bootstrap([chances], grades, 200).apgr[0])
     assert 50 <= hits <= 60
 
 
 def test_bootstrap_is_paired():
     grades = some_grades(300)
     chances = np.random.default_rng(2).random(300)
-    one, other = bootstrap([chances, chances / 2], grades, 100)
+    one, other = bootstrap([chances, chances / 2], grades, 100).apgr
     assert one == pytest.approx(other)
-    better, worse = bootstrap([grades.strong - grades.weak, 1 - chances], grades, 100)
+    better, worse = bootstrap([grades.strong - grades.weak, 1 - chances], grades, 100).apgr
     assert Interval.of(better - worse).low > 0
 
 
 def test_interval_is_undefined_where_the_gap_often_vanishes():
     grades = Grades.of([1, 0, 0, 0], [0, 0, 0, 0])  # drawn anew, the one win is often left out
-    found = Interval.of(bootstrap([np.linspace(0, 1, 4)], grades, 200)[0])
+    found = Interval.of(bootstrap([np.linspace(0, 1, 4)], grades, 200).apgr[0])
     assert math.isnan(found.low)
     assert math.isnan(found.high)
 

@@ -37,10 +37,22 @@ def _no_data(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def graded(tmp_path: Path) -> Path:
     """Eight prompts; only the big model can answer the hard ones."""
-    path = tmp_path / "graded.jsonl"
+    return written(tmp_path / "graded.jsonl", EASY, HARD)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """The same in forty forms."""
+    easy, hard = (
+        [f"{prompt} ({at})" for at in range(5) for prompt in prompts] for prompts in (EASY, HARD)
+    )
+    return written(tmp_path / "many.jsonl", easy, hard)
+
+
+def written(path: Path, easy: list[str], hard: list[str]) -> Path:
     lines = [
         {"prompt": prompt, "quality": {"big": 1, "small": good}, "cost": {"big": 3, "small": 1}}
-        for prompts, good in ((EASY, 1), (HARD, 0))
+        for prompts, good in ((easy, 1), (hard, 0))
         for prompt in prompts
     ]
     path.write_text("\n".join(map(json.dumps, lines)))
@@ -55,30 +67,47 @@ def a_set(cost: bool = True, **quality: list[float]) -> EvaluationSet:
 
 
 def compared(*, cost: bool = True) -> Comparison:
-    """Twenty prompts of which the strong model wins the first ten, by two routers."""
-    falling = np.linspace(1, 0, 20)
-    found = a_set(cost, big=[1.0] * 20, small=[0.0] * 10 + [1.0] * 10)
+    """Forty prompts of which the strong model wins the first twenty, by two routers."""
+    falling = np.linspace(1, 0, 40)
+    found = a_set(cost, big=[1.0] * 40, small=[0.0] * 20 + [1.0] * 20)
     return compare(found, ("big", "small"), {"good": falling, "bad": 1 - falling}, draws=200)
 
 
-def test_the_router_in_use_is_measured_end_to_end(run: Run, graded: Path, tmp_path: Path):
+def test_the_router_in_use_is_measured_end_to_end(run: Run, many: Path, tmp_path: Path):
     plots = [tmp_path / "curve.svg", tmp_path / "curve.PNG"]
-    code, out, err = run("router", "eval", "--set", str(graded), "--plot", str(plots[0]))
+    code, out, err = run("router", "eval", "--set", str(many), "--plot", str(plots[0]))
     assert (code, err) == (0, "")
-    assert "graded.jsonl: 8 prompts, strong big, weak small" in out
+    assert "many.jsonl: 40 prompts, strong big, weak small" in out
+    assert "Too few" not in out
     for row in ("oracle", "ridge", "chance", "price-only mix", "always strong (best)"):
         assert f"\n{row} " in out
     assert "Routing pays on this data" in out
     assert plots[0].read_text().startswith("<?xml")
-    words = ("router", "eval", "--set", str(graded), "--router", "similarity,chance", "--json")
+    words = ("router", "eval", "--set", str(many), "--router", "similarity,chance", "--json")
     code, out, _ = run(*words, "--plot", str(plots[1]))
     found = json.loads(out)
     similarity, chance = found["routers"]
     assert (similarity["router"], chance["router"]) == ("similarity", "chance")
     assert similarity["apgr"] == pytest.approx(0.75)
-    assert (found["prompts"], found["left_out"], found["best_single"]) == (8, 0, "big")
+    low, high = similarity["saving50"]["calls_interval"]
+    assert low <= similarity["saving50"]["calls"] <= high
+    assert (found["prompts"], found["left_out"], found["best_single"]) == (40, 0, "big")
+    assert found["evidence"]["is_enough"] is True
     assert "judged as strong" in found["remarks"][0]
     assert plots[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_few_prompts_are_said_to_be_too_few_everywhere(run: Run, graded: Path, tmp_path: Path):
+    words = ("router", "eval", "--set", str(graded), "--router", "similarity")
+    out = run(*words, "--plot", str(tmp_path / "few.svg"))[1]
+    assert "Too few to tell: 8 different prompts, expected 30 at least." in out
+    assert "similarity: No verdict" in out
+    assert "fewer strong calls" not in out
+    assert ">8 prompts: too few to tell routing from chance<" in (tmp_path / "few.svg").read_text()
+    found = json.loads(run(*words, "--json")[1])
+    assert found["evidence"]["is_enough"] is False
+    assert found["evidence"]["remarks"][0].startswith("Too few")
+    assert "No verdict" in found["routers"][0]["verdict"]["words"]
 
 
 def test_prompts_that_the_battles_hold_are_left_out(run: Run, graded: Path, tmp_path: Path):
@@ -133,13 +162,12 @@ def test_unknown_costs_are_said_to_be_unknown():
 
 
 def test_a_weak_model_that_is_as_good_leaves_nothing_to_win():
-    even = a_set(big=[1.0, 0.0], small=[1.0, 0.0])
-    found = compare(even, ("big", "small"), {"r": np.array([0.1, 0.2])}, draws=50)
+    even = a_set(big=[1.0, 0.0] * 20, small=[1.0, 0.0] * 20)
+    found = compare(even, ("big", "small"), {"r": np.linspace(0, 1, 40)}, draws=50)
     assert found.best == "small"  # the cheaper one
-    assert rows(found)[1][4] == "–"
-    said = " ".join(sentences(found))
-    assert "big is not better than small" in said
-    assert "always use small" in said
+    assert {row[4] for row in rows(found)[:4]} == {"–"}
+    assert "answer each of these prompts equally well" in found.evidence.doubt
+    assert "always use small" in " ".join(sentences(found))
     json.dumps(known(as_json(found)), allow_nan=False)
 
 

@@ -99,8 +99,11 @@ def _print(view: View, found: Evaluated) -> None:
     typer.echo(view.heading)
     typer.echo(
         f"{found.left_out:,} prompts left out because the battles hold them (cosine .95 or more); "
-        f"mean cosine to the nearest battle {found.similarity:.3f}\n"
+        f"mean cosine to the nearest battle {found.similarity:.3f}"
     )
+    for caution in view.cautions:
+        console.print(Text(caution, style="bold"))
+    typer.echo()
     table = Table(*view.columns, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
