@@ -23,6 +23,7 @@ TERMINAL_COLOURS = ("blue+", "red+", "green+", "magenta+", "orange+", "cyan+")
 TERMINAL_MARKS = ("braille", "x", "o", "+", "#", "*")
 DASHES, TERMINAL_DASHES = ((0, (1, 1.5)), (0, (6, 2, 1, 2))), ("dot", "·")
 INK, MUTED, FAINT = "#222222", "#666666", "#e4e4e4"
+LINES_OF_CURVES = 14  # of a terminal's plot, at the usual height
 LABEL_WIDTH = 22  # characters in the margin
 
 
@@ -93,9 +94,21 @@ def draw_in(plot: Plot, chart: Chart) -> None:
         end = max(chart.lines[0].x, default=0)
         for level in chart.levels:
             plot.text(f" {level.label} ", end, level.y, alignment="right")
+    _leave_room_for_legend(plot, chart)
     plot.title(chart.title)
     plot.xlabel(chart.x_label)
     plot.ylabel(chart.y_label)
+
+
+def _leave_room_for_legend(plot: Plot, chart: Chart) -> None:
+    """Let the axis end above the highest curve, where the legend then covers none."""
+    known = [y for line in chart.lines for y in line.y] + [level.y for level in chart.levels]
+    if not known or min(known) == max(known):
+        return
+    low, height = min(known), max(known) - min(known)
+    plot.ylim(low, low + height * (1 + len(chart.lines) / LINES_OF_CURVES))
+    ticks = [low + height * quarter / 4 for quarter in range(5)]
+    plot.yticks(ticks, [f"{tick:.4g}" for tick in ticks])
 
 
 def terminal_plot(chart: Chart, width: int, height: int) -> str:

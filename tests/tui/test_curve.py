@@ -103,7 +103,7 @@ def test_point_is_told_in_words():
     said = told(points()[0.5], 0.5, history)
     assert said == [
         "50 % strong: 1W 1S, 1 would flip; ~$1.10 of $2.00 all strong (55 %)",
-        "judged turns: strong in 1 of 1 where you wanted it, weak in 0 of 0 where it was enough",
+        "judged turns: strong in 1 of 1 you wanted so: too few to go by",
         "left out, of other models or another router: 2",
     ]
     assert told(points()[0.5], 0.5, History())[0].startswith("No turn was routed yet")

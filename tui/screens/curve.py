@@ -18,6 +18,7 @@ from tui.screens.slider import READING, Slider
 from tui.sessions import Judged, Met, Outcome, Routed, met, outcome
 from tui.widgets.tones import MUTED
 
+ENOUGH_JUDGED = 20
 NOTHING = "No turn was routed yet by this router between these models."
 NO_WISHES = (
     "No reply was judged yet: /good, /bad and asking for the strong model draw the other line."
@@ -132,6 +133,10 @@ def _cost(then: Outcome) -> str:
 
 
 def _wishes(wishes: Met) -> str:
-    strong = f"{wishes.got_strong:,} of {wishes.wants_strong:,} where you wanted it"
-    weak = f"{wishes.stay_weak:,} of {wishes.weak_enough:,} where it was enough"
-    return f"judged turns: strong in {strong}, weak in {weak}"
+    parts = []
+    if wishes.wants_strong:
+        parts.append(f"strong in {wishes.got_strong:,} of {wishes.wants_strong:,} you wanted so")
+    if wishes.weak_enough:
+        parts.append(f"weak in {wishes.stay_weak:,} of {wishes.weak_enough:,} where it was enough")
+    few = wishes.wants_strong + wishes.weak_enough < ENOUGH_JUDGED
+    return f"judged turns: {', '.join(parts)}{': too few to go by' if few else ''}"
