@@ -57,7 +57,7 @@ def put(text: str, environment: Mapping[str, str]) -> Tool | None:
 def told(what: str, tool: Tool | None, text: str) -> str:
     """What was done, for the person; without a tool the text was sent to the terminal."""
     if tool == TMUX:
-        return f"{what} is in tmux's buffer: prefix ] pastes it. The terminal was sent it too."
+        return f"Put {what} into tmux's buffer: prefix ] pastes it. The terminal was sent it too."
     if tool:
         return f"Copied {what} with {tool.name}."
     size = len(text.encode("utf-8", "replace")) * 4 / 3

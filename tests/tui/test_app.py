@@ -820,8 +820,10 @@ async def test_what_is_in_sight_stays_when_earlier_messages_come(chat: Chat):
         first, shown = talk.blocks[0], len(talk.blocks)
         before = first.region.y
         height = talk.virtual_size.height
+        talk.last_reply.add("\n\nmore of the reply" * 9)  # it streams meanwhile
+        talk.last_reply.paint()
         await talk.add_before([Said("one more\n" * 30, NOON)])
-        await wait_until(pilot, lambda: talk.virtual_size.height > height)
+        await wait_until(pilot, lambda: talk.virtual_size.height > height + 30)
         assert len(talk.blocks) == shown + 1
         await wait_until(pilot, lambda: first.region.y == before)
 

@@ -310,19 +310,3 @@ async def test_versions_stand_beside_the_message_and_the_badge(chat: Chat):
         await say(pilot, "hi there")
         await wait_until(pilot, lambda: places(app) == ["<2/2>", ""])
         assert "<2/2>" in app.chat.query_one(Said)._heading().plain
-
-
-@pytest.mark.parametrize(("number", "text"), [(0, "question 1"), (1, "answer 1")])
-async def test_text_of_an_old_turn_is_selected_by_mouse_and_copied(
-    chat: Chat, number: int, text: str
-):
-    app = chat(three_turns())
-    async with app.run_test(size=SIZE) as pilot:
-        await talk_thrice(pilot)
-        prose = app.chat.talk.transcript.blocks[number].prose
-        await pilot.mouse_down(prose, offset=(0, 0))
-        await pilot.hover(prose, offset=(len(text), 0))
-        await pilot.mouse_up(prose, offset=(len(text), 0))
-        await wait_until(pilot, lambda: app.chat.get_selected_text())
-        await pilot.press("ctrl+c")
-        await wait_until(pilot, lambda: app.clipboard.strip() == text)

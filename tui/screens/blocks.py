@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textual import on
+from textual.selection import SelectEnd
 
 from tui import clipboard
 from tui.errors import UsageError
@@ -67,6 +68,17 @@ class BlocksScreen(PanelsScreen):
                 self._show_version(block, -1 if way == "earlier" else 1)
 
     # Copying
+
+    def _update_select(self) -> None:
+        """As Textual's, after it has scrolled a selection on; there its end stays where it was."""
+        state = self._select_state
+        widget, offset = (
+            self.get_widget_and_offset_at(*state.screen_offset) if state else (None, None)
+        )
+        if state and widget and offset:
+            end = SelectEnd(widget, widget, offset)
+            self._select_state = state.update_end(state.screen_offset, end)
+        super()._update_select()
 
     def copy_text(self, text: str, what: str) -> None:
         """Put a text on the clipboard, and say how."""

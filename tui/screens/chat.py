@@ -378,6 +378,7 @@ class ChatScreen(SayingScreen):
         leaving, self._leaving = self._leaving, False
         if selected:
             self.copy_text(selected, "the selection")
+            self.clear_selection()
         elif self.composer.draft.text:
             self.composer.clear()
         elif leaving:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
+from textual.selection import Selection
 from textual.widget import Widget
 
 from routing.decide import Decision
@@ -36,6 +38,11 @@ class Badge(Widget):
             waiting = f"[·] {self.waiting or 'deciding …'}"
             return Content.styled("  ".join(filter(None, (waiting, self.place))), MUTED)
         return badge_text(self.decision, "  ".join(filter(None, (self.place, self.cost))), width)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:  # Textual's
+        """The selected part without the gap before the cost."""
+        text, end = super().get_selection(selection) or ("", "")
+        return re.sub(" {2,}", "  ", text).rstrip(), end
 
 
 def badge_text(decision: Decision, cost: str, width: int) -> Content:

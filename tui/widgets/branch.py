@@ -48,6 +48,8 @@ class View(NamedTuple):
             decision=message.decision,
             note=visible(f"{note}: {message.error}" if message.error else note),
         )
+        if message.decision is None:
+            reply.wait("not routed")
         if message.bill:
             reply.meter(message.bill, estimated=bool(message.usage and message.usage.estimated))
         return reply

@@ -101,7 +101,7 @@ class Prose(Widget):
             start, end = span
             text = line.content.plain[: None if end == -1 else end]
             pieces.append((line.joint if pieces else "") + text[max(start, line.margin) :].rstrip())
-        return "".join(pieces), "\n"
+        return "".join(pieces), "\n\n"
 
     def _strip(self, line: Line, y: int, base: Style, width: int) -> Strip:
         content = line.content

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from textual._styles_cache import StylesCache
 from textual.containers import VerticalScroll
 from textual.geometry import Region, Size
 from textual.message import Message
+from textual.selection import Selection
 from textual.widget import Widget
 
 from tui.widgets.block import Block
@@ -26,7 +27,10 @@ class Transcript(VerticalScroll, can_focus=False):
     class NearTop(Message):
         """The person has scrolled up nearly as far as there is something to see."""
 
-    _below: float | None = None  # lines from what is in sight to the end, while more comes above
+    _first: tuple[Widget, int] | None = None  # and its line, until what comes above it is there
+
+    def on_mount(self) -> None:
+        self.watch(self.screen, "selections", self._hold_still, init=False)
 
     @property
     def is_near_top(self) -> bool:
@@ -45,15 +49,27 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def watch_virtual_size(self, size: Size) -> None:
         """Follow the end once there is more than fits: less than that hangs at the bottom."""
-        below, self._below = self._below, None
-        if below is not None:
-            y = size.height - below
-            self.scroll_to(y=y, animate=False, immediate=True, force=True, release_anchor=False)
+        self._stay()
         overflows = 0 < self.container_size.height < size.height
         if overflows != self.is_anchored:
             self.anchor(overflows)
             # Textual's anchor waits for the scrollbar, which only the next layout shows.
             self.scroll_end(animate=False, immediate=True, force=True)
+
+    def _stay(self) -> None:
+        """Scroll by as many lines as have come above what is in sight."""
+        first, line = self._first or (None, 0)
+        if first and (more := first.virtual_region.y - line):
+            self._first = None
+            y = self.scroll_y + more
+            self.scroll_to(y=y, animate=False, immediate=True, force=True, release_anchor=False)
+
+    def _hold_still(self, selections: Mapping[Widget, Selection]) -> None:
+        """Let nothing move under the mouse that selects."""
+        if any(self in widget.ancestors for widget in selections):
+            self.release_anchor()
+        elif self.is_anchored and self.scroll_y >= self.max_scroll_y:
+            self.anchor()
 
     async def add(self, *turns: Widget) -> None:
         """Show more at the end, and go there."""
@@ -108,13 +124,14 @@ class Transcript(VerticalScroll, can_focus=False):
 
     async def add_before(self, turns: Sequence[Widget]) -> None:
         """Show earlier turns; what is in sight stays where it is."""
-        if self.is_anchored and not self.follows_end:
-            self._below = self.virtual_size.height - self.scroll_y
+        if self.is_anchored and not self.follows_end and self.children:
+            self._first = self.children[0], self.children[0].virtual_region.y
         await self.mount(*turns, before=0)
 
     async def show(self, turns: Sequence[Widget]) -> None:
         """Show these turns in place of what was there."""
         self.anchor(False)  # Textual's
+        self._first = None
         await self.remove_children()
         StylesCache.get_inner_outer.cache_clear()
         self.scroll_home(animate=False, immediate=True)
