@@ -24,7 +24,6 @@ class EngineOptions:
     Attributes:
         folder: where the index, imported battles and the person's own are kept.
         embedder: "minilm", a sentence-transformers id, or a folder.
-        pool: the models to warm up for; a turn may name another.
         timeout: seconds to wait for a model's first token, and between two tokens.
         retries: how often a failed connection is tried again before the first token.
     """
@@ -32,7 +31,6 @@ class EngineOptions:
     folder: str
     router: str = "ridge"
     embedder: str = "minilm"
-    pool: Pool | None = None
     timeout: float = 60.0
     retries: int = 2
 

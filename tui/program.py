@@ -116,7 +116,6 @@ class Program:
             folder=str(self.paths.router),
             router=self.settings.router,
             embedder=self.settings.embedder,
-            pool=self.pool,
             timeout=self.settings.timeout,
         )
 

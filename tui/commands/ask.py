@@ -12,22 +12,7 @@ import typer
 
 from routing.errors import RoutingError
 from tui.attachments import text_of, under_its_name
-from tui.commands.options import (
-    ApiBase,
-    AsJson,
-    Demo,
-    GoOn,
-    KeyName,
-    Pool,
-    Session,
-    Share,
-    Strong,
-    Temporary,
-    Threshold,
-    Weak,
-    flag,
-    session_to_go_on,
-)
+from tui.commands import options
 from tui.errors import AppError, UsageError
 from tui.program import Program
 from tui.settings import split_pool
@@ -40,29 +25,29 @@ def ask(
         list[Path] | None,
         typer.Option("--file", "-f", help="Put a text file under the question; may be repeated."),
     ] = None,
-    go_on: GoOn = False,
-    session: Session = None,
-    strong: Strong = None,
-    weak: Weak = None,
-    pool: Pool = None,
-    share: Share = None,
-    threshold: Threshold = None,
+    go_on: options.GoOn = False,
+    session: options.Session = None,
+    strong: options.Strong = None,
+    weak: options.Weak = None,
+    pool: options.Pool = None,
+    share: options.Share = None,
+    threshold: options.Threshold = None,
     pin: Annotated[
         str | None,
         typer.Option(metavar="strong|weak|MODEL", help="Take this model; do not route."),
     ] = None,
-    demo: Demo = False,
-    api_base: ApiBase = None,
-    key_name: KeyName = None,
+    demo: options.Demo = False,
+    api_base: options.ApiBase = None,
+    key_name: options.KeyName = None,
     timeout: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds to wait for the next token.")
     ] = None,
     system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
     dry_run: Annotated[
-        bool, flag("--dry-run", about="Say where it would go; call no model.")
+        bool, options.flag("--dry-run", about="Say where it would go; call no model.")
     ] = False,
-    temporary: Temporary = False,
+    temporary: options.Temporary = False,
 ) -> None:
     """Ask one question. Standard input, where piped in, is put under it.
 
@@ -84,7 +69,7 @@ def ask(
 
     asking = Asking(program, _question(words or [], file or []), pin, as_json=as_json)
     try:
-        earlier = session_to_go_on(
+        earlier = options.session_to_go_on(
             program.paths.sessions, newest=go_on, name=session, temporary=temporary
         )
         if dry_run:

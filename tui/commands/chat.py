@@ -11,21 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from tui.browser import for_browser, is_in_browser
-from tui.commands.options import (
-    ApiBase,
-    Demo,
-    GoOn,
-    KeyName,
-    Pool,
-    Session,
-    Share,
-    Strong,
-    Temporary,
-    Threshold,
-    Weak,
-    flag,
-    session_to_go_on,
-)
+from tui.commands import options
 from tui.errors import UsageError
 from tui.program import Program
 from tui.settings import split_pool
@@ -33,27 +19,34 @@ from tui.settings import split_pool
 
 def chat(
     *,
-    strong: Strong = None,
-    weak: Weak = None,
-    pool: Pool = None,
-    share: Share = None,
-    threshold: Threshold = None,
-    demo: Demo = False,
-    api_base: ApiBase = None,
-    key_name: KeyName = None,
+    strong: options.Strong = None,
+    weak: options.Weak = None,
+    pool: options.Pool = None,
+    share: options.Share = None,
+    threshold: options.Threshold = None,
+    demo: options.Demo = False,
+    api_base: options.ApiBase = None,
+    key_name: options.KeyName = None,
     theme: Annotated[str | None, typer.Option(help="Colour theme.")] = None,
     screen_reader: Annotated[
         bool | None,
-        flag("--screen-reader", about="Lines that are said once; nothing is drawn."),
+        options.flag("--screen-reader", about="Lines that are said once; nothing is drawn."),
     ] = None,
-    go_on: GoOn = False,
-    session: Session = None,
-    temporary: Temporary = False,
+    go_on: options.GoOn = False,
+    session: options.Session = None,
+    temporary: options.Temporary = False,
     web: Annotated[
-        bool, flag("--web", about="Serve the chat to a browser on this machine.")
+        bool, options.flag("--web", about="Serve the chat to a browser on this machine.")
     ] = False,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Of --web; by default any free one.")
+        int,
+        typer.Option(
+            "--port",
+            min=0,
+            max=65535,
+            show_default=False,
+            help="Of --web; by default any free one.",
+        ),
     ] = 0,
 ) -> None:
     """Chat; every turn goes to the cheapest model that is good enough for it, in the open."""
@@ -78,7 +71,7 @@ def chat(
             hint='In a pipe or a script: llmroute ask "your question".',
         )
     program = Program.open(**given, pool=pool and split_pool(pool), screen_reader=screen_reader)
-    session_id = session_to_go_on(
+    session_id = options.session_to_go_on(
         program.paths.sessions, newest=go_on, name=session, temporary=temporary
     )
     if web:
