@@ -27,10 +27,11 @@ from rich.table import Table
 
 from bench.decision import sample
 from bench.random_llama import build
+from routing.arrays import Floats
 from routing.battle_files import starter_battles
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
-from routing.index import Floats, unique_prompts
+from routing.index import unique_prompts
 from routing.routers import ROUTERS, Router
 from routing.routers.bert import BertRouter
 from routing.routers.causal import CausalRouter

@@ -18,6 +18,7 @@ import msgspec
 
 from routing.battles import Battle
 from routing.errors import DataError, RouterError
+from routing.files import file_digest
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -201,11 +202,9 @@ def _again(router: str) -> str:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    digests = {}
-    for path in files:
-        name = path.relative_to(folder).as_posix()
-        if name != MANIFEST:
-            with path.open("rb") as file:
-                digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return digests
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    return {
+        name: file_digest(path)
+        for name, path in files.items()
+        if path.is_file() and name != MANIFEST
+    }

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.errors import EmbeddingError
-from routing.files import replace_file
+from routing.files import file_digest, replace_file
 from routing.minilm import CHARACTERS_PER_TOKEN, HEAD_TOKENS, TAIL_TOKENS, MiniLM
 
 PACKAGED = "minilm"
@@ -245,7 +245,7 @@ def packaged_folder() -> Path:
         raise EmbeddingError("the packaged embedder is not installed", hint=hint)
     folder = Path(spec.submodule_search_locations[0]) / "model"
     try:
-        digest = _file_digest(folder / "model.safetensors")
+        digest = file_digest(folder / "model.safetensors")
     except OSError as error:
         raise EmbeddingError(
             "the packaged embedder's weights cannot be read", hint=hint, detail=str(error)
@@ -259,14 +259,9 @@ def packaged_folder() -> Path:
     return folder
 
 
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _folder_digest(folder: Path) -> str:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = (f"{path.relative_to(folder)} {_file_digest(path)}\n" for path in files)
+    lines = (f"{path.relative_to(folder)} {file_digest(path)}\n" for path in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

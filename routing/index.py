@@ -10,12 +10,10 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from routing.arrays import Floats, Ints
 from routing.battles import Battle
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 Kind = Literal["flat", "hnsw", "ivf"]
 
 # Below this a scan of all rows takes less than 20 ms, and is exact.

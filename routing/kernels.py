@@ -11,11 +11,10 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from routing.index import BattleIndex, Floats, Ints
+from routing.arrays import Doubles, Floats, Ints
+from routing.index import BattleIndex
 
-Sums = NDArray[np.float64]
 Normalize = Literal["query", "row"]
 
 # The similarities of a block of queries take no more than this many float32 numbers.
@@ -35,7 +34,7 @@ class Weighting(NamedTuple):
 
 
 class Kernel(Protocol):
-    """Sums weights over battles.
+    """Doubles weights over battles.
 
     Attributes:
         cells: the cell of each battle of the index.
@@ -43,7 +42,7 @@ class Kernel(Protocol):
 
     cells: Ints
 
-    def wins(self, queries: Floats, exclude: Ints | None = None) -> Sums:
+    def wins(self, queries: Floats, exclude: Ints | None = None) -> Doubles:
         """Weighted wins for each query, shape (m, players ** 2), up to a factor for each query.
 
         `exclude` names for each query a row that does not count, so that a prompt of the battles
@@ -68,7 +67,7 @@ class ScanKernel:
     """
 
     def __init__(
-        self, index: BattleIndex, cells: Ints, effect: Sums, weighting: Weighting, rows: Rows
+        self, index: BattleIndex, cells: Ints, effect: Doubles, weighting: Weighting, rows: Rows
     ) -> None:
         self.index = index
         self.cells = cells
@@ -77,7 +76,7 @@ class ScanKernel:
         self.rows = rows
         self._row_best = row_best(index.vectors()) if weighting.normalize == "row" else None
 
-    def wins(self, queries: Floats, exclude: Ints | None = None) -> Sums:
+    def wins(self, queries: Floats, exclude: Ints | None = None) -> Doubles:
         """Weighted wins for each query, shape (m, players ** 2), up to a factor for each query."""
         sums = np.empty((len(queries), len(self.effect)))
         step = max(1, BLOCK_NUMBERS // max(1, self.index.size))

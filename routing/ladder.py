@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from routing.arrays import Doubles, Ints
 from routing.battles import MINE, Battle
 from routing.ratings import bradley_terry, tiers, wins_matrix
-
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 STRONG, WEAK = "strong", "weak"
 TIERS = 10

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from routing.arrays import Doubles, Ints
 from routing.battles import MINE, Battle
 from routing.errors import RouterError
 from routing.index import BattleIndex
 from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
-
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 PRIOR_BATTLES = 10  # so many at the average make a small set's own average a cautious one
 # What a person says of a prompt counts as much as eight battles of others over it.

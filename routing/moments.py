@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from routing.index import BattleIndex, Floats, Ints, Scan
-from routing.kernels import LEAST_BEST, NEXT_TO_ZERO, Sums, Weighting
+from routing.arrays import Doubles, Floats, Ints
+from routing.index import BattleIndex, Scan
+from routing.kernels import LEAST_BEST, NEXT_TO_ZERO, Weighting
 from routing.ratings import bradley_terry, win_probability
 
 # So many lists are compared row by row, times the square of gamma's logarithm: the larger gamma,
@@ -39,7 +40,9 @@ class MomentsKernel:
         effect: what a unit of weight in each cell adds to the wins.
     """
 
-    def __init__(self, index: BattleIndex, cells: Ints, effect: Sums, weighting: Weighting) -> None:
+    def __init__(
+        self, index: BattleIndex, cells: Ints, effect: Doubles, weighting: Weighting
+    ) -> None:
         if weighting.normalize != "query":
             raise ValueError(f"moments need normalize='query', not {weighting.normalize!r}")
         self.index = index
@@ -52,7 +55,7 @@ class MomentsKernel:
         self._moments = _moments(index, self._known, effect)
         self._tail = _Tail.empty(index.dimension)
 
-    def wins(self, queries: Floats, exclude: Ints | None = None) -> Sums:
+    def wins(self, queries: Floats, exclude: Ints | None = None) -> Doubles:
         """Weighted wins for each query, shape (m, players ** 2), up to a factor for each query."""
         out = np.empty((len(queries), len(self._effect)))
         for place, query in enumerate(queries):
@@ -73,7 +76,7 @@ class MomentsKernel:
         self._rows = self.index.row_of
         self.cells = np.delete(self.cells, places)
 
-    def _wins(self, query: Floats, exclude: int) -> Sums:
+    def _wins(self, query: Floats, exclude: int) -> Doubles:
         moments, known, tail = self._moments, self._known, self._tail
         centres: Floats = np.vecdot(moments.means, query)
         near = np.argpartition(-centres, self.probes - 1)[: self.probes]
@@ -90,7 +93,7 @@ class MomentsKernel:
         cells, place = known.battles(near)
         sums = np.bincount(cells, near_weights[place], self._effect.shape[1])
         sums += np.bincount(tail.cells, tail.signs * late_weights, self._effect.shape[1])
-        wins: Sums = np.vecdot(self._effect, sums) + moments.far(query, centres, near, rate)
+        wins: Doubles = np.vecdot(self._effect, sums) + moments.far(query, centres, near, rate)
         return np.maximum(wins, 0.0)
 
     def _best(self, scan: Scan) -> np.float32:
@@ -154,7 +157,7 @@ class _Tail(NamedTuple):
     vectors: Floats
     rows: Ints
     cells: Ints
-    signs: Sums
+    signs: Doubles
 
     @classmethod
     def empty(cls, dimension: int) -> _Tail:
@@ -187,7 +190,7 @@ class _Moments(NamedTuple):
     sums: Floats
     surprise: Floats
 
-    def far(self, query: Floats, centres: Floats, near: Ints, rate: np.float32) -> Sums:
+    def far(self, query: Floats, centres: Floats, near: Ints, rate: np.float32) -> Doubles:
         """Weighted wins over all lists but the near ones, (P ** 2,)."""
         weights = np.exp(rate * (centres + 0.5 * rate * self.spread))
         weights[near] = 0.0
@@ -195,11 +198,11 @@ class _Moments(NamedTuple):
         surplus = rate * mean @ np.vecdot(self.surprise, query).reshape(GROUPS, -1)
         # Antisymmetric, its rows add up to the surplus: the battles stay as many as they are.
         players = len(surplus)
-        far: Sums = wins + ((surplus[:, None] - surplus[None, :]) / players).ravel()
+        far: Doubles = wins + ((surplus[:, None] - surplus[None, :]) / players).ravel()
         return far
 
 
-def _moments(index: BattleIndex, known: _Known, effect: Sums) -> _Moments:
+def _moments(index: BattleIndex, known: _Known, effect: Doubles) -> _Moments:
     lists, players, sizes = index.lists, math.isqrt(effect.shape[1]), known.sizes
     tally = _tally(known, len(effect))
     surprises = _surprises(tally.sum(axis=0), effect, players)
@@ -236,12 +239,12 @@ def _tally(known: _Known, count: int) -> Ints:
     return np.bincount(list_of * count + known.cells, minlength=lists * count).reshape(lists, count)
 
 
-def _surprises(tally: Ints, effect: Sums, players: int) -> Sums:
+def _surprises(tally: Ints, effect: Doubles, players: int) -> Doubles:
     """Each player's result in a battle of each cell, less the expected one, (C, P)."""
     strengths = bradley_terry((tally @ effect).reshape(players, players) / max(1, tally.sum()))
     expected = win_probability(strengths[:, None] - strengths[None, :])
     wins = effect.reshape(-1, players, players)
-    surprises: Sums = (wins - (wins + wins.swapaxes(1, 2)) * expected).sum(axis=2)
+    surprises: Doubles = (wins - (wins + wins.swapaxes(1, 2)) * expected).sum(axis=2)
     return surprises
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from routing.arrays import Floats
 from routing.battles import MINE, Battle
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
-from routing.index import BattleIndex, Floats, unique_prompts
+from routing.index import BattleIndex, unique_prompts
 from routing.index_files import load_index, save_index
 
 INDEX_FILE = "battles.index"

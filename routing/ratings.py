@@ -8,10 +8,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from routing.arrays import Doubles, Ints
 
 # Keeps the strength of a model that won or lost everything finite (about 28 nats from the others),
 # and moves any other by less than 1e-9. Relative to the mean weight of a model's battles.
@@ -31,12 +29,12 @@ class Gauge(NamedTuple):
     """
 
     component: Ints
-    projection: Floats
+    projection: Doubles
 
 
 def wins_matrix(
-    winner_a: Floats, player_a: Ints, player_b: Ints, players: int, weights: Floats | None = None
-) -> Floats:
+    winner_a: Doubles, player_a: Ints, player_b: Ints, players: int, weights: Doubles | None = None
+) -> Doubles:
     """Weight of the battles that row beat column, shape (players, players).
 
     `winner_a` is 1 where a won, 0 where b won and 0.5 for a tie, which is half a win for each.
@@ -49,7 +47,9 @@ def wins_matrix(
     return np.asarray(for_a + for_b, dtype=np.float64).reshape(players, players)
 
 
-def bradley_terry(wins: Floats, gauge: Gauge | None = None, start: Floats | None = None) -> Floats:
+def bradley_terry(
+    wins: Doubles, gauge: Gauge | None = None, start: Doubles | None = None
+) -> Doubles:
     """Maximum-likelihood strengths in nats, shape (..., k), from wins of shape (..., k, k).
 
     Only differences between models that have met, directly or through others, mean anything.
@@ -69,13 +69,13 @@ def bradley_terry(wins: Floats, gauge: Gauge | None = None, start: Floats | None
     return strengths.reshape(wins.shape[:-1])
 
 
-def win_probability(difference: Floats) -> Floats:
+def win_probability(difference: Doubles) -> Doubles:
     """Chance that the model which is stronger by that many nats wins."""
-    chance: Floats = 1 / (1 + np.exp(-difference))
+    chance: Doubles = 1 / (1 + np.exp(-difference))
     return chance
 
 
-def find_gauge(wins: Floats) -> Gauge:
+def find_gauge(wins: Doubles) -> Gauge:
     """Components of the models that met in any matrix of the batch."""
     players = wins.shape[-1]
     met = wins.reshape(-1, players, players).sum(axis=0) > 0
@@ -87,7 +87,7 @@ def find_gauge(wins: Floats) -> Gauge:
     return Gauge(component.astype(np.int64), projection)
 
 
-def tiers(ratings: Floats, count: int) -> Ints:
+def tiers(ratings: Doubles, count: int) -> Ints:
     """The tier of each model, 0 the strongest, shape (k,).
 
     Models sorted by rating are cut into at most `count` contiguous groups so that the sum of the
@@ -105,7 +105,7 @@ def tiers(ratings: Floats, count: int) -> Ints:
     return tier
 
 
-def _newton(wins: Floats, gauge: Gauge, start: Floats) -> Floats:
+def _newton(wins: Doubles, gauge: Gauge, start: Doubles) -> Doubles:
     totals = wins + wins.swapaxes(1, 2)
     won = wins.sum(axis=2)
     scale = totals.sum(axis=(1, 2)) / wins.shape[1] + np.finfo(float).tiny
@@ -128,7 +128,7 @@ def _newton(wins: Floats, gauge: Gauge, start: Floats) -> Floats:
     return strengths
 
 
-def _variances(ratings: Floats) -> Floats:
+def _variances(ratings: Doubles) -> Doubles:
     """[first, last] -> variance of that stretch; infinite where it is empty."""
     models = len(ratings)
     variances = np.full((models, models), np.inf)
@@ -138,7 +138,7 @@ def _variances(ratings: Floats) -> Floats:
     return variances
 
 
-def _cuts(cost: Floats, count: int) -> list[int]:
+def _cuts(cost: Doubles, count: int) -> list[int]:
     """The last member of each group but the last group, by dynamic programming over prefixes."""
     models = len(cost)
     best = cost[0] if models else np.empty(0)

@@ -11,12 +11,9 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from routing.arrays import Doubles, Floats, Ints
 
 BLOCK = 4096  # points whose kernel is held at once
 JITTER = 1e-8

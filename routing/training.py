@@ -10,10 +10,11 @@ import io
 import math
 import pickle
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,7 +211,8 @@ class _Run:
             self._losses.clear()
         rows = self._batch()
         self.learner.module.train()
-        with self._own_randomness():
+        # Noise drawn for this step alone; the caller's generators are left as they were.
+        with seeded(self.schedule.seed * 1_000_003 + self.step):
             loss = self.learner.loss(rows)
             self.optimizer.zero_grad()
             loss.backward()
@@ -309,24 +311,15 @@ class _Run:
             for name, weight in self._weights().items():
                 weight.copy_(weights[name])
 
-    def _own_randomness(self) -> Any:  # noqa: ANN401  # torch does not type it
-        """Noise drawn for this step alone; the caller's generators are left as they were."""
-        return seeded(self.schedule.seed * 1_000_003 + self.step)
 
-
-def seeded(seed: int) -> Any:  # noqa: ANN401  # torch does not type it
-    """A context in which torch's generators start from the seed; left, they are as before."""
-    from contextlib import contextmanager
-
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's generators start from the seed; left, they are as before."""
     import torch
 
-    @contextmanager
-    def context() -> Generator[None]:
-        with torch.random.fork_rng(range(torch.cuda.device_count())):
-            torch.manual_seed(seed)
-            yield
-
-    return context()
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
 
 
 def chosen_device(name: str | None) -> str:

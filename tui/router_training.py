@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
+    from routing.arrays import Floats
     from routing.battles import Battle
     from routing.embeddings import Embedder, KeptEmbedder
-    from routing.index import Floats
     from routing.routers.trained import TrainedRouter, Training
     from tui.program import Program
 

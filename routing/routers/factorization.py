@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from routing.arrays import Floats
 from routing.battles import MINE, Battle
 from routing.checkpoints import Manifest
 from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
-from routing.index import Floats, unique_prompts
+from routing.index import unique_prompts
 from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
 from routing.routers.trained import (
     SAMPLE_SEED,

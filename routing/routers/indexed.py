@@ -9,11 +9,12 @@ from pathlib import Path
 from threading import RLock
 from typing import ClassVar, Self
 
+from routing.arrays import Floats
 from routing.battles import Battle
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
 from routing.errors import RouterError
-from routing.index import BattleIndex, Floats
+from routing.index import BattleIndex
 from routing.ladder import STRONG, WEAK, Ladder, Seats
 from routing.neighbours import nearest, open_index
 

@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from routing.arrays import Doubles
 from routing.calibrate import Calibration
 from routing.decide import Neighbour
 from routing.models import Pool
 from routing.ratings import win_probability
 from routing.routers import Router
-
-Floats = NDArray[np.float64]
 
 EVEN = 0.5
 CLOSEST = 1e-9  # keeps log-odds finite
@@ -68,7 +66,7 @@ class PoolRouter:
             name: router.for_pair(self._strong, name) for name in self._others if name is not None
         }
 
-    def win_probabilities(self, prompts: Sequence[str]) -> Floats:
+    def win_probabilities(self, prompts: Sequence[str]) -> Doubles:
         """The strongest model's win probability against each other model, shape (n, others).
 
         Raises:
@@ -76,7 +74,7 @@ class PoolRouter:
         """
         return self._table(lambda router: router.win_probability(prompts))
 
-    def win_probability(self, prompts: Sequence[str]) -> Floats:
+    def win_probability(self, prompts: Sequence[str]) -> Doubles:
         """Chance that the strongest model's reply is preferred to the best other one's, shape (n,).
 
         Raises:
@@ -93,7 +91,7 @@ class PoolRouter:
         cheapest = self._cheapest
         judged = cheapest.judge(prompt, nearest)
 
-        def chance(router: Router) -> Floats:
+        def chance(router: Router) -> Doubles:
             if router is cheapest:
                 return np.array([judged.win_probability])
             return router.win_probability([prompt])
@@ -111,7 +109,7 @@ class PoolRouter:
         assert name is not None, "the last of a pool stands between nobody"
         return self._routers[name]
 
-    def _table(self, chance: Callable[[Router], Floats]) -> Floats:
+    def _table(self, chance: Callable[[Router], Doubles]) -> Doubles:
         """One column for each model beside the strongest: what `chance` says of its pair."""
         routers = {id(router): router for router in self._routers.values()}  # some know one alone
         asked = {key: chance(router) for key, router in routers.items()}
@@ -140,7 +138,7 @@ def _seat(router: Router, pool: Pool, at: int) -> _Seat:
     return _Seat(None, f"between its neighbours{unknown}")
 
 
-def _fill_between(table: Floats, known: Sequence[int]) -> None:
+def _fill_between(table: Doubles, known: Sequence[int]) -> None:
     """Give the columns that are not known log-odds in equal steps between those that are.
 
     Before the first column stands the strongest model itself, with even odds.
@@ -153,10 +151,10 @@ def _fill_between(table: Floats, known: Sequence[int]) -> None:
             table[:, at] = win_probability(start + part * (end - start))
 
 
-def _log_odds(chances: Floats) -> Floats:
+def _log_odds(chances: Doubles) -> Doubles:
     inside = np.clip(chances, CLOSEST, 1 - CLOSEST)
     return np.asarray(np.log(inside / (1 - inside)), dtype=np.float64)
 
 
-def _least(table: Floats) -> Floats:
+def _least(table: Doubles) -> Doubles:
     return np.asarray(table.min(axis=1), dtype=np.float64)

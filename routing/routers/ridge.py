@@ -15,9 +15,10 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.arrays import Doubles, Floats, Ints
 from routing.battles import Battle
 from routing.embeddings import Embedder
-from routing.index import BattleIndex, Floats, Ints, unique_prompts
+from routing.index import BattleIndex, unique_prompts
 from routing.ladder import STRONG, WEAK, Ladder
 from routing.lessons import Lessons, lessons_of
 from routing.neighbours import check_any
@@ -25,8 +26,6 @@ from routing.regression import Observed, Ridge
 from routing.routers import Judgement
 from routing.routers.indexed import IndexedRouter
 from routing.surface import Space, surface
-
-Doubles = NDArray[np.float64]
 
 # Chosen out of sample, over several seeds: see bench/reproduce_routellm.py.
 SHARPNESS = 4.0  # the kernel is exp(-SHARPNESS / 2 * squared distance)

@@ -12,9 +12,10 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.arrays import Floats, Ints
 from routing.battles import Battle
 from routing.embeddings import Embedder
-from routing.index import BattleIndex, Floats, Ints, Kind, unique_prompts
+from routing.index import BattleIndex, Kind, unique_prompts
 from routing.kernels import (
     ByteRows,
     Float32Rows,

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.arrays import Floats
 from routing.battles import Battle
 from routing.checkpoints import Manifest, train_command
 from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
-from routing.index import Floats, unique_prompts
+from routing.index import unique_prompts
 from routing.ladder import OUTCOMES, STRONG, WEAK, Ladder
 from routing.minilm import CHARACTERS_PER_TOKEN
 from routing.routers.trained import SAMPLE_SIZE, Names, TrainedRouter

@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing import checkpoints
+from routing.arrays import Floats
 from routing.battles import Battle
 from routing.checkpoints import Manifest
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
 from routing.errors import RouterError
-from routing.index import BattleIndex, Floats, unique_prompts
+from routing.index import BattleIndex, unique_prompts
 from routing.ladder import STRONG, WEAK
 from routing.neighbours import check_any, nearest, open_index
 from routing.routers import Judgement
