@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,10 @@ NAMES = ("mt-bench", "mmlu", "gsm8k")
 FOLDERS = dict(zip(NAMES, ("mt_bench", "mmlu", "gsm8k"), strict=True))
 # Where the three folders lie below the given one: in it, or in a checkout of RouteLLM.
 PLACES = (".", "routellm", "routellm/evals")
-EXPECTED = 'JSON lines: {"prompt": "...", "quality": {"MODEL": 0.9, ...}, "cost": {"MODEL": 0.01}}'
+EXPECTED = (
+    'JSON lines: {"prompt": "...", "quality": {"MODEL": 0.9, ...}, "cost": {"MODEL": 0.01}}; '
+    "or votes with prompt, model_a, model_b and winner, as JSON lines, CSV or Parquet"
+)
 PROBLEMS_SHOWN = 3
 NEAR = 0.95  # the cosine from which on two prompts are one question
 
@@ -39,6 +43,7 @@ class EvaluationSet:
     Attributes:
         quality: grades in any one unit, more is better, shape (prompts, models).
         cost: what each reply cost, in any one unit, shape (prompts, models); None where unknown.
+        notes: what to know of it, a sentence each.
     """
 
     name: str
@@ -46,6 +51,7 @@ class EvaluationSet:
     models: tuple[str, ...]
     quality: Floats
     cost: Floats | None = None
+    notes: tuple[str, ...] = ()
 
     def column(self, model: str) -> int:
         """Where the model stands in `models`.
@@ -77,9 +83,12 @@ class EvaluationSet:
     def at(self, rows: Sequence[int] | NDArray[np.int64]) -> EvaluationSet:
         """The set of those prompts alone."""
         places = np.asarray(rows, dtype=np.int64)
-        prompts = tuple(self.prompts[place] for place in places)
-        cost = None if self.cost is None else self.cost[places]
-        return EvaluationSet(self.name, prompts, self.models, self.quality[places], cost)
+        return replace(
+            self,
+            prompts=tuple(self.prompts[place] for place in places),
+            quality=self.quality[places],
+            cost=None if self.cost is None else self.cost[places],
+        )
 
 
 class Unseen(NamedTuple):
@@ -117,12 +126,15 @@ def unseen(
     return Unseen(evaluation.at(rows), len(nearest) - len(rows), float(nearest.mean()))
 
 
-def read_set(name: str, folder: Path | None = None) -> EvaluationSet:
+def read_set(
+    name: str, folder: Path | None = None, pair: tuple[str, str] | None = None
+) -> EvaluationSet:
     """The set of that name, or of that file.
 
     `folder` holds the paper's sets (`NAMES`), which are read without their contaminated prompts.
     A file has JSON lines with a prompt, the quality of each model's reply and, where known, its
-    cost.
+    cost; or votes, in any format of battles, of which those between the pair count, if one is
+    given.
 
     Raises:
         DataError: it is not there, or malformed; the message names the line.
@@ -131,6 +143,10 @@ def read_set(name: str, folder: Path | None = None) -> EvaluationSet:
         return _benchmark(name, _found(name, folder))
     if not Path(name).exists():
         raise DataError(f"{name}: neither a file nor one of {', '.join(NAMES)}")
+    if _holds_votes(Path(name)):
+        from routing.votes import read_votes
+
+        return read_votes(Path(name), pair)
     return read_file(Path(name))
 
 
@@ -166,6 +182,22 @@ class _Row:
     prompt: str
     quality: Mapping[str, float]
     cost: Mapping[str, float] | None
+
+
+def _holds_votes(path: Path) -> bool:
+    """Whether the file is a table, or its first line of JSON has a winner."""
+    try:
+        with path.open("rb") as file:
+            first = next((line for line in file if line.strip()), b"")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    start = first.removeprefix(codecs.BOM_UTF8).lstrip()
+    return b'"model_a"' in start if start.startswith((b"{", b"[")) else _is_table(start)
+
+
+def _is_table(start: bytes) -> bool:
+    """Whether a file that starts like that is Parquet, gzip or CSV with columns of battles."""
+    return start.startswith((b"PAR1", b"\x1f\x8b")) or b"model_a" in start
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -99,7 +99,7 @@ class Pool:
         if len(models) < 2:
             raise ValueError(f"a pool has two models or more, not {len(models)}")
         strong, *others = models
-        blends = [_blend(model) for model in others]
+        blends = [blended_price(model) for model in others]
         dearest = iter(
             sorted(
                 (at for at, blend in enumerate(blends) if blend is not None),
@@ -216,8 +216,8 @@ def price_of(model: Model) -> Price | None:
     return listed_price(model.name)
 
 
-def _blend(model: Model) -> float | None:
-    """US dollars of an ordinary turn, up to a factor."""
+def blended_price(model: Model) -> float | None:
+    """US dollars of an ordinary turn, up to a factor; None where nobody knows a price."""
     price = price_of(model)
     return None if price is None else PROMPT_WEIGHT * price.prompt + price.completion
 

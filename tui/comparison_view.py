@@ -260,12 +260,12 @@ def _difference(found: Difference) -> str:
 def _savings(router: Measured) -> str:
     """What a router saves against random routing, by calls and by prices."""
     half, most = router.saving50, router.saving80
-    dollars = "at unknown prices"
+    dollars = "; prices are unknown"
     if not math.isnan(half.price):
-        dollars = f"for {half.price:.2f} and {most.price:.2f} times less money"
+        dollars = f", and {half.price:.2f} and {most.price:.2f} times the money"
     return (
-        f"{router.name} wins 50 % and 80 % of the gap back with {_times(half)} and "
-        f"{_times(most)} times fewer strong calls than random routing, {dollars}."
+        f"To win 50 % and 80 % of the gap back random routing needs {_times(half)} and "
+        f"{_times(most)} times the strong calls of {router.name}{dollars}."
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,7 +71,8 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     names = wanted.routers or [program.settings.router]
     if len(set(names)) < len(names):
         raise UsageError(f"--router {','.join(names)}: a router is named twice")
-    evaluation = read_set(wanted.set_name, _data(program))
+    pair = (wanted.strong, wanted.weak) if wanted.strong and wanted.weak else None
+    evaluation = priced(read_set(wanted.set_name, _data(program), pair), program)
     models = chosen_models(evaluation, wanted, program)
     folder = program.paths.router
     embedder = KeptEmbedder(SentenceEmbedder(program.settings.embedder), folder / VECTORS)
@@ -92,13 +93,39 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
         comparison = compare_pool(clean.evaluation, models, chances, seed=wanted.seed)
     else:
         columns = {name: table[:, 0] for name, table in chances.items()}
-        pair = (models[0], models[1])
-        comparison = compare(clean.evaluation, pair, columns, seed=wanted.seed)
+        seats = (models[0], models[1])
+        comparison = compare(clean.evaluation, seats, columns, seed=wanted.seed)
     remarks = [
-        *(f"{name}: {remark}" for name, answer in asked.items() for remark in answer.remarks),
+        *evaluation.notes,
+        *_said_once({name: answer.remarks for name, answer in asked.items()}),
         *_elsewhere(opened),
     ]
     return Evaluated(comparison, clean.similarity, clean.left_out, tuple(remarks))
+
+
+def priced(evaluation: EvaluationSet, program: Program) -> EvaluationSet:
+    """The set with costs by the models' list prices, where it has none and all prices are known."""
+    import numpy as np
+
+    from routing.models import blended_price
+
+    if evaluation.cost is not None:
+        return evaluation
+    prices = [blended_price(program.model(model)) for model in evaluation.models]
+    if None not in prices:
+        cost = np.tile(np.array(prices, dtype=np.float64), (len(evaluation.prompts), 1))
+        note = "The set says nothing of costs: the models' list prices stand in."
+        return replace(evaluation, cost=cost, notes=(*evaluation.notes, note))
+    if len(prices) == 2:
+        return evaluation
+    unknown = ", ".join(
+        model for model, price in zip(evaluation.models, prices, strict=True) if price is None
+    )
+    note = (
+        f"The set says nothing of costs, and nobody knows a price of {unknown}: a pair is compared "
+        "by strong calls, the best and the worst where none is named."
+    )
+    return replace(evaluation, notes=(*evaluation.notes, note))
 
 
 class _Answer(NamedTuple):
@@ -120,6 +147,15 @@ def _ask(router: Router, models: Sequence[str], prompts: Sequence[str]) -> _Answ
     return _Answer(seated.win_probabilities(prompts), remarks)
 
 
+def _said_once(remarks: Mapping[str, Sequence[str]]) -> list[str]:
+    """Each remark after the names of all routers that it is about."""
+    names: dict[str, list[str]] = {}
+    for name, said in remarks.items():
+        for remark in said:
+            names.setdefault(remark, []).append(name)
+    return [f"{', '.join(about)}: {remark}" for remark, about in names.items()]
+
+
 def _elsewhere(opened: Opened) -> Iterator[str]:
     """A sentence for each router that was trained on other battles than those that are here."""
     from routing.checkpoints import battles_digest
@@ -138,7 +174,7 @@ def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -
     """The models to route among, the strongest first: as wanted, else as set, else the set's.
 
     Of the set's own models, where it has more than two, the best comes first and the others from
-    the dearest to the cheapest.
+    the dearest to the cheapest; where costs are not known, there are the best and the worst.
 
     Raises:
         DataError: the set has no grades of one.
@@ -146,7 +182,8 @@ def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -
     """
     if wanted.pool and (wanted.strong or wanted.weak):
         raise UsageError("Give --pool, or --strong and --weak.")
-    if not wanted.pool and (wanted.strong or wanted.weak or len(evaluation.models) == 2):
+    is_pair = wanted.strong or wanted.weak or len(evaluation.models) == 2
+    if not wanted.pool and (is_pair or evaluation.cost is None):
         return chosen_pair(evaluation, wanted, program)
     models = list(wanted.pool or program.settings.pool_names)
     if wanted.pool or (models and set(models) <= set(evaluation.models)):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -102,7 +103,7 @@ def test_too_few_prompts_are_said_to_be_too_few_everywhere(run: Run, graded: Pat
     out = run(*words, "--plot", str(tmp_path / "few.svg"))[1]
     assert "Too few to tell: 8 different prompts, expected 30 at least." in out
     assert "similarity: No verdict" in out
-    assert "fewer strong calls" not in out
+    assert "the strong calls of" not in out
     assert ">8 prompts: too few to tell routing from chance<" in (tmp_path / "few.svg").read_text()
     found = json.loads(run(*words, "--json")[1])
     assert found["evidence"]["is_enough"] is False
@@ -150,14 +151,14 @@ def test_sentences_tell_routers_apart_and_give_the_verdict():
     said = sentences(compared())
     assert said[0].startswith("good exceeds bad by 0.500 APGR")
     assert "not told apart" not in said[0]
-    assert "times fewer strong calls than random routing" in said[1]
+    assert "times the strong calls of good" in said[1]
     assert said[-2].startswith("good: Routing pays")
     assert said[-1].startswith("bad: On this data, always use big")
 
 
 def test_unknown_costs_are_said_to_be_unknown():
     found = compared(cost=False)
-    assert "at unknown prices" in sentences(found)[1]
+    assert "prices are unknown" in sentences(found)[1]
     assert known(as_json(found))["strong"]["cost"] is None
 
 
@@ -199,6 +200,49 @@ def test_models_of_a_set_are_a_pool_unless_a_pair_is_named(
         chosen_models(graded, Wanted("", pool=["huge", "dear"]), program)
     with pytest.raises(UsageError, match="--pool, or --strong"):
         chosen_models(graded, Wanted("", pool=["cheap", "dear"], weak="dear"), program)
+
+
+def test_votes_of_people_are_a_set_for_any_pair(run: Run, tmp_path: Path):
+    path = tmp_path / "votes.csv"
+    lines = [
+        f'"{prompt} ({at})",{a},{b},{winner}'
+        for prompts, winner in ((EASY, "tie"), (HARD, "model_a"))
+        for at in range(5)
+        for prompt in prompts
+        for a, b in (("big", "small"), ("huge", "big"))
+    ]
+    path.write_text("prompt,model_a,model_b,winner\n" + "\n".join([*lines, ",big,small,tie"]))
+    out = run("router", "eval", "--set", str(path), "--router", "similarity")[1]
+    assert "votes.csv: 40 prompts, strong the higher rated, weak the lower rated" in out
+    assert "1 rows of votes.csv are left out: line 82: no prompt" in out
+    words = ("--strong", "huge", "--weak", "big", "--router", "similarity", "--json")
+    found = json.loads(run("router", "eval", "--set", str(path), *words)[1])
+    assert found["strong"]["model"] == "huge"
+    assert found["routers"][0]["apgr"] > 0.7
+    err = run("router", "eval", "--set", str(path), "--strong", "huge", "--weak", "small")[2]
+    assert "no vote between huge and small; the models voted on are big, huge, small" in err
+
+
+def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(
+    run: Run, tmp_path: Path
+):
+    path = tmp_path / "graded.jsonl"
+
+    def graded(*models: str) -> dict[str, Any]:
+        rows = [
+            {"prompt": f"{prompt} ({at})", "quality": {name: at % (1 + i) for i, name in enumerate(models)}}
+            for at in range(5)
+            for prompt in (*EASY, *HARD)
+        ]
+        path.write_text("\n".join(map(json.dumps, rows)))
+        return dict(json.loads(run("router", "eval", "--set", str(path), "--json")[1]))
+
+    found = graded("demo/strong", "demo/middle", "demo/weak")
+    assert [each["model"] for each in found["models"]] == ["demo/weak", "demo/strong", "demo/middle"]
+    assert "list prices stand in" in found["remarks"][0]
+    found = graded("demo/strong", "mine", "yours")
+    assert (found["strong"]["model"], found["weak"]["model"]) == ("yours", "demo/strong")
+    assert "nobody knows a price of mine, yours" in found["remarks"][0]
 
 
 def pooled(quality: list[list[float]]) -> PoolComparison:

@@ -1,0 +1,90 @@
+"""Votes as grades: how often each of two models was preferred, prompt by prompt."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from routing.battle_files import read_battles
+from routing.battles import Battle
+from routing.errors import DataError
+from routing.evaluation_sets import EvaluationSet
+from routing.ratings import bradley_terry, wins_matrix
+
+HIGHER, LOWER = "the higher rated", "the lower rated"
+POINTS = {"a": 1.0, "b": 0.0, "tie": 0.5}  # of model_a; model_b gets the rest
+REJECTED_SHOWN = 3
+
+
+def read_votes(path: Path, pair: tuple[str, str] | None = None) -> EvaluationSet:
+    """The set that votes make: of each prompt's votes the part that either model got.
+
+    Of a pair, or of the only two models there are, its own votes count. Else those between all
+    models, each as one between the model that all of them rate higher and the other: so a router
+    can tell prompts apart, but not models.
+
+    Raises:
+        DataError: the file holds no votes, or none between the pair.
+    """
+    found = read_battles(path)
+    models = sorted({name for vote in found.battles for name in (vote.model_a, vote.model_b)})
+    notes = []
+    if found.rejected:
+        shown = "; ".join(f"line {row.line}: {row.reason}" for row in found.rejected[:REJECTED_SHOWN])
+        more = "; ..." if found.rejected[REJECTED_SHOWN:] else ""
+        notes.append(f"{len(found.rejected):,} rows of {path.name} are left out: {shown}{more}.")
+    if pair is None and len(models) == 2:
+        pair = (models[0], models[1])
+    if pair is None:
+        votes = _by_rating(found.battles, models)
+        pair = (HIGHER, LOWER)
+        notes.append(
+            f"Votes between {len(models):,} models: of each two the one that all votes rate higher "
+            "sits as strong, the other as weak. --strong and --weak name a pair of them."
+        )
+    else:
+        votes = _between(path, found.battles, pair, models)
+    prompts: dict[str, list[float]] = defaultdict(list)
+    for vote in votes:
+        prompts[vote.prompt].append(POINTS[vote.winner])
+    strong = np.array([np.mean(points) for points in prompts.values()])
+    quality = np.stack([strong, 1 - strong], axis=1)
+    return EvaluationSet(path.name, tuple(prompts), pair, quality, notes=tuple(notes))
+
+
+def _between(
+    path: Path, votes: Sequence[Battle], pair: tuple[str, str], models: Sequence[str]
+) -> list[Battle]:
+    """The votes between the two models, the first of the pair in front."""
+    found = [_faced(vote, pair[0]) for vote in votes if {vote.model_a, vote.model_b} == {*pair}]
+    if not found:
+        raise DataError(
+            f"{path}: no vote between {pair[0]} and {pair[1]}; the models voted on are "
+            f"{', '.join(models)}"
+        )
+    return found
+
+
+def _by_rating(votes: Sequence[Battle], models: Sequence[str]) -> list[Battle]:
+    """All votes, the higher rated model in front."""
+    number = {name: at for at, name in enumerate(models)}
+    a = np.array([number[vote.model_a] for vote in votes])
+    b = np.array([number[vote.model_b] for vote in votes])
+    points = np.array([POINTS[vote.winner] for vote in votes])
+    rating = bradley_terry(wins_matrix(points, a, b, len(models)))
+    ahead = rating[a] >= rating[b]
+    return [
+        _faced(vote, vote.model_a if first else vote.model_b)
+        for vote, first in zip(votes, ahead, strict=True)
+    ]
+
+
+def _faced(vote: Battle, front: str) -> Battle:
+    """The vote with that model in front."""
+    if vote.model_a == front:
+        return vote
+    winner = {"a": "b", "b": "a", "tie": "tie"}[vote.winner]
+    return Battle(vote.prompt, front, vote.model_a, winner)  # type: ignore[arg-type]
