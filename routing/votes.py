@@ -33,7 +33,9 @@ def read_votes(path: Path, pair: tuple[str, str] | None = None) -> EvaluationSet
     models = sorted({name for vote in found.battles for name in (vote.model_a, vote.model_b)})
     notes = []
     if found.rejected:
-        shown = "; ".join(f"line {row.line}: {row.reason}" for row in found.rejected[:REJECTED_SHOWN])
+        shown = "; ".join(
+            f"line {row.line}: {row.reason}" for row in found.rejected[:REJECTED_SHOWN]
+        )
         more = "; ..." if found.rejected[REJECTED_SHOWN:] else ""
         notes.append(f"{len(found.rejected):,} rows of {path.name} are left out: {shown}{more}.")
     if pair is None and len(models) == 2:

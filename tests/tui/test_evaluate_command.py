@@ -223,14 +223,15 @@ def test_votes_of_people_are_a_set_for_any_pair(run: Run, tmp_path: Path):
     assert "no vote between huge and small; the models voted on are big, huge, small" in err
 
 
-def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(
-    run: Run, tmp_path: Path
-):
+def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(run: Run, tmp_path: Path):
     path = tmp_path / "graded.jsonl"
 
     def graded(*models: str) -> dict[str, Any]:
         rows = [
-            {"prompt": f"{prompt} ({at})", "quality": {name: at % (1 + i) for i, name in enumerate(models)}}
+            {
+                "prompt": f"{prompt} ({at})",
+                "quality": {name: at % (1 + i) for i, name in enumerate(models)},
+            }
             for at in range(5)
             for prompt in (*EASY, *HARD)
         ]
@@ -238,7 +239,11 @@ def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(
         return dict(json.loads(run("router", "eval", "--set", str(path), "--json")[1]))
 
     found = graded("demo/strong", "demo/middle", "demo/weak")
-    assert [each["model"] for each in found["models"]] == ["demo/weak", "demo/strong", "demo/middle"]
+    assert [each["model"] for each in found["models"]] == [
+        "demo/weak",
+        "demo/strong",
+        "demo/middle",
+    ]
     assert "list prices stand in" in found["remarks"][0]
     found = graded("demo/strong", "mine", "yours")
     assert (found["strong"]["model"], found["weak"]["model"]) == ("yours", "demo/strong")
