@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -10,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tui.visible import visible
+
+PIPE_CELLS = 4096  # a script reads whole lines: no cell is folded for a window that is not there
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
@@ -22,18 +25,24 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
         table.add_column(name, justify=justify, overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    Console().print(table)
+    _console().print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, str]) -> None:
     """Print names and what is known of each, under a title."""
-    console = Console()
+    console = _console()
     console.print(Text(title, style="bold"))
     table = Table(box=None, show_header=False, padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
     for name, fact in facts.items():
         table.add_row(Text(name), _cell(fact))
     console.print(table if facts else Text("  none"))
     console.print()
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else PIPE_CELLS)
 
 
 def _cell(value: str | int) -> Text:
