@@ -163,14 +163,14 @@ def load(file: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -
 def save(file: Path, changes: Mapping[str, Any]) -> None:
     """Write settings into the TOML file, leaving its other lines and comments as they are.
 
-    A None removes the setting. A value that is a mapping is merged into its table.
+    A None removes the setting or the table. A value that is a mapping is merged into its table.
 
     Raises:
         SettingsError: the file cannot be read or written, or a value is not as expected.
     """
     import tomlkit
 
-    _check({k: v for k, v in changes.items() if v is not None}, "new settings", file)
+    _check(_kept(changes), "new settings", file)
     _read(file)
     document = tomlkit.parse(_text(file))
     _merge(document, changes)
@@ -292,6 +292,15 @@ def _place(name: str, origin: str, file: Path, table: Sequence[str] = ()) -> str
         return origin
     line = line_of([*table, name], _text(file))
     return f"{file}, line {line}" if line else str(file)
+
+
+def _kept(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changes without what they remove."""
+    return {
+        name: _kept(value) if isinstance(value, Mapping) else value
+        for name, value in changes.items()
+        if value is not None
+    }
 
 
 def _merge(table: Any, changes: Mapping[str, Any]) -> None:  # noqa: ANN401  # a tomlkit container

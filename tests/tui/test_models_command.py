@@ -1,6 +1,7 @@
 """`llmroute models`: what is kept, and what is refused before it is."""
 
 import functools
+import json
 import tomllib
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -123,3 +124,53 @@ def test_time_of_a_reply_is_the_models_alone(run: Run, monkeypatch: pytest.Monke
     code, out, _ = run("models", "test", "demo/weak")
     assert (code, now) == (0, [60.0])
     assert "demo/weak answers: 0.0 s" in out
+
+
+def test_script_reads_prices_as_numbers(run: Run):
+    run("models", "use", "openai/big", "demo/weak", "--api-base", "127.0.0.1:9")
+    run("models", "price", "openai/big", "--prompt", "2.5", "--completion", "10")
+    big, weak = json.loads(run("models", "list", "--json")[1])
+    assert (big["seat"], big["prompt_price"], big["completion_price"]) == ("strong", 2.5, 10.0)
+    assert (big["context_tokens"], big["key_name"]) == (None, None)
+    assert (weak["seat"], weak["prompt_price"], weak["context_tokens"]) == ("weak", 0.25, 32_000)
+
+
+def test_models_at_one_address_are_set_in_one_go(run: Run, home: Path):
+    (home / "settings.toml").write_text('[models."openai/big"]\nkey_name = "OLD_KEY"\n')
+    code, *_ = run("models", "use", "openai/big", "openai/small", "--api-base", "127.0.0.1:8000")
+    tables = tomllib.loads((home / "settings.toml").read_text())["models"]
+    assert code == 0
+    assert tables["openai/small"] == {"api_base": "127.0.0.1:8000"}
+    assert tables["openai/big"] == tables["openai/small"]  # no key follows to another address
+
+
+def test_list_shows_the_built_in_pair_only_where_nothing_is_set(run: Run):
+    assert "No models are set" in run("models", "list")[1]
+    run("models", "use", "openai/gpt-4o", "openai/gpt-4o-mini")
+    out = run("models", "list")[1]
+    assert "demo/" not in out
+    assert "No models are set" not in out
+
+
+def test_removed_model_is_out_of_the_settings(run: Run, home: Path):
+    run("models", "add", "openai/old", "--temperature", "0")
+    assert run("models", "rm", "openai/old")[0] == 0
+    assert "openai/old" not in (home / "settings.toml").read_text()
+    assert run("models", "rm", "openai/old")[0] == 2
+
+
+def test_model_that_is_routed_to_is_not_removed(run: Run, home: Path):
+    run("models", "use", "demo/strong", "openai/old", "--api-base", "127.0.0.1:9")
+    code, _, err = run("models", "rm", "openai/old")
+    assert code == 2
+    assert "models use" in err
+    assert "openai/old" in (home / "settings.toml").read_text()
+
+
+def test_every_set_model_is_tried_and_the_failed_one_is_told(run: Run):
+    run("models", "use", "demo/strong", "openai/gpt-4o", "demo/weak")
+    code, out, err = run("models", "test")
+    assert code == 3
+    assert "demo/strong answers" in out
+    assert "demo/weak answers" in out
+    assert "openai/gpt-4o" in err

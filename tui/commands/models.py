@@ -19,7 +19,7 @@ from tui.settings import check_pool, pool_settings
 if TYPE_CHECKING:
     from routing.models import Model
 
-app = group("Models: list, use, add, price, test.")
+app = group("Models: list, use, add, price, test, rm.")
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="As litellm names it: openai/gpt-4o.")]
 PerMillion = Annotated[
     float | None, typer.Option(min=0.0, metavar="USD", help="US dollars per million tokens.")
@@ -29,21 +29,19 @@ PerMillion = Annotated[
 @app.command("list")
 def list_models(*, as_json: AsJson = False) -> None:
     """The models to route between, and every other one that has settings of its own."""
-    from routing.models import DEMO_PAIR
+    from tui.model_states import COLUMNS, model_states
 
     program = Program.open()
-    settings = program.settings
-    pool = program.pool
-    seats = {model.name: pool.tier_of(model) for model in pool.models} if pool else {}
-    names = dict.fromkeys([*seats, *settings.models, *DEMO_PAIR.names])
-    rows = [_row(program, settings.model(name), seats.get(name, "")) for name in names]
+    states = model_states(program)
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        typer.echo(json.dumps([state.as_dict() for state in states], indent=2))
         return
     from tui.tables import print_table
 
-    print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    print_table(COLUMNS, [state.row() for state in states])
     typer.echo("US dollars per million tokens. $? is unknown: llmroute models price MODEL.")
+    if program.pool is None:
+        typer.echo("No models are set to route between: llmroute models use STRONG ... WEAK.")
 
 
 @app.command("use")
@@ -52,17 +50,23 @@ def use_models(
         list[str],
         typer.Argument(metavar="STRONG [BETWEEN]... WEAK", help="As litellm names them."),
     ],
+    *,
+    api_base: ApiBase = None,
+    key_name: KeyName = None,
 ) -> None:
     """Set the models to route between: the strongest first, then cheaper ones."""
     from routing.models import Pool
     from tui.model_check import check_model
 
-    program = Program.open()
+    program = Program.open(api_base=api_base, key_name=key_name)
     models = [program.model(name) for name in names]
     for model in models:
         check_model(model)
     check_pool(names, "models use")
-    program.change(pool_settings(names))
+    served = {"api_base": api_base, "key_name": key_name}
+    program.change(
+        pool_settings(names) | ({"models": dict.fromkeys(names, served)} if api_base else {})
+    )
     pool = Pool.ordered(models)
     for model in pool.models:
         typer.echo(f"{pool.tier_of(model):6} = {model.name}")
@@ -136,6 +140,7 @@ def price_model(
 ) -> None:
     """Show a model's price, or set it with --prompt and --completion."""
     from routing.models import price_of
+    from tui.model_states import dollars
 
     program = Program.open()
     if prompt is not None or completion is not None or cached is not None:
@@ -151,40 +156,76 @@ def price_model(
         )
         raise typer.Exit(1)
     cached_price = price.prompt if price.cached is None else price.cached
+    shown = [dollars(each * MILLION) for each in (price.prompt, cached_price, price.completion)]
     typer.echo(
-        f"{name}: {_per_million(price.prompt)} prompt, {_per_million(cached_price)} cached prompt, "
-        f"{_per_million(price.completion)} completion, per million tokens"
+        f"{name}: {shown[0]} prompt, {shown[1]} cached prompt, {shown[2]} completion, "
+        "per million tokens"
     )
 
 
+@app.command("rm")
+def remove_model(name: Name) -> None:
+    """Forget what was said of a model: its address, its key's name, its price, how it writes."""
+    program = Program.open()
+    if name not in program.settings.models:
+        raise UsageError(f"Nothing is kept of {name}.", hint="llmroute models list")
+    if name in program.settings.pool_names:
+        raise UsageError(
+            f"{name} is one of the models to route between.",
+            hint="Set others first: llmroute models use STRONG ... WEAK",
+        )
+    program.change({"models": {name: None}})
+    typer.echo(f"{name} is out of {program.paths.settings}")
+
+
 @app.command("test")
-def try_model(name: Name, *, api_base: ApiBase = None, key_name: KeyName = None) -> None:
-    """Ask a model for one word and say how long it took and what it cost."""
+def try_models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="By default every one to route between."),
+    ] = None,
+    *,
+    api_base: ApiBase = None,
+    key_name: KeyName = None,
+) -> None:
+    """Ask models for one word each and say how long it took and what it cost."""
     import asyncio
 
-    from routing.chat import import_litellm, stream
+    from routing.chat import import_litellm
+    from routing.errors import RoutingError
+
+    program = Program.open(api_base=api_base, key_name=key_name)
+    names = names or list(program.require_pool().names)
+    import_litellm()  # takes seconds that are not the model's
+    failures = []
+    for name in names:
+        try:
+            typer.echo(f"{name} answers: {asyncio.run(_tried(program, name))}")
+        except RoutingError as error:
+            failures.append(error)
+    for failure in failures[1:]:
+        typer.secho(f"llmroute: {failure}", fg="red", err=True)
+    if failures:
+        raise failures[0]
+
+
+async def _tried(program: Program, name: str) -> str:
+    """Seconds, tokens and cost of a model's short reply."""
+    from routing.chat import stream
     from routing.conversation import Reply, Turn
     from routing.cost import cost
     from routing.models import price_of
 
-    program = Program.open(api_base=api_base, key_name=key_name)
     model = program.model(name)
-
-    async def reply() -> Reply:
-        turns = [Turn("user", "Reply with the one word: ready")]
-        key = program.keyring.for_models(model).get(name)
-        async for piece in stream(model, turns, key=key, timeout=program.settings.timeout):
-            if isinstance(piece, Reply):
-                return piece
-        raise AssertionError("a stream ends with a reply")
-
-    import_litellm()  # takes seconds that are not the model's
+    turns = [Turn("user", "Reply with the one word: ready")]
+    key = program.keyring.for_models(model).get(name)
     start = time.perf_counter()
-    done = asyncio.run(reply())
-    typer.echo(
-        f"{name} answers: {time.perf_counter() - start:.1f} s, {done.usage.prompt_tokens} + "
-        f"{done.usage.completion_tokens} tokens, {usd(cost(done.usage, price_of(model)))}"
-    )
+    async for piece in stream(model, turns, key=key, timeout=program.settings.timeout):
+        if isinstance(piece, Reply):
+            seconds, usage = time.perf_counter() - start, piece.usage
+            tokens = f"{usage.prompt_tokens} + {usage.completion_tokens} tokens"
+            return f"{seconds:.1f} s, {tokens}, {usd(cost(usage, price_of(model)))}"
+    raise AssertionError("a stream ends with a reply")
 
 
 def _remark(program: Program, models: Iterable[Model]) -> None:
@@ -194,28 +235,3 @@ def _remark(program: Program, models: Iterable[Model]) -> None:
     said = [remark for model in models for remark in remarks(model, program.keyring)]
     for remark in dict.fromkeys(said):
         typer.echo(remark, err=True)
-
-
-def _row(program: Program, model: Model, seat: str) -> dict[str, str | int]:
-    from routing.models import context_of, key_name_of, price_of
-
-    price = price_of(model)
-    key_name = key_name_of(model)
-    key = program.keyring.find(key_name) if key_name else None
-    return {
-        "seat": seat,
-        "model": model.name,
-        "prompt": _per_million(price.prompt if price else None),
-        "completion": _per_million(price.completion if price else None),
-        "context": context_of(model) or "?",
-        "key": f"{key_name}: {key.origin if key else 'not set'}" if key_name else "none needed",
-        "endpoint": model.api_base or "its usual",
-    }
-
-
-def _per_million(price: float | None) -> str:
-    """US dollars a million tokens, with the cents and what else matters."""
-    if price is None:
-        return usd(None)
-    whole, _, rest = f"{price * MILLION:,.4f}".partition(".")
-    return f"${whole}.{rest.rstrip('0'):0<2}"

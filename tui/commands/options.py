@@ -65,7 +65,7 @@ Threshold = Annotated[
 ApiBase = Annotated[
     str | None,
     typer.Option(
-        "--api-base", metavar="URL", help="Endpoint of both models, in place of the provider's own."
+        "--api-base", metavar="URL", help="Where the models are served, if not by the provider."
     ),
 ]
 KeyName = Annotated[
