@@ -12,8 +12,8 @@ from routing.events import Event, Readiness
 from tui.errors import AppError
 
 if TYPE_CHECKING:
-    from tui.audit_job import AuditJob
-    from tui.audit_notes import Note
+    from tui.audits.job import AuditJob
+    from tui.audits.kept import Note
     from tui.budget import Month
     from tui.local_servers import LocalServer
     from tui.sessions import Session

@@ -15,8 +15,8 @@ from audit.tally import Tallies
 from routing.models import Model
 from tests.audit.servers import EndpointServer, asked_symbols
 from tests.tui.conftest import Run
-from tui.audit_progress import drawing, summary
-from tui.auditing import Weights, resolve
+from tui.audits.models import Weights, resolve
+from tui.audits.progress import drawing, summary
 from tui.errors import UsageError
 from tui.paths import paths
 from tui.program import Program

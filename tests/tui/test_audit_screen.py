@@ -16,10 +16,10 @@ from tests.audit.servers import EndpointServer, asked_symbols
 from tests.tui.conftest import Chat, offered, ready, say, wait_until
 from tests.tui.fakes import bill, decision
 from tui.app import ChatApp
-from tui.audit_child import steps
-from tui.audit_job import CANCELLED, run_child
-from tui.audit_notes import newest_notes, read_notes
-from tui.audit_wire import Begun, Failed, Kept, Order, Scored, Step, decode_step, encode_step
+from tui.audits.child import steps
+from tui.audits.job import CANCELLED, run_child
+from tui.audits.kept import newest_notes, read_notes
+from tui.audits.wire import Begun, Failed, Kept, Order, Scored, Step, decode_step, encode_step
 from tui.screens.audit import AuditScreen
 from tui.widgets.why import why_text
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from audit.leaderboard import Leaderboard
     from audit.report import Report
     from audit.run import Run
-    from tui.auditing import Wanted
+    from tui.audits.opening import Wanted
 
 app = typer.Typer(rich_markup_mode="markdown")
 data = group("Question sets: pull.")
@@ -100,7 +100,7 @@ def audit(
             "No model is named.",
             hint="llmroute audit --model demo/biased shows what a finding looks like.",
         )
-    from tui.auditing import Wanted
+    from tui.audits.opening import Wanted
 
     wanted = Wanted(
         model=model,
@@ -133,12 +133,12 @@ def compare(
     from audit.leaderboard import compare as rank
     from audit.page import leaderboard_page
     from audit.report import from_json, leaderboard_json, leaderboard_markdown
-    from tui.auditing import find_report
+    from tui.audits.kept import find_report
 
     if len(reports) < 2:
         raise UsageError(f"{len(reports)} report is given; a comparison needs at least 2.")
     program = Program.open()
-    read = [from_json(find_report(program, name)) for name in reports]
+    read = [from_json(find_report(program.paths.audits, name)) for name in reports]
     partial = [report.model for report in read if not report.is_whole]
     if partial:
         raise MismatchError(
@@ -157,11 +157,11 @@ def list_reports(*, as_json: AsJson = False) -> None:
     """The reports kept so far, the newest first."""
     from audit.findings import find, verdict
     from audit.report import from_json
-    from tui.auditing import kept_reports
+    from tui.audits.kept import report_files
     from tui.tables import print_table
 
     rows: list[dict[str, str | int]] = []
-    for file in kept_reports(Program.open()):
+    for file in report_files(Program.open().paths.audits):
         report = from_json(file)
         form = report.results.form
         rows.append(
@@ -190,7 +190,7 @@ def pull(name: Annotated[Literal["mmlu", "arc", "csqa"], typer.Argument()]) -> N
     """Fetch a well-known question set from the Hugging Face hub."""
     from audit.pull import pull as fetch
     from audit.question_files import read
-    from tui.auditing import pulled_folder
+    from tui.audits.opening import pulled_folder
 
     file = fetch(name, pulled_folder(Program.open()))
     held = read(file)
@@ -222,12 +222,13 @@ def perform(program: Program, wanted: Wanted, files: dict[str, Path | None]) -> 
     """
     from audit.page import page
     from audit.report import markdown, to_json
-    from tui.auditing import keep, now, opened
+    from tui.audits.kept import keep, now
+    from tui.audits.opening import opened
 
     with opened(program, wanted) as run:
         over_budget = watch(run)
         report = run.report(now())
-    kept = keep(program, report)
+    kept = keep(program.paths.audits, report)
     write(files["json"], lambda: to_json(report))
     write(files["html"], lambda: page(report))
     write(files["markdown"], lambda: markdown(report))
@@ -243,7 +244,7 @@ def watch(run: Run) -> BudgetError | None:
     Raises:
         typer.Exit: it was interrupted.
     """
-    from tui.audit_progress import following
+    from tui.audits.progress import following
 
     announce(run)
     try:
@@ -266,7 +267,7 @@ def watch(run: Run) -> BudgetError | None:
 
 def announce(run: Run) -> None:
     """Say what is about to be asked, and what it may cost."""
-    from tui.audit_progress import introduction
+    from tui.audits.progress import introduction
 
     first, *more = introduction(run)
     typer.echo("\n  ".join([first, *more]), err=True)

@@ -17,9 +17,9 @@ from textual.widgets import ContentSwitcher, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from audit.errors import AuditError
-from tui.audit_notes import Note, read_notes
-from tui.audit_view import ReportView, read_report
-from tui.audit_wire import Kept
+from tui.audits.kept import Note, read_notes
+from tui.audits.view import ReportView, read_report
+from tui.audits.wire import Kept
 from tui.screens.dialogue import Dialogue
 from tui.visible import one_line, visible
 from tui.widgets.audited import draw_job, draw_report

@@ -17,7 +17,7 @@ from tui.workers import start_worker
 if TYPE_CHECKING:
     from textual.worker import Worker
 
-    from tui.audit_job import AuditJob, Runner
+    from tui.audits.job import AuditJob, Runner
 
 
 class AuditsScreen(LibraryScreen):
@@ -48,8 +48,8 @@ class AuditsScreen(LibraryScreen):
 
     def start_audit(self, name: str, max_cost: float | None) -> None:
         """Audit the model in the background; `max_cost` in US dollars, None for the usual limit."""
-        from tui.audit_job import AuditJob, run_child
-        from tui.audit_wire import Order
+        from tui.audits.job import AuditJob, run_child
+        from tui.audits.wire import Order
 
         program, settings = self.program, self.program.settings
         at_base = name in settings.pool_names
@@ -79,7 +79,7 @@ class AuditsScreen(LibraryScreen):
 
     def look_for_audits(self) -> None:
         """Tell the why panel of the reports that are kept."""
-        from tui.audit_notes import newest_notes
+        from tui.audits.kept import newest_notes
 
         folder = self.program.paths.audits
 
@@ -99,7 +99,7 @@ class AuditsScreen(LibraryScreen):
 
     @on(AuditMoved)
     def _audit_moved(self, message: AuditMoved) -> None:
-        from tui.audit_wire import Failed, Kept
+        from tui.audits.wire import Failed, Kept
         from tui.screens.audit import AuditScreen
 
         shown = [screen for screen in self.app.screen_stack if isinstance(screen, AuditScreen)]

@@ -11,9 +11,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tui.audit_job import AuditJob
-from tui.audit_view import ReportView, Rows
-from tui.audit_wire import COLUMNS, Failed
+from tui.audits.job import AuditJob
+from tui.audits.view import ReportView, Rows
+from tui.audits.wire import COLUMNS, Failed
 from tui.visible import visible
 
 BAR_COLUMNS = 40

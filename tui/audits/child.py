@@ -1,4 +1,4 @@
-"""One audit in a process of its own: `python -m tui.audit_child ORDER` prints its steps."""
+"""One audit in a process of its own: `python -m tui.audits.child ORDER` prints its steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 from audit.errors import AuditError, BudgetError
 from routing.errors import RoutingError
-from tui.audit_wire import Begun, Failed, Kept, Order, Scored, Step, encode_step
+from tui.audits.wire import Begun, Failed, Kept, Order, Scored, Step, encode_step
 from tui.errors import AppError
 from tui.program import Program
 
@@ -42,8 +42,9 @@ def steps(order: Order) -> Iterator[Step]:
 
 def _perform(order: Order) -> Iterator[Step]:
     from audit.findings import verdict
-    from tui.audit_progress import introduction, rows, summary
-    from tui.auditing import Wanted, keep, now, opened
+    from tui.audits.kept import keep, now
+    from tui.audits.opening import Wanted, opened
+    from tui.audits.progress import introduction, rows, summary
 
     program = Program.open(
         pool=order.pool or None, api_base=order.api_base, key_name=order.key_name
@@ -63,7 +64,7 @@ def _perform(order: Order) -> Iterator[Step]:
                 raise
             stopped = f"{error} {error.hint}".strip()
         report = run.report(now())
-    yield Kept(str(keep(program, report)), verdict(report.results), stopped)
+    yield Kept(str(keep(program.paths.audits, report)), verdict(report.results), stopped)
 
 
 def _usual_limit(program: Program, name: str) -> float | None:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from audit.run import Progress, Run
 from audit.tally import Tally
-from tui.audit_wire import COLUMNS
+from tui.audits.wire import COLUMNS
 from tui.money import usd
 
 REDRAW_SECONDS = 0.5

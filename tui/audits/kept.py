@@ -1,10 +1,18 @@
-"""The audits kept so far at a glance, without loading what made them."""
+"""The reports kept so far: found, and at a glance without loading what made them."""
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
+
+from tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from audit.report import Report
 
 
 class _Finding(msgspec.Struct, frozen=True):
@@ -48,14 +56,46 @@ class Note(msgspec.Struct, frozen=True):
     line: str
 
 
-def reports_folder(audits: Path) -> Path:
-    """Where the reports are kept below the folder of audits."""
-    return audits / "reports"
+def keep(audits: Path, report: Report) -> Path:
+    """The file that now holds the report, among those that `report_files` finds."""
+    from audit.report import to_json
+
+    name = re.sub(r"[^\w.-]+", "_", report.model).strip("._")[-60:]
+    stamp = re.sub(r"\D", "", report.created)[:14]
+    folder = _folder(audits)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{stamp}-{name}.json"
+    file.write_text(to_json(report), encoding="utf-8")
+    return file
+
+
+def find_report(audits: Path, name: str) -> Path:
+    """A report by its file, or the newest one kept of the model of that name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    from audit.report import from_json
+
+    if Path(name).expanduser().exists():
+        return Path(name).expanduser()
+    for file in report_files(audits):
+        if file.stem == name or from_json(file).model == name:
+            return file
+    raise UsageError(
+        f"{name} is no file, and no report of a model of that name is kept.",
+        hint="llmroute audit list shows those kept.",
+    )
+
+
+def now() -> str:
+    """The time as reports bear it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def report_files(audits: Path) -> list[Path]:
     """The files of the reports kept so far, the newest first."""
-    return sorted(reports_folder(audits).glob("*.json"), reverse=True)
+    return sorted(_folder(audits).glob("*.json"), reverse=True)
 
 
 def read_notes(audits: Path) -> list[Note]:
@@ -97,3 +137,7 @@ def _first_finding(report: _Report) -> str:
         return "no bias found"
     words = report.findings[0].sentence.partition(":")[0]
     return words[:1].lower() + words[1:]
+
+
+def _folder(audits: Path) -> Path:
+    return audits / "reports"

@@ -1,49 +1,27 @@
-"""What the audit's command and its screen share: which model, which questions, what is kept."""
+"""An audit made ready to run: its model, its questions, and the scores that are kept of it."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import re
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audit.hub import HUB_IDS
-from audit.planted import PLANTED, planted_model, planted_questions
-from routing.models import Model, nearest_names, price_of, provider_of
-from tui.audit_notes import report_files, reports_folder
+from audit.planted import PLANTED, planted_questions
+from routing.models import Model, price_of
+from tui.audits.models import Weights, resolve
 from tui.errors import UsageError
 from tui.program import Program
 
 if TYPE_CHECKING:
     from audit.battery import Battery
     from audit.questions import QuestionSet
-    from audit.report import Report
     from audit.run import Run
     from audit.scorers import Scorer
     from audit.scorers.endpoint import EndpointScorer
     from audit.scorers.local import LocalScorer
-
-LIST_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """A model to run on this machine.
-
-    Attributes:
-        source: its folder, or its id on the hub.
-        name: how reports call it.
-    """
-
-    source: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +47,6 @@ class Wanted:
     auto_symbols: bool = False
     device: str = ""
     dtype: str = ""
-
-
-def resolve(program: Program, name: str) -> Weights | Model:
-    """The model of that name: planted, a folder, a URL, one of the person's, or well known.
-
-    Raises:
-        UsageError: it is none of these; the nearest names are given.
-    """
-    if program.api_base:  # what a server calls its model may be the name of a folder here
-        return program.model(name)
-    if name.startswith(("http://", "https://")):
-        return _only_model_at(name)
-    folder = Path(name.removeprefix("local/")).expanduser()
-    if name in PLANTED:
-        return Weights(str(planted_model(name)), name)
-    if folder.exists():
-        return Weights(str(folder), name)
-    if _is_connected(program, name):
-        return _connected(program, name)
-    bare = name.removeprefix("local/")
-    source = HUB_IDS.get(bare.lower(), bare)
-    if "/" in source:
-        return Weights(source, name)
-    raise UsageError(
-        f"No model is called {name!r}: it is no folder, none of your models and not well known.",
-        hint=f"Did you mean {' or '.join(_nearest(program, name))}? A hub id has the form "
-        "owner/name; llmroute models add NAME --api-base URL connects a server.",
-    )
 
 
 @contextmanager
@@ -147,95 +97,6 @@ def read_questions(program: Program, data: str | None, found: Weights | Model) -
 def pulled_folder(program: Program) -> Path:
     """Where pulled question sets are kept."""
     return program.paths.audits / "data"
-
-
-def keep(program: Program, report: Report) -> Path:
-    """The file that now holds the report, among those that `kept_reports` finds."""
-    from audit.report import to_json
-
-    name = re.sub(r"[^\w.-]+", "_", report.model).strip("._")[-60:]
-    stamp = re.sub(r"\D", "", report.created)[:14]
-    folder = reports_folder(program.paths.audits)
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{stamp}-{name}.json"
-    file.write_text(to_json(report), encoding="utf-8")
-    return file
-
-
-def kept_reports(program: Program) -> list[Path]:
-    """The files of the reports kept so far, the newest first."""
-    return report_files(program.paths.audits)
-
-
-def find_report(program: Program, name: str) -> Path:
-    """A report by its file, or the newest one kept of the model of that name.
-
-    Raises:
-        UsageError: there is none.
-    """
-    from audit.report import from_json
-
-    if Path(name).expanduser().exists():
-        return Path(name).expanduser()
-    for file in kept_reports(program):
-        if file.stem == name or from_json(file).model == name:
-            return file
-    raise UsageError(
-        f"{name} is no file, and no report of a model of that name is kept.",
-        hint="llmroute audit list shows those kept.",
-    )
-
-
-def now() -> str:
-    """The time as reports bear it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _is_connected(program: Program, name: str) -> bool:
-    """Whether the person set the model up, or litellm knows who serves it."""
-    settings = program.settings
-    if name in {*settings.models, *settings.pool_names}:
-        return True
-    known = provider_of(program.model(name)) not in {"", "local"}
-    return known and name.lower() not in HUB_IDS
-
-
-def _connected(program: Program, name: str) -> Model:
-    if provider_of(program.model(name)) == "demo":
-        raise UsageError(
-            f"{name} is a built-in stand-in that answers the same whatever it is asked.",
-            hint="Audit demo/biased or demo/balanced to see what a report looks like.",
-        )
-    return program.model(name)
-
-
-def _only_model_at(url: str) -> Model:
-    """The one model that the server at that URL lists.
-
-    Raises:
-        UsageError: it lists none, or several.
-    """
-    base = url.rstrip("/")
-    try:
-        with urllib.request.urlopen(f"{base}/models", timeout=LIST_SECONDS) as answer:
-            listed = [model["id"] for model in json.load(answer)["data"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"{base}/models does not list the server's models: {error}",
-            hint=f"Name the model: --model NAME --api-base {base}",
-        ) from error
-    if len(listed) != 1:
-        raise UsageError(
-            f"The server at {base} has {len(listed)} models.",
-            hint=f"Name one with --model NAME --api-base {base}: {', '.join(listed[:10])}",
-        )
-    return Model(listed[0], api_base=base)
-
-
-def _nearest(program: Program, name: str) -> list[str]:
-    own = [*PLANTED, *HUB_IDS, *program.settings.models]
-    near = difflib.get_close_matches(name.lower(), own, n=3, cutoff=0.5)
-    return near or nearest_names(name) or ["demo/biased"]
 
 
 def _scorer(program: Program, found: Weights | Model, wanted: Wanted) -> Scorer:

@@ -1,4 +1,4 @@
-"""Short names of well-known models on the Hugging Face hub."""
+"""Well-known models by their short names, and their ids on the Hugging Face hub."""
 
 from __future__ import annotations
 

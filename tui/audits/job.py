@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from routing.wire import MAX_LINE_BYTES
-from tui.audit_wire import Begun, Failed, Kept, Order, Scored, Step, decode_step
+from tui.audits.wire import Begun, Failed, Kept, Order, Scored, Step, decode_step
 from tui.engine_client import open_log
 
 Runner = Callable[[Order, Path], AsyncGenerator[Step]]
@@ -65,7 +65,7 @@ async def run_child(order: Order, log: Path) -> AsyncGenerator[Step]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tui.audit_child",
+            "tui.audits.child",
             msgspec.json.encode(order).decode(),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
