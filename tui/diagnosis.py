@@ -5,20 +5,56 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tui.errors import KeysError
 from tui.program import Program
 
+if TYPE_CHECKING:
+    from routing.models import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file or folder, and what stands in the way of using it; "" for nothing."""
+
+    path: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.state})" if self.state else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class SettingInForce:
+    """A setting's value and where it was set."""
+
+    value: object
+    origin: str
+
+    def __str__(self) -> str:
+        """As it would stand in the settings file, tables on one line."""
+        value = self.value
+        shown = json.dumps(value, ensure_ascii=False) if value not in (None, {}) else "not set"
+        return f"{shown} ({self.origin})"
+
 
 def diagnose(program: Program) -> dict[str, dict[str, str]]:
-    """Everything but the engine, in sections."""
+    """Everything but the engine, in sections, as people read it."""
     return {
         "version": versions(),
-        "paths": places(program),
-        "settings": settings_in_force(program),
-        "keys": known_keys(program),
+        "paths": in_words(places(program)),
+        "settings": in_words(settings_in_force(program)),
+        "keys": known_keys(program, program.pool),
     }
+
+
+def in_words(found: Mapping[str, object]) -> dict[str, str]:
+    """Each fact as one text; "none" for what is empty."""
+    return {name: str(fact) or "none" for name, fact in found.items()}
 
 
 def versions() -> dict[str, str]:
@@ -30,43 +66,41 @@ def versions() -> dict[str, str]:
     return {"python": python} | {name: version(name) for name in names}
 
 
-def places(program: Program) -> dict[str, str]:
-    """Each folder and file, and what stands in the way of using it."""
+def places(program: Program) -> dict[str, Place]:
+    """Each folder and file of the program."""
     found = {name: getattr(program.paths, name) for name in program.paths.__slots__}
-    return {name: f"{path}{_state(path)}" for name, path in found.items()}
+    return {name: Place(str(path), _state(path)) for name, path in found.items()}
 
 
 def _state(path: Path) -> str:
     if not path.exists():
-        return " (not there yet)"
-    return "" if os.access(path, os.R_OK | os.W_OK) else " (cannot be written)"
+        return "not there yet"
+    return "" if os.access(path, os.R_OK | os.W_OK) else "cannot be written"
 
 
-def settings_in_force(program: Program) -> dict[str, str]:
+def settings_in_force(program: Program) -> dict[str, SettingInForce]:
     """Each setting with where it was set."""
     import msgspec
 
     values = msgspec.to_builtins(program.settings)
     origins = program.loaded.origins
     return {
-        name: f"{_setting(value)} ({origins.get(name, 'default')})"
-        for name, value in values.items()
+        name: SettingInForce(value, origins.get(name, "default")) for name, value in values.items()
     }
 
 
-def _setting(value: object) -> str:
-    """A value as it would stand in the settings file, tables on one line."""
-    return json.dumps(value, ensure_ascii=False) if value not in (None, {}) else "not set"
-
-
-def known_keys(program: Program) -> dict[str, str]:
-    """Where each key was found, never the key."""
+def known_keys(program: Program, pool: Pool | None) -> dict[str, str]:
+    """Where each key was found that the models need or some place holds; never the key."""
     from routing.models import key_name_of
 
-    names = {key_name_of(model) for model in program.pool.models} if program.pool else set()
-    names |= {name for name in program.environment if name.endswith("_API_KEY")}
+    needed = {key_name_of(model) for model in pool.models} if pool else set()
+    names = {name for name in program.environment if name.endswith("_API_KEY")}
     found: dict[str, str] = {}
-    for name in sorted(filter(None, names)):
+    try:
+        names |= program.keyring.kept()
+    except KeysError as error:
+        found["trouble"] = f"{error} {error.hint}".strip()
+    for name in sorted(filter(None, names | needed)):
         try:
             key = program.keyring.find(name)
             found[name] = key.origin if key else "not set"

@@ -17,6 +17,19 @@ from tui.errors import KeysError
 
 SERVICE = "llmroute"
 COMMAND_SECONDS = 30
+PROVIDER_KEYS = (
+    "ANTHROPIC_API_KEY",
+    "COHERE_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "FIREWORKS_API_KEY",
+    "GEMINI_API_KEY",
+    "GROQ_API_KEY",
+    "MISTRAL_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENROUTER_API_KEY",
+    "TOGETHERAI_API_KEY",
+    "XAI_API_KEY",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,14 @@ class KeyRing:
             self._write(kept)
             removed = True
         return removed
+
+    def kept(self) -> set[str]:
+        """Names of the keys that were stored: all of the file's, the well-known of the keyring's.
+
+        Raises:
+            KeysError: the file is unreadable or open to others.
+        """
+        return {*_read(self.file), *filter(_from_keyring, PROVIDER_KEYS)}
 
     def _ask_command(self, name: str) -> str:
         assert self.command is not None

@@ -43,7 +43,7 @@ def test_keys_are_listed_by_where_they_are_found(run: Run, monkeypatch: pytest.M
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     run("models", "use", "openai/gpt-4o", "anthropic/claude-sonnet-4-5")
     _, out, _ = run("keys", "list")
-    told = dict(line.split(maxsplit=1) for line in out.splitlines()[1:] if line.strip())
+    told = dict(line.split(maxsplit=1) for line in out.splitlines()[2:] if line.strip())
     assert told["OPENAI_API_KEY"].strip() == "environment"
     assert told["ANTHROPIC_API_KEY"].strip() == "not set"
     assert "secret" not in out

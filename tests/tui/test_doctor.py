@@ -16,7 +16,8 @@ def test_malformed_settings_are_reported_and_the_rest_is_checked(run: Run, home:
     found = json.loads(out)
     assert code == 1
     assert "settings.toml, line 2" in found["settings"]["trouble"]
-    assert found["paths"]["settings"].endswith("settings.toml")
+    assert found["paths"]["settings"]["path"].endswith("settings.toml")
+    assert found["paths"]["sessions"]["state"] == "not there yet"
     assert found["version"]["llmroute"]
     assert err == ""
 
@@ -47,7 +48,13 @@ def test_nothing_wrong_is_exit_code_0(run: Run):
     code, out, _ = run("doctor", "--no-engine", "--json")
     found = json.loads(out)
     assert code == 0
-    assert found["settings"]["share"] == "0.5 (default)"
-    assert found["settings"]["learn"] == "true (default)"
-    assert found["settings"]["strong"] == "not set (default)"
+    assert found["settings"]["share"] == {"value": 0.5, "origin": "default"}
+    assert found["settings"]["learn"] == {"value": True, "origin": "default"}
+    assert found["settings"]["strong"] == {"value": None, "origin": "default"}
     assert not any("trouble" in section for section in found.values())
+
+
+def test_last_line_says_what_is_wrong(run: Run, home: Path):
+    assert run("doctor", "--no-engine")[1].splitlines()[-1] == "All is well."
+    (home / "settings.toml").write_text("share = 7\n")
+    assert run("doctor", "--no-engine")[1].splitlines()[-1] == "Trouble with: settings."

@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
 from routing.models import Model, key_name_of
+from tests.tui.conftest import Run
 from tui.errors import KeysError, UsageError
 from tui.keys import KeyRing
 from tui.program import Program
@@ -181,3 +183,24 @@ def test_key_stands_in_no_repr(file: Path):
 def test_key_behind_one_of_the_environment_is_not_kept_in_vain(file: Path):
     with pytest.raises(KeysError, match="A_KEY is set in the environment"):
         KeyRing({"A_KEY": "sk-1"}, file).store("A_KEY", "sk-2")
+
+
+@pytest.mark.usefixtures("no_keyring")
+def test_list_names_a_kept_key_that_no_model_needs(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("IN_HOUSE_KEY", raising=False)
+    KeyRing({}, home / "keys.json").store("IN_HOUSE_KEY", "sk-secret")
+    code, out, err = run("keys", "list")
+    assert code == 0
+    assert "IN_HOUSE_KEY" in out
+    assert str(home / "keys.json") in out
+    assert "sk-secret" not in out + err
+    assert json.loads(run("keys", "list", "--json")[1])["IN_HOUSE_KEY"] == str(home / "keys.json")
+
+
+@pytest.mark.usefixtures("memory_keyring")
+def test_list_names_a_providers_key_of_the_keyring(file: Path):
+    ring = KeyRing({}, file)
+    ring.store("GROQ_API_KEY", "sk-1")
+    assert ring.kept() == {"GROQ_API_KEY"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from tui.commands.options import AsJson, flag
-from tui.diagnosis import known_keys, places, settings_in_force, versions
+from tui.diagnosis import in_words, known_keys, places, settings_in_force, versions
 from tui.errors import SettingsError
 from tui.program import Program
 
@@ -30,15 +31,17 @@ def doctor(
         "version": versions(),
         "paths": places(program),
         "settings": settings_in_force(program) | trouble,
-        "keys": known_keys(program),
+        "keys": known_keys(program, program.pool),
     }
     if engine:
         found["engine"] = asyncio.run(_engine(program))
+    wrong = [name for name, section in found.items() if section.get("trouble")]
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(found, indent=2, default=asdict))
     else:
         _print(found)
-    raise typer.Exit(1 if any(section.get("trouble") for section in found.values()) else 0)
+        typer.echo(f"Trouble with: {', '.join(wrong)}." if wrong else "All is well.")
+    raise typer.Exit(1 if wrong else 0)
 
 
 def _program() -> tuple[Program, dict[str, str]]:
@@ -91,4 +94,4 @@ def _print(found: dict[str, dict[str, Any]]) -> None:
     from tui.tables import print_facts
 
     for section, values in found.items():
-        print_facts(section, {name: str(value) or "none" for name, value in values.items()})
+        print_facts(section, in_words(values))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Annotated
 
 import typer
 
-from tui.commands.options import group
+from tui.commands.options import AsJson, group
 from tui.program import Program
 
 app = group("API keys: set, list, find, rm; they are never shown.")
@@ -46,9 +47,18 @@ def find_key(name: Name) -> None:
 
 
 @app.command("list")
-def list_keys() -> None:
-    """Say where each key is found that the models need or the environment holds."""
+def list_keys(*, as_json: AsJson = False) -> None:
+    """Say where each key is found that was kept, that the models need or the environment holds."""
     from tui.diagnosis import known_keys
-    from tui.tables import print_facts
+    from tui.tables import print_table
 
-    print_facts("keys", known_keys(Program.open()))
+    program = Program.open()
+    keys = known_keys(program, program.pool)
+    if as_json:
+        typer.echo(json.dumps(keys, indent=2))
+    elif keys:
+        print_table(("key", "found in"), list(keys.items()))
+    else:
+        typer.echo(
+            "No key is kept, needed or in the environment. llmroute keys set NAME keeps one."
+        )

@@ -12,7 +12,9 @@ from textual.widget import Widget
 
 from routing.models import DEMO_PAIR, key_name_of, known_models
 from routing.routers import ROUTERS
+from tui.diagnosis import known_keys
 from tui.errors import UsageError
+from tui.keys import PROVIDER_KEYS
 from tui.live_turn import LiveTurn
 from tui.messages import (
     EngineReady,
@@ -34,20 +36,6 @@ if TYPE_CHECKING:
     from tui.screens.keys import NewKey
     from tui.screens.threshold import Past
     from tui.sessions import Routed
-
-PROVIDER_KEYS = (
-    "ANTHROPIC_API_KEY",
-    "COHERE_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "FIREWORKS_API_KEY",
-    "GEMINI_API_KEY",
-    "GROQ_API_KEY",
-    "MISTRAL_API_KEY",
-    "OPENAI_API_KEY",
-    "OPENROUTER_API_KEY",
-    "TOGETHERAI_API_KEY",
-    "XAI_API_KEY",
-)
 
 
 class RoutingScreen(BaseScreen):
@@ -263,13 +251,8 @@ class RoutingScreen(BaseScreen):
 
     def _settings_ready(self) -> SettingsReady:
         """What the settings screen shows, gathered in a thread: keys may be in a keyring."""
-        names = [name for name in PROVIDER_KEYS if self.program.environment.get(name)]
-        pool = self.talk.turns.routing.pool
-        needed = [key_name_of(model) for model in pool.models] if pool else []
-        lines = []
-        for name in dict.fromkeys([*filter(None, needed), *names]):
-            key = self.program.keyring.find(name)
-            lines.append(f"{name}: {f'found in {key.origin}' if key else 'missing'}")
+        keys = known_keys(self.program, self.talk.turns.routing.pool)
+        lines = [f"{name}: {origin}" for name, origin in keys.items()]
         return SettingsReady(lines, known_models())
 
     def _keep_key(self, key: NewKey | None) -> None:
