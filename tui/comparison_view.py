@@ -70,8 +70,8 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
             "chance",
             _mean(comparison.price_mix),
             *random,
-            _number(float(chance.apgr.mean())),
-            _interval(spread),
+            number_text(float(chance.apgr.mean())),
+            interval_text(spread),
             "",
         )
     )
@@ -208,17 +208,12 @@ def counted(prompts: int) -> str:
 
 
 def _router_row(router: Measured) -> tuple[str, ...]:
-    z = UNKNOWN if math.isnan(router.z) else f"{router.z:+.1f}"
-    return (
-        router.name,
-        *_curve_cells(router.curve),
-        _interval(router.interval),
-        z,
-    )
+    interval, z = interval_text(router.interval), number_text(router.z, "+.1f")
+    return router.name, *_curve_cells(router.curve), interval, z
 
 
 def _curve_cells(curve: Curve) -> tuple[str, ...]:
-    return _mean(curve), _percent(curve.cpt(0.5)), _percent(curve.cpt(0.8)), _number(curve.apgr)
+    return _mean(curve), _percent(curve.cpt(0.5)), _percent(curve.cpt(0.8)), number_text(curve.apgr)
 
 
 def _mean(curve: Curve) -> str:
@@ -241,11 +236,13 @@ def _percent(share: float) -> str:
     return UNKNOWN if math.isnan(share) else f"{100 * share:.1f}"
 
 
-def _number(value: float) -> str:
-    return UNKNOWN if math.isnan(value) else f"{value:.3f}"
+def number_text(value: float, form: str = ".3f") -> str:
+    """The number in that form; a dash where it is undefined."""
+    return UNKNOWN if math.isnan(value) else f"{value:{form}}"
 
 
-def _interval(interval: Interval) -> str:
+def interval_text(interval: Interval) -> str:
+    """Both ends; a dash where they are undefined."""
     return UNKNOWN if math.isnan(interval.low) else f"{interval.low:.3f}, {interval.high:.3f}"
 
 
@@ -253,7 +250,7 @@ def _difference(found: Difference) -> str:
     clear = "" if found.interval.low > 0 else ": not told apart"
     return (
         f"{found.better} exceeds {found.worse} by {found.apgr:.3f} APGR "
-        f"[{_interval(found.interval)}]{clear}."
+        f"[{interval_text(found.interval)}]{clear}."
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from routing.frontier import PoolComparison
     from routing.library import Opened
     from routing.routers import Router
+    from routing.transfer import Graded
     from tui.program import Program
 
 DATA_VARIABLE = "LLMROUTE_DATA"
@@ -63,7 +64,7 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     """
     from routing.comparison import compare
     from routing.embeddings import KeptEmbedder, SentenceEmbedder
-    from routing.evaluation_sets import read_set, unseen
+    from routing.evaluation_sets import unseen
     from routing.frontier import compare_pool
     from routing.library import open_routers
     from routing.neighbours import open_index
@@ -71,8 +72,7 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     names = wanted.routers or [program.settings.router]
     if len(set(names)) < len(names):
         raise UsageError(f"--router {','.join(names)}: a router is named twice")
-    pair = (wanted.strong, wanted.weak) if wanted.strong and wanted.weak else None
-    evaluation = priced(read_set(wanted.set_name, _data(program), pair), program)
+    evaluation = priced(read_wanted(program, wanted), program)
     models = chosen_models(evaluation, wanted, program)
     folder = program.paths.router
     embedder = KeptEmbedder(SentenceEmbedder(program.settings.embedder), folder / VECTORS)
@@ -101,6 +101,33 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
         *_elsewhere(opened),
     ]
     return Evaluated(comparison, clean.similarity, clean.left_out, tuple(remarks))
+
+
+def read_wanted(program: Program, wanted: Wanted) -> EvaluationSet:
+    """The set, of votes those between the wanted pair.
+
+    Raises:
+        DataError: it is not there, or malformed.
+    """
+    from routing.evaluation_sets import read_set
+
+    pair = (wanted.strong, wanted.weak) if wanted.strong and wanted.weak else None
+    return read_set(wanted.set_name, _data(program), pair)
+
+
+def graded_pair(program: Program, set_name: str, strong: str | None, weak: str | None) -> Graded:
+    """The set of that name, and the pair to compare on it.
+
+    Raises:
+        DataError: it is not there, or malformed, or has no grades of a model.
+    """
+    from routing.transfer import Graded
+
+    wanted = Wanted(set_name, strong=strong, weak=weak)
+    evaluation = read_wanted(program, wanted)
+    pair = chosen_pair(evaluation, wanted, program)
+    evaluation.grades(*pair)
+    return Graded(evaluation, pair)
 
 
 def priced(evaluation: EvaluationSet, program: Program) -> EvaluationSet:

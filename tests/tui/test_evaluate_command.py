@@ -250,6 +250,41 @@ def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(run: R
     assert "nobody knows a price of mine, yours" in found["remarks"][0]
 
 
+def test_one_set_after_the_other_is_left_out(run: Run, many: Path, tmp_path: Path):
+    other = written(
+        tmp_path / "other.jsonl",
+        [f"{prompt} Number {at}, please." for at in range(4) for prompt in EASY],
+        [f"{prompt} Number {at}, please." for at in range(4) for prompt in HARD],
+    )
+    words = ("router", "transfer", "--set", str(many), "--set", str(other))
+    code, out, _ = run(*words, "--router", "ridge")
+    assert code == 0
+    assert "many.jsonl: " in out
+    assert "rows of the other sets" in out
+    found = json.loads(run(*words, "--rows", "10", "--json")[1])
+    assert [(each["set"], each["rows_of_other_sets"]) for each in found] == [
+        ("many.jsonl", 10),
+        ("other.jsonl", 10),
+    ]
+    assert all(0 <= each["and_other_sets"]["apgr"] <= 1 for each in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "MANY"], "expected two different sets at least"),
+        (["--set", "MANY", "--set", "MANY"], "expected two different sets at least"),
+        (["--set", "MANY", "--set", "nowhere"], "nowhere: neither a file nor one of"),
+        (["--set", "MANY", "--set", "mmlu", "--router", "bert"], "not taught in passing"),
+        (["--set", "MANY", "--set", "mmlu", "--strong", "huge"], "no grades of huge"),
+    ],
+)
+def test_what_cannot_be_left_out_is_said(run: Run, many: Path, words: list[str], said: str):
+    code, _, err = run("router", "transfer", *(word.replace("MANY", str(many)) for word in words))
+    assert code in {1, 2}
+    assert said in err
+
+
 def pooled(quality: list[list[float]]) -> PoolComparison:
     """Two routers, one of which knows which prompts the cheap models can answer."""
     grades = np.array(quality)

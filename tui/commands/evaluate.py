@@ -78,6 +78,50 @@ def evaluate(
         typer.echo(f"Drawn into {plot}.")
 
 
+def transfer(
+    *,
+    sets: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="mt-bench|mmlu|gsm8k|FILE",
+            help="Twice or more: each is left out once.",
+        ),
+    ],
+    routers: Annotated[
+        str, typer.Option("--router", metavar="A,B", help="Routers by name; the one in use.")
+    ] = "",
+    strong: Strong = None,
+    weak: Weak = None,
+    rows: Annotated[
+        int, typer.Option(min=1, help="To learn from, of each of the other sets, at most.")
+    ] = 1500,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Leave one data set out: teach routers all the others, and measure them on that one.
+
+    Each is taught from nothing, by the battles that there are, and then by gold rows of the other
+    sets too. What is in use does not change.
+    """
+    from tui import transferring
+    from tui.comparison_view import known
+
+    names = [name.strip() for name in routers.split(",") if name.strip()]
+    wanted = transferring.Wanted(sets, names, strong, weak, rows, seed)
+    with _following() as follow:
+        found = list(transferring.transfer(Program.open(), wanted, follow))
+    if as_json:
+        typer.echo(json.dumps(known([transferring.as_json(each) for each in found]), indent=2))
+        return
+    from tui.tables import print_table
+
+    print_table(transferring.COLUMNS, [transferring.row(each) for each in found])
+    typer.echo("\nAPGR [95 %], and by how many deviations it exceeds random routing (z).")
+    for remark in transferring.remarks(found):
+        typer.echo(remark)
+
+
 def _view(found: Evaluated) -> View:
     from routing.frontier import PoolComparison
     from tui import comparison_view, pool_view

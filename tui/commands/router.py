@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tui.commands.evaluate import evaluate
+from tui.commands.evaluate import evaluate, transfer
 from tui.commands.options import AsJson, Pool, flag, group, parse_share_option
 from tui.commands.train import train
 from tui.errors import UsageError
@@ -16,9 +16,10 @@ from tui.money import percent
 from tui.program import Program
 from tui.settings import split_pool
 
-app = group("The router: list, use, info, train, pull, calibrate, eval.")
+app = group("The router: list, use, info, train, pull, calibrate, eval, transfer.")
 app.command("train")(train)
 app.command("eval")(evaluate)
+app.command("transfer")(transfer)
 
 HISTORY = "history"
 BATTLES = "battles"

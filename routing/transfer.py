@@ -1,0 +1,128 @@
+"""Leave one data set out: what rows of the others teach a router about a set it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from routing.battles import Battle, Winner
+from routing.embeddings import Embedder
+from routing.evaluate import DRAWS, Interval, bootstrap, chance, curve
+from routing.evaluation_sets import EvaluationSet, unseen
+from routing.evidence import Evidence, pair_evidence
+from routing.index import unique_prompts
+from routing.routers import Router
+
+WINNERS: tuple[Winner, ...] = ("b", "tie", "a")
+
+
+class Graded(NamedTuple):
+    """A set and the strong and the weak model to compare on it."""
+
+    evaluation: EvaluationSet
+    pair: tuple[str, str]
+
+
+# Fits the router of that name for a pair.
+MakeRouter = Callable[[str, tuple[str, str], Sequence[Battle]], Router]
+
+
+class Reached(NamedTuple):
+    """An APGR, its interval on prompts drawn anew, and by how many deviations it exceeds chance."""
+
+    apgr: float
+    interval: Interval
+    z: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """One router on one set that was left out.
+
+    Attributes:
+        prompts: of the set, without the `dropped` ones that a battle or another set holds.
+        alone: taught by the battles alone; `taught`: by rows of the other sets too.
+        rows: how many those were.
+    """
+
+    set_name: str
+    pair: tuple[str, str]
+    router: str
+    prompts: int
+    dropped: int
+    rows: int
+    alone: Reached
+    taught: Reached
+    evidence: Evidence
+
+
+def gold_rows(graded: Graded, most: int, seed: int) -> list[Battle]:
+    """A battle for each of so many prompts, drawn by the seed: the better graded model wins."""
+    evaluation, (strong, weak) = graded
+    drawn = np.random.default_rng(seed).permutation(len(evaluation.prompts))[:most]
+    chosen = evaluation.at(np.sort(drawn))
+    grades = chosen.grades(strong, weak)
+    signs = np.sign(grades.strong - grades.weak).astype(int) + 1
+    return [
+        Battle(prompt, strong, weak, WINNERS[sign], f"gold {evaluation.name}")
+        for prompt, sign in zip(chosen.prompts, signs.tolist(), strict=True)
+    ]
+
+
+def leave_one_out(  # noqa: PLR0913 what is learnt from, by whom, and how
+    sets: Sequence[Graded],
+    battles: Sequence[Battle],
+    routers: Sequence[str],
+    make: MakeRouter,
+    embedder: Embedder,
+    *,
+    most: int,
+    seed: int = 0,
+) -> Iterator[LeftOut]:
+    """Each router on each set, one after the other, taught by all the others.
+
+    Of each other set up to `most` rows are learnt from. Prompts of the set in question that a
+    battle or one of these rows holds (cosine .95 or more) are dropped.
+
+    Raises:
+        DataError: nothing of a set is left.
+        RoutingError: a router cannot be fitted.
+    """
+    for graded in sets:
+        others = [gold_rows(other, most, seed) for other in sets if other is not graded]
+        rows = [battle for taught in others for battle in taught]
+        lessons = [*battles, *rows]
+        vectors = embedder.embed(graded.evaluation.prompts)
+        clean = unseen(graded.evaluation, vectors, embedder.embed(unique_prompts(lessons)))
+        for name in routers:
+            alone, taught = (
+                _reached(make(name, graded.pair, learnt), graded.pair, clean.evaluation, seed)
+                for learnt in (battles, lessons)
+            )
+            yield LeftOut(
+                graded.evaluation.name,
+                graded.pair,
+                name,
+                len(clean.evaluation.prompts),
+                clean.left_out,
+                len(rows),
+                alone,
+                taught,
+                _evidence(clean.evaluation, graded.pair, seed),
+            )
+
+
+def _reached(router: Router, pair: tuple[str, str], test: EvaluationSet, seed: int) -> Reached:
+    grades = test.grades(*pair)
+    chances = router.for_pair(*pair).win_probability(test.prompts)
+    apgr = curve(chances, grades, seed).apgr
+    drawn = bootstrap([chances], grades, DRAWS, seed).apgr[0]
+    return Reached(apgr, Interval.of(drawn), chance(grades, DRAWS, seed).z(apgr))
+
+
+def _evidence(test: EvaluationSet, pair: tuple[str, str], seed: int) -> Evidence:
+    grades = test.grades(*pair)
+    return pair_evidence(test.prompts, pair, grades, chance(grades, DRAWS, seed))

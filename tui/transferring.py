@@ -1,0 +1,141 @@
+"""The person's routers on sets that they were not taught: leave one data set out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tui.comparison_view import evidence_fields, interval_text, number_text
+from tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from routing.battles import Battle
+    from routing.routers import Router
+    from routing.transfer import LeftOut, Reached
+    from tui.evaluating import Follow
+    from tui.program import Program
+
+TEACHABLE = ("ridge", "similarity", "factorization")
+COLUMNS = ("left out", "router", "battles alone", "z", "and other sets", "z")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which sets to leave out in turn, and which routers; `rows`: of each set at most."""
+
+    sets: Sequence[str]
+    routers: Sequence[str]
+    strong: str | None
+    weak: str | None
+    rows: int
+    seed: int
+
+
+def transfer(program: Program, wanted: Wanted, follow: Follow) -> Iterator[LeftOut]:
+    """Each router on each set, as soon as it is measured.
+
+    Raises:
+        RoutingError: a set cannot be read, or a router cannot be fitted.
+        UsageError: fewer than two sets, or a router that is not taught in passing.
+    """
+    from routing.embeddings import KeptEmbedder, SentenceEmbedder
+    from routing.index import unique_prompts
+    from routing.library import read_sets
+    from routing.transfer import leave_one_out
+    from tui.evaluating import VECTORS, graded_pair
+
+    routers = _checked(wanted, program)
+    sets = [graded_pair(program, name, wanted.strong, wanted.weak) for name in wanted.sets]
+    folder = program.paths.router
+    battles = [battle for each in read_sets(folder).values() for battle in each]
+    embedder = KeptEmbedder(SentenceEmbedder(program.settings.embedder), folder / VECTORS)
+    for prompts in (unique_prompts(battles), *(each.evaluation.prompts for each in sets)):
+        embedder.keep(prompts, follow("Embedding prompts", len(prompts)))
+    tell = follow("Leaving one out", len(sets) * len(routers))
+    make = _maker(wanted.seed, embedder)
+    for found in leave_one_out(
+        sets, battles, routers, make, embedder, most=wanted.rows, seed=wanted.seed
+    ):
+        tell(1)
+        yield found
+
+
+def _checked(wanted: Wanted, program: Program) -> Sequence[str]:
+    if len(set(wanted.sets)) < max(2, len(wanted.sets)):
+        raise UsageError(
+            f"--set {', --set '.join(wanted.sets)}: expected two different sets at least, each of "
+            "which is left out in turn"
+        )
+    routers = wanted.routers or [program.settings.router]
+    for name in routers:
+        if name not in TEACHABLE:
+            raise UsageError(
+                f"--router {name}: it is not taught in passing",
+                hint=f"Those that are: {', '.join(TEACHABLE)}.",
+            )
+    return routers
+
+
+def _maker(seed: int, embedder: Any) -> Callable[..., Router]:  # noqa: ANN401  # loaded later
+    def make(name: str, pair: tuple[str, str], battles: Sequence[Battle]) -> Router:
+        from routing.routers import TRAINED, router_class
+        from tui.router_training import Wanted as Training
+        from tui.router_training import untrained
+
+        if name in TRAINED:
+            return untrained(Training(name, seed=seed), embedder, pair).fit(battles)
+        kind: Any = router_class(name)
+        router: Router = kind(embedder, *pair).fit(battles)
+        return router
+
+    return make
+
+
+def row(found: LeftOut) -> tuple[str, ...]:
+    """The cells under `COLUMNS`."""
+    return (
+        found.set_name,
+        found.router,
+        *_cells(found.alone),
+        *_cells(found.taught),
+    )
+
+
+def remarks(found: Sequence[LeftOut]) -> list[str]:
+    """What to know of each set, a sentence each."""
+    lines = []
+    for each in {each.set_name: each for each in found}.values():
+        strong, weak = each.pair
+        lines.append(
+            f"{each.set_name}: {each.prompts:,} prompts, strong {strong}, weak {weak}; taught by "
+            f"{each.rows:,} rows of the other sets; {each.dropped:,} prompts dropped because one "
+            "of these or a battle holds them."
+        )
+        lines += [f"{each.set_name}: {remark}" for remark in each.evidence.remarks]
+    return lines
+
+
+def as_json(found: LeftOut) -> dict[str, Any]:
+    """Everything that was measured."""
+    return {
+        "set": found.set_name,
+        "router": found.router,
+        "strong": found.pair[0],
+        "weak": found.pair[1],
+        "prompts": found.prompts,
+        "dropped": found.dropped,
+        "rows_of_other_sets": found.rows,
+        "battles_alone": _fields(found.alone),
+        "and_other_sets": _fields(found.taught),
+        "evidence": evidence_fields(found.evidence),
+    }
+
+
+def _cells(reached: Reached) -> tuple[str, str]:
+    apgr, z = number_text(reached.apgr), number_text(reached.z, "+.1f")
+    return f"{apgr} [{interval_text(reached.interval)}]", z
+
+
+def _fields(reached: Reached) -> dict[str, Any]:
+    return {"apgr": reached.apgr, "apgr_interval": list(reached.interval), "z": reached.z}
