@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from routing.models import Tier
 
@@ -33,6 +34,18 @@ def spent_text(ledger: Ledger) -> str:
     if not ledger.unpriced_turns:
         return known
     return f"{known} + $?" if ledger.spent_usd else "$?"
+
+
+def ledger_fields(ledger: Ledger) -> dict[str, Any]:
+    """What a script reads of a ledger; null for amounts of which no turn has a known price."""
+    spent, compared = ledger.spent_usd, ledger.all_strong_usd
+    known = spent > 0 or not ledger.unpriced_turns
+    comparable = compared > 0 or not ledger.unpriced_turns
+    return asdict(ledger) | {
+        "spent_usd": spent if known else None,
+        "all_strong_usd": compared if comparable else None,
+        "saved_usd": ledger.saved_usd if comparable else None,
+    }
 
 
 def short_usd(amount: float | None) -> str:

@@ -391,7 +391,7 @@ def test_sessions_go_by_the_end_of_their_ids_and_come_back_from_the_trash(
     assert f"sessions restore {name}" in run("sessions", "rm", name)[1]
     assert run("sessions", "show", name)[0] == 2
     assert run("sessions", "restore", "sky")[0] == 2
-    assert run("sessions", "restore", name)[1] == "and the sea? is back.\n"
+    assert run("sessions", "restore", name)[1] == "'and the sea?' is back.\n"
     assert run("sessions", "show", name)[0] == 0
 
 
@@ -464,3 +464,40 @@ def test_pool_of_one_or_with_one_twice_is_refused(run: Run, names: list[str]):
     code, _, err = run("models", "use", *names)
     assert code == 2
     assert "two or more different models" in err
+
+
+def test_unknown_price_is_no_zero_to_a_script(serve: Serve, run: Run):
+    run("ask", *at(serve()), "--pin", "weak", "hello")
+    (session,) = json.loads(run("sessions", "list", "--json")[1])
+    report = json.loads(run("cost", "--json")[1])
+    assert session["spent_usd"] is None
+    assert session["costs"][0]["model"] == "openai/small"
+    assert [report["total"][name] for name in ("spent_usd", "saved_usd")] == [None, None]
+    assert report["total"]["unpriced_turns"] == 1
+
+
+def test_newest_session_is_shown_where_none_is_named(run: Run):
+    assert run("sessions", "show")[0] == 2
+    for question in ("the first one", "the second one"):
+        run("ask", "--demo", "--pin", "weak", question)
+    assert run("sessions", "show")[1].startswith("# the second one")
+    assert json.loads(run("sessions", "export", "--as", "json")[1])["title"] == "the second one"
+
+
+def test_script_finds_where_the_words_stand(run: Run):
+    run("ask", "--demo", "--pin", "weak", "a lighthouse at night")
+    (session,) = json.loads(run("sessions", "list", "--json")[1])
+    hits = json.loads(run("sessions", "search", "lighthouse", "--json")[1])
+    assert {hit["session"] for hit in hits} == {session["id"]}
+    assert "lighthouse" in hits[0]["snippet"]
+    code, out, _ = run("sessions", "search", "submarine", "--json")
+    assert (code, json.loads(out)) == (1, [])
+
+
+def test_several_sessions_go_into_the_trash_or_none(run: Run):
+    for question in ("one apple", "two pears", "three plums"):
+        run("ask", "--demo", "--pin", "weak", question)
+    assert run("sessions", "rm", "apple", "no-such-one")[0] == 2
+    assert run("sessions", "rm", "apple", "pears", "apple")[0] == 0
+    (left,) = json.loads(run("sessions", "list", "--json")[1])
+    assert left["title"] == "three plums"

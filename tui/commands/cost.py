@@ -12,7 +12,7 @@ import typer
 from tui.commands.options import AsJson
 from tui.commands.sessions import warn_of_damage
 from tui.errors import UsageError
-from tui.money import percent, spent_text, turns_text, usd
+from tui.money import ledger_fields, percent, spent_text, turns_text, usd
 from tui.program import Program
 from tui.visible import one_line
 
@@ -50,11 +50,11 @@ def cost(
     now = month_of((row for info in infos for row in info.costs), date.today())
     titles = {info.id: info.title for info in infos} if by == "session" else {}
     rows = [
-        {by: name} | ({"title": titles[name]} if titles else {}) | _fields(ledger)
+        {by: name} | ({"title": titles[name]} if titles else {}) | ledger_fields(ledger)
         for name, ledger in ledgers.items()
     ]
     if as_json:
-        fields = {"rows": rows, "total": _fields(_total(ledgers)), "month": now._asdict()}
+        fields = {"rows": rows, "total": ledger_fields(_total(ledgers)), "month": now._asdict()}
         typer.echo(json.dumps(fields | {"budget_usd": budget.monthly_usd}, indent=2))
         return
     if not rows:
@@ -92,12 +92,6 @@ def _total(ledgers: dict[str, Ledger]) -> Ledger:
     from tui.sessions import total
 
     return total(ledgers.values())
-
-
-def _fields(ledger: Ledger) -> dict[str, float]:
-    from dataclasses import asdict
-
-    return asdict(ledger) | {"saved_usd": ledger.saved_usd}
 
 
 def _cells(ledger: Ledger) -> tuple[str | int, ...]:

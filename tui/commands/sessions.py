@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tui.commands.options import AsJson, group
 from tui.errors import UsageError
-from tui.money import spent_text
+from tui.money import ledger_fields, spent_text
 from tui.program import Program
 from tui.visible import visible
 
@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tui.sessions import SessionInfo, Sessions
+    from tui.sessions.search import Hit
 
-app = group("Conversations: list, show, search, export, rm.")
-Name = Annotated[
-    str,
-    typer.Argument(metavar="SESSION", help="Its id, or a part of it or of its title."),
+app = group("Conversations: list, show, search, export, rm, restore.")
+NAME = typer.Argument(metavar="SESSION", help="Its id, or a part of it or of its title.")
+Name = Annotated[str, NAME]
+OrNewest = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SESSION", help="Its id, or a part of it or of its title; else the newest."
+    ),
 ]
 
 
@@ -33,10 +38,7 @@ def list_sessions(*, as_json: AsJson = False) -> None:
     rows = _sessions().list()
     warn_of_damage(rows)
     if as_json:
-        from dataclasses import asdict
-
-        fields = [asdict(row) | {"spent_usd": row.ledger.spent_usd} for row in rows]
-        typer.echo(json.dumps(fields, indent=2))
+        typer.echo(json.dumps([_fields(row) for row in rows], indent=2))
         return
     if not rows:
         typer.echo("No conversation is kept yet.")
@@ -54,7 +56,7 @@ def list_sessions(*, as_json: AsJson = False) -> None:
 
 
 @app.command("show")
-def show_session(name: Name) -> None:
+def show_session(name: OrNewest = None) -> None:
     """Print a conversation as Markdown."""
     from tui.sessions import to_markdown
 
@@ -62,29 +64,28 @@ def show_session(name: Name) -> None:
 
 
 @app.command("search")
-def search_sessions(words: Annotated[list[str], typer.Argument(metavar="WORDS")]) -> None:
-    """Find messages that hold all the words."""
-    from itertools import groupby
-
-    from tui.sessions import short
+def search_sessions(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS")], *, as_json: AsJson = False
+) -> None:
+    """Find messages that hold all the words; the exit code is 1 where there is none."""
+    from dataclasses import asdict
 
     sessions = _sessions()
     warn_of_damage(sessions.list())
-    session_id = ""
-    for session_id, hits in groupby(sessions.search(" ".join(words)), lambda hit: hit.session):
-        for position, hit in enumerate(hits):
-            if position == 0:
-                typer.echo(f"{short(session_id)}  {visible(hit.title)}")
-            if hit.message:  # else the title holds the words, and is told
-                typer.echo(f"    {visible(hit.snippet)}")
-    if not session_id:
+    hits = list(sessions.search(" ".join(words)))
+    if as_json:
+        typer.echo(json.dumps([asdict(hit) for hit in hits], indent=2))
+    else:
+        _print_hits(hits)
+    if not hits:
         typer.echo("Nothing holds all of these words.", err=True)
         raise typer.Exit(1)
 
 
 @app.command("export")
 def export_session(
-    name: Name,
+    name: OrNewest = None,
+    *,
     kind: Annotated[Literal["md", "json"], typer.Option("--as", help="Markdown or JSON.")] = "md",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File; standard output by default.")
@@ -106,13 +107,14 @@ def export_session(
 
 
 @app.command("rm")
-def remove_session(name: Name) -> None:
-    """Put a conversation into the trash; `sessions restore` brings it back."""
+def remove_sessions(names: Annotated[list[str], NAME]) -> None:
+    """Put conversations into the trash; `sessions restore` brings one back."""
     from tui.sessions import short
 
-    session_id = _id(name)
-    _sessions().delete(session_id)
-    typer.echo(f"In the trash. To undo: llmroute sessions restore {short(session_id)}")
+    sessions = _sessions()
+    for session_id in dict.fromkeys([_id(name) for name in names]):
+        sessions.delete(session_id)
+        typer.echo(f"In the trash. To undo: llmroute sessions restore {short(session_id)}")
 
 
 @app.command("restore")
@@ -121,7 +123,7 @@ def restore_session(name: Name) -> None:
     sessions = _sessions()
     found = sessions.find(name, trash=True)
     sessions.restore(found.id)
-    typer.echo(f"{visible(found.title) or found.id} is back.")
+    typer.echo(f"{visible(found.title)!r} is back." if found.title else f"{found.id} is back.")
 
 
 def warn_of_damage(rows: Sequence[SessionInfo]) -> None:
@@ -137,13 +139,40 @@ def _sessions() -> Sessions:
     return Sessions(Program.open().paths.sessions)
 
 
-def _id(name: str) -> str:
-    """The id of the one session that the name means.
+def _fields(row: SessionInfo) -> dict[str, Any]:
+    """What a script reads of a conversation: its totals, and its costs by day and model."""
+    from dataclasses import asdict
+
+    costs = [{"day": it.day, "model": it.model} | ledger_fields(it.ledger) for it in row.costs]
+    return asdict(row) | {"spent_usd": ledger_fields(row.ledger)["spent_usd"], "costs": costs}
+
+
+def _print_hits(hits: Sequence[Hit]) -> None:
+    """Each session's line, then the places in its messages."""
+    from itertools import groupby
+
+    from tui.sessions import short
+
+    for (session_id, title), found in groupby(hits, lambda hit: (hit.session, hit.title)):
+        typer.echo(f"{short(session_id)}  {visible(title)}")
+        for hit in found:
+            if hit.message:  # else the title holds the words, and is told
+                typer.echo(f"    {visible(hit.snippet)}")
+
+
+def _id(name: str | None) -> str:
+    """The id of the one session that the name means; of the newest for None.
 
     Raises:
         UsageError: none does, or several do.
     """
-    found = _sessions().find(name)
+    sessions = _sessions()
+    if name is None:
+        found = next(iter(sessions.list()), None)
+        if found is None:
+            raise UsageError("No conversation is kept yet.")
+    else:
+        found = sessions.find(name)
     warn_of_damage([found])
     return found.id
 
