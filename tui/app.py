@@ -27,6 +27,8 @@ from tui.screens.slash import COMMANDS, Command
 from tui.turns import Engine
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from tui.sessions import Sessions
 
 THEMES = (
@@ -134,6 +136,7 @@ class ChatApp(App[None]):
     def on_mount(self) -> None:
         self.call_after_refresh(_collect_again)
         self._leave_in_order()
+        _resume_only_what_was_suspended()
 
     async def on_event(self, event: events.Event) -> None:  # Textual's
         """Hold back what is typed before the chat can take it: Textual would drop it."""
@@ -221,6 +224,30 @@ def check_theme(program: Program, known: Iterable[str]) -> None:
         raise SettingsError(
             f"{where}: theme is {theme!r}: expected one of {', '.join(sorted(known))}"
         )
+
+
+def _resume_only_what_was_suspended() -> None:
+    """Let the driver take the terminal again only where it gave it back.
+
+    A terminal that is closed sends "continue" after its hangup, and Textual's driver would begin to
+    read it with a second thread that nothing ends.
+    """
+    if not hasattr(signal, "SIGCONT"):  # as on Windows
+        return
+    suspend, resume = signal.getsignal(signal.SIGTSTP), signal.getsignal(signal.SIGCONT)
+    if not callable(suspend) or not callable(resume):  # no terminal
+        return
+
+    def on_suspend(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGCONT, on_resume)
+        suspend(number, frame)
+
+    def on_resume(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGCONT, signal.SIG_DFL)
+        resume(number, frame)
+
+    signal.signal(signal.SIGTSTP, on_suspend)
+    signal.signal(signal.SIGCONT, signal.SIG_DFL)
 
 
 def _collect_again() -> None:

@@ -309,6 +309,23 @@ async def test_closed_terminal_and_kill_leave_in_order(chat: Chat, number: signa
     assert not app.chat.program.paths.log.exists()
 
 
+async def test_closed_terminal_that_says_continue_is_not_taken_again(chat: Chat):
+    said = list[str]()
+    former = [(number, signal.getsignal(number)) for number in (signal.SIGTSTP, signal.SIGCONT)]
+    signal.signal(signal.SIGTSTP, lambda *_: said.append("suspend"))  # as Textual's driver does
+    signal.signal(signal.SIGCONT, lambda *_: said.append("resume"))
+    try:
+        async with chat(FakeEngine()).run_test(size=SIZE) as pilot:
+            await ready(pilot)
+            for number in (signal.SIGCONT, signal.SIGTSTP, signal.SIGCONT, signal.SIGCONT):
+                os.kill(os.getpid(), number)
+                await pilot.pause()
+    finally:
+        for number, handler in former:
+            signal.signal(number, handler)
+    assert said == ["suspend", "resume"]
+
+
 async def test_leaving_waits_for_a_slow_disk(chat: Chat, monkeypatch: pytest.MonkeyPatch):
     app = chat(FakeEngine(reply_events("all of it")))
     async with app.run_test(size=SIZE) as pilot:
