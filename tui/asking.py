@@ -14,7 +14,8 @@ from typing import Any
 
 import typer
 
-from routing.conversation import Delta, Turn
+from routing.conversation import Delta, Reply, Turn
+from routing.cost import Bill
 from routing.decide import Decision
 from routing.engine import Engine
 from routing.errors import NoModelError, RoutingError
@@ -39,6 +40,7 @@ class Asking:
         self.pin = pin
         self.as_json = as_json
         self._stored = 0.0
+        self._line_open = False  # the answer's last line, which a message must not run into
 
     def decide(self, session_id: str | None) -> None:
         """Show where the question would go in that session; nothing is called or stored.
@@ -56,7 +58,8 @@ class Asking:
             Turn("user", self.question),
         )
         request = TurnRequest(turns, pool, settings.share, settings.threshold, self.pin)
-        with _waiting():
+        with _waiting() as wait:
+            wait("routing …")
             decision = asyncio.run(engine.decide(request))
         if self.as_json:
             _print_json(_fields(decision))
@@ -107,20 +110,22 @@ class Asking:
         error: str | None = None
         try:
             engine = Engine(self.program.engine_options())
-            with _waiting() as routed:
+            with _waiting() as wait:
+                wait("routing …")
                 async with aclosing(engine.turn(request)) as events:
                     async for event in events:
-                        routed()
+                        wait("")
                         self._show(turn.take(event), turn)
                         self._store_at_times(event, turn)
+                        if isinstance(event, Decided):
+                            wait(f"waiting for {event.decision.model} …")
             state, error = ("done", None) if turn.whole else ("cut", turn.ended_early)
         except RoutingError as failure:
             state = "cut" if turn.pieces else "failed"
             error = str(failure)
             raise
         finally:
-            if turn.pieces and not self.as_json:
-                typer.echo()
+            self._end_line()
             turn.store(state, error)
 
     def _show(self, event: Event, turn: LiveTurn) -> None:
@@ -129,8 +134,14 @@ class Asking:
                 typer.echo(badge_line(decision), err=True)
             case Delta(text) if not self.as_json:
                 typer.echo(visible(text) if sys.stdout.isatty() else text, nl=False)
+                self._line_open = not text.endswith("\n")
             case Finished():
                 self._finish(event, turn)
+
+    def _end_line(self) -> None:
+        if self._line_open:
+            typer.echo()
+        self._line_open = False
 
     def _store_at_times(self, event: Event, turn: LiveTurn) -> None:
         if isinstance(event, Decided) or time.monotonic() - self._stored > SAVE_SECONDS:
@@ -160,11 +171,8 @@ class Asking:
         assert turn.decision is not None
         bill, reply = finished.bill, finished.reply
         if not self.as_json:
-            tokens = f"{reply.usage.prompt_tokens:,} + {reply.usage.completion_tokens:,} tokens"
-            if reply.ended_early:
-                typer.echo(f"\nThe reply is not whole: {reply.ended_early}.", err=True)
-            saved = "" if bill.saved_usd is None else f", saved ~{usd(bill.saved_usd)}"
-            typer.echo(f"\n{usd(bill.cost_usd)} ({tokens}){saved}", err=True)
+            self._end_line()
+            typer.echo(_bill_text(bill, reply, turn.decision.model), err=True)
             return
         _print_json(
             {"answer": reply.text}
@@ -181,16 +189,40 @@ class Asking:
         )
 
 
+def _bill_text(bill: Bill, reply: Reply, model: str) -> str:
+    """What a reply cost and saved, and what else is to be known of it, in a line each."""
+    usage = reply.usage
+    tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens"
+    saved = f", saved ~{usd(bill.saved_usd)}" if bill.saved_usd else ""
+    lines = [f"{usd(bill.cost_usd)} ({tokens}){saved}"]
+    if reply.ended_early:
+        lines.insert(0, f"The reply is not whole: {reply.ended_early}.")
+    if bill.cost_usd is None:
+        lines.append(f"Its price is unknown: llmroute models price {model} sets it.")
+    return "\n".join(lines)
+
+
 @contextmanager
-def _waiting() -> Iterator[Callable[[], None]]:
-    """Says on a terminal that the router is at work, until what it gives is called."""
+def _waiting() -> Iterator[Callable[[str], None]]:
+    """Says on a terminal what is waited for: the text that it is called with; "" for nothing."""
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _: None
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status("routing …") as status:
-        yield status.stop
+    status = Console(stderr=True).status("")
+
+    def wait(text: str) -> None:
+        status.stop()
+        if text:
+            status.update(Text(visible(text)))
+            status.start()
+
+    try:
+        yield wait
+    finally:
+        status.stop()
 
 
 def _fields(decision: Decision) -> dict[str, Any]:

@@ -38,6 +38,21 @@ def test_answer_is_on_stdout_and_the_route_on_stderr(serve: Serve, run: Run):
     assert "(pinned)" in err
 
 
+def test_nothing_stands_between_the_answer_and_what_it_cost(run: Run):
+    code, out, err = run("ask", "--demo", "-m", "weak", "hello there")
+    assert code == 0
+    assert out.endswith(".\n")
+    assert not out.endswith("\n\n")
+    assert [line[:1] for line in err.splitlines()] == ["[", "$"]
+    assert "saved" not in run("ask", "--demo", "-m", "strong", "hello there")[2]
+
+
+def test_unknown_price_says_how_to_set_it(serve: Serve, run: Run):
+    _, _, err = run("ask", *at(serve()), "-m", "weak", "hello")
+    assert "$? (" in err
+    assert "llmroute models price openai/small" in err
+
+
 def test_json_holds_the_decision_the_usage_and_the_bill(serve: Serve, run: Run, home: Path):
     (home / "settings.toml").write_text(
         '[models."openai/big"]\nprompt_price = 10\ncompletion_price = 30\ncached_price = 1\n'

@@ -34,7 +34,9 @@ def ask(
     threshold: options.Threshold = None,
     pin: Annotated[
         str | None,
-        typer.Option(metavar="strong|weak|MODEL", help="Take this model; do not route."),
+        typer.Option(
+            "--pin", "-m", metavar="strong|weak|MODEL", help="Take this model; do not route."
+        ),
     ] = None,
     demo: options.Demo = False,
     api_base: options.ApiBase = None,
