@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -23,6 +24,7 @@ TERMINAL_COLOURS = ("blue+", "red+", "green+", "magenta+", "orange+", "cyan+")
 TERMINAL_MARKS = ("braille", "x", "o", "+", "#", "*")
 DASHES, TERMINAL_DASHES = ((0, (1, 1.5)), (0, (6, 2, 1, 2))), ("dot", "·")
 INK, MUTED, FAINT = "#222222", "#666666", "#e4e4e4"
+MOST_TICKS, NUDGE = 6, 1e-9
 LINES_OF_CURVES = 14  # of a terminal's plot, at the usual height
 LABEL_WIDTH = 22  # characters in the margin
 
@@ -107,8 +109,16 @@ def _leave_room_for_legend(plot: Plot, chart: Chart) -> None:
         return
     low, height = min(known), max(known) - min(known)
     plot.ylim(low, low + height * (1 + len(chart.lines) / LINES_OF_CURVES))
-    ticks = [low + height * quarter / 4 for quarter in range(5)]
-    plot.yticks(ticks, [f"{tick:.4g}" for tick in ticks])
+    ticks = round_ticks(low, low + height)
+    plot.yticks(ticks, [f"{tick:.6g}" for tick in ticks])
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Three to six round numbers from low to high, low < high."""
+    step = 10.0 ** math.floor(math.log10(high - low))
+    step *= next(part for part in (0.2, 0.5, 1.0, 2.0) if (high - low) / (step * part) < MOST_TICKS)
+    first, last = math.ceil(low / step - NUDGE), math.floor(high / step + NUDGE)
+    return [at * step for at in range(first, last + 1)]
 
 
 def terminal_plot(chart: Chart, width: int, height: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.errors import KeysError
+from tui.errors import KeysError, in_line
 from tui.program import Program
 
 if TYPE_CHECKING:
@@ -99,11 +99,11 @@ def known_keys(program: Program, pool: Pool | None) -> dict[str, str]:
     try:
         names |= program.keyring.kept()
     except KeysError as error:
-        found["trouble"] = f"{error} {error.hint}".strip()
+        found["trouble"] = in_line(error, error.hint)
     for name in sorted(filter(None, names | needed)):
         try:
             key = program.keyring.find(name)
             found[name] = key.origin if key else "not set"
         except KeysError as error:
-            found |= {name: "cannot be read", "trouble": f"{error} {error.hint}".strip()}
+            found |= {name: "cannot be read", "trouble": in_line(error, error.hint)}
     return found

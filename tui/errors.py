@@ -7,6 +7,13 @@ AppError
 """
 
 
+def in_line(said: object, hint: str) -> str:
+    """What was said and the hint after it, as sentences in one line."""
+    text = str(said)
+    end = "." if hint and text and text[-1].isalnum() else ""
+    return f"{text}{end} {hint}".strip()
+
+
 class AppError(Exception):
     """Root of the family. `hint` is what the person can do next, one sentence, or ""."""
 

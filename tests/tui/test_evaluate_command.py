@@ -14,7 +14,7 @@ from routing.evaluation_sets import EvaluationSet
 from routing.frontier import PoolComparison, compare_pool
 from tui import pool_view
 from tui.comparison_view import as_json, known, rows, sentences
-from tui.curve_plots import Chart, Level, Line, save_plot, terminal_plot
+from tui.curve_plots import Chart, Level, Line, round_ticks, save_plot, terminal_plot
 from tui.errors import UsageError
 from tui.evaluating import Wanted, chosen_models, chosen_pair
 from tui.program import Program
@@ -359,6 +359,21 @@ def test_terminal_plot_has_the_wanted_size_and_names_its_lines():
     text = "\n".join(lines)
     for word in ("one", "chance", "title", "strong calls, %", "quality"):
         assert word in text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 100, [0, 20, 40, 60, 80, 100]),
+        (5, 100, [20, 40, 60, 80, 100]),
+        (8.28, 9.32, [8.4, 8.6, 8.8, 9, 9.2]),
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (-0.3, 0.5, [-0.2, 0, 0.2, 0.4]),
+        (1200, 1500, [1200, 1300, 1400, 1500]),
+    ],
+)
+def test_ticks_are_round_numbers(low: float, high: float, ticks: list[float]):
+    assert round_ticks(low, high) == pytest.approx(ticks)
 
 
 def test_equal_charts_are_equal_files_with_text_in_them(tmp_path: Path):

@@ -12,7 +12,7 @@ import msgspec
 from audit.errors import AuditError, BudgetError
 from routing.errors import RoutingError
 from tui.audits.wire import Begun, Failed, Kept, Order, Scored, Step, encode_step
-from tui.errors import AppError
+from tui.errors import AppError, in_line
 from tui.program import Program
 
 STEP_SECONDS = 0.25
@@ -62,7 +62,7 @@ def _perform(order: Order) -> Iterator[Step]:
         except BudgetError as error:
             if not run.scores:
                 raise
-            stopped = f"{error} {error.hint}".strip()
+            stopped = in_line(error, error.hint)
         report = run.report(now())
     yield Kept(str(keep(program.paths.audits, report)), verdict(report.results), stopped)
 

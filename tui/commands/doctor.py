@@ -11,7 +11,7 @@ import typer
 
 from tui.commands.options import AsJson, flag
 from tui.diagnosis import in_words, known_keys, places, settings_in_force, versions
-from tui.errors import SettingsError
+from tui.errors import SettingsError, in_line
 from tui.program import Program
 
 
@@ -56,7 +56,7 @@ def _program() -> tuple[Program, dict[str, str]]:
         program = Program.open()
         check_keymap(program.settings.keys, places.settings)
     except SettingsError as error:
-        return program, {"trouble": f"{error} {error.hint}".strip()}
+        return program, {"trouble": in_line(error, error.hint)}
     return program, {}
 
 

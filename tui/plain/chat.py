@@ -17,7 +17,7 @@ from routing.errors import RoutingError
 from routing.events import Decided, Finished
 from tui.attachments import attach
 from tui.budget import limit_of, month_of, warning_of
-from tui.errors import AppError, UsageError
+from tui.errors import AppError, UsageError, in_line
 from tui.live_turn import SAVE_SECONDS, LiveTurn
 from tui.messages import Arrived, Failed, Trouble
 from tui.plain import sentences
@@ -118,7 +118,7 @@ class PlainChat:
             elif text.strip():
                 await self.send(text.removeprefix("/") if text.startswith("//") else text)
         except (RoutingError, AppError) as error:
-            self.say(visible(f"{error} {error.hint}".strip()))
+            self.say(visible(in_line(error, error.hint)))
 
     async def send(self, text: str, pin: Pin = "session", *, replaces: str | None = None) -> None:
         """Say a message, perhaps as another version of a stored one, and its reply.
@@ -210,7 +210,7 @@ class PlainChat:
         self._flush()
         if self._failure:
             state = "cut" if turn.pieces else "failed"
-            self.say(visible(f"{self._failure} {self._failure.hint}".strip()))
+            self.say(visible(in_line(self._failure, self._failure.hint)))
             self.say("/retry answers it again, /weak and /strong pin a model.")
         elif state == "done" and turn.bill and turn.usage:
             self.say(sentences.cost(turn.bill, estimated=turn.usage.estimated))

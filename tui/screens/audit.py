@@ -20,6 +20,7 @@ from audit.errors import AuditError
 from tui.audits.kept import Note, read_notes
 from tui.audits.view import ReportView, read_report
 from tui.audits.wire import Kept
+from tui.errors import in_line
 from tui.screens.dialogue import Dialogue
 from tui.visible import one_line, visible
 from tui.widgets.audited import draw_job, draw_report
@@ -150,7 +151,7 @@ class AuditScreen(Dialogue[None]):
 
     def on_audit_screen_unreadable(self, message: Unreadable) -> None:
         self.action_list()
-        self._refuse(visible(f"{message.error} {message.error.hint}".strip()))
+        self._refuse(visible(in_line(message.error, message.error.hint)))
 
     def action_list(self) -> None:
         self._following = False

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from routing.errors import RoutingError
-from tui.errors import AppError
+from tui.errors import AppError, in_line
 from tui.messages import Told, Trouble
 from tui.program import Program
 from tui.turns import Engine, Turns
@@ -54,7 +54,7 @@ class BaseScreen(Screen[None]):
 
     def tell(self, text: str, hint: str = "") -> None:
         """Show a line that goes away by itself."""
-        line = visible(" ".join(filter(None, (text, hint))))
+        line = visible(in_line(text, hint))
         self.notify(line, markup=False, timeout=TOLD_SECONDS)
 
     def in_thread(
@@ -93,7 +93,7 @@ class BaseScreen(Screen[None]):
 
     def on_trouble(self, message: Trouble) -> None:
         """Something beside the turns went wrong."""
-        line = visible(f"{message.error} {message.error.hint}".strip())
+        line = visible(in_line(message.error, message.error.hint))
         self.notify(line, markup=False, severity="error", timeout=TROUBLE_SECONDS)
 
     def on_told(self, message: Told) -> None:

@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Input, Static
 
-from tui.errors import UsageError
+from tui.errors import UsageError, in_line
 from tui.money import parse_share, percent
 from tui.screens.dialogue import Dialogue
 from tui.settings import Budget, Loaded, pool_settings, split_pool
@@ -80,7 +80,7 @@ class SettingsScreen(Dialogue[Mapping[str, Any] | str]):
             self._check(list(filter(None, names)))
             chosen = self._chosen(names, values["share"], values["budget"])
         except UsageError as error:
-            self._refuse(f"{error} {error.hint}")
+            self._refuse(in_line(error, error.hint))
             return
         settings = self.loaded.settings
         self.dismiss({n: value for n, value in chosen.items() if value != getattr(settings, n)})
