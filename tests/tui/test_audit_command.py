@@ -15,6 +15,7 @@ from audit.tally import Tallies
 from routing.models import Model
 from tests.audit.servers import EndpointServer, asked_symbols
 from tests.tui.conftest import Run
+from tui.audits.kept import find_report
 from tui.audits.models import Weights, resolve
 from tui.audits.progress import drawing, summary
 from tui.errors import UsageError
@@ -166,7 +167,7 @@ def test_limit_is_kept_and_what_was_paid_is_reported(
     assert not report.is_whole
 
 
-def test_limit_without_a_price_is_refused(run: Run, tmp_path: Path, questions: Path):
+def test_limit_without_a_price_is_refused(run: Run, questions: Path):
     options = ["--model", "tiny", "--api-base", "https://nowhere.invalid", "--max-cost", "1"]
     code, _, err = run("audit", *options, "--data", str(questions))
     assert code == 1
@@ -224,6 +225,30 @@ def test_list_shows_what_is_kept(run: Run, server: EndpointServer, questions: Pa
     assert row["model"] == "tiny"
     assert row["questions"] == "24 of mine"
     assert "finding" in row["verdict"]
+
+
+def test_damaged_report_hides_no_other(
+    run: Run, server: EndpointServer, questions: Path, home: Path
+):
+    run(*words(server, questions))
+    folder = paths({"LLMROUTE_HOME": str(home)}).audits / "reports"
+    (folder / "99990101000000-broken.json").write_text("{")
+    code, out, err = run("audit", "list")
+    assert (code, "tiny" in out, "broken.json: is none" in err) == (0, True, True)
+    assert find_report(folder.parent, "tiny").stem.endswith("-tiny")
+
+
+def test_report_that_cannot_be_kept_is_shown_all_the_same(
+    run: Run, server: EndpointServer, questions: Path, home: Path
+):
+    folder = paths({"LLMROUTE_HOME": str(home)}).audits / "reports"
+    folder.parent.mkdir(parents=True)
+    folder.write_text("a file where the folder should be")
+    code, out, err = run(*words(server, questions))
+    assert code == 1
+    assert "Picks C when unsure" in out
+    assert "cannot be written" in err
+    assert "What was scored is kept" in err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from tui.errors import UsageError
+from routing.files import replace_file
+from tui.errors import AppError, UsageError
 
 if TYPE_CHECKING:
     from audit.report import Report
@@ -57,15 +58,25 @@ class Note(msgspec.Struct, frozen=True):
 
 
 def keep(audits: Path, report: Report) -> Path:
-    """The file that now holds the report, among those that `report_files` finds."""
+    """The file that now holds the report, among those that `report_files` finds.
+
+    Raises:
+        AppError: it cannot be written.
+    """
     from audit.report import to_json
 
     name = re.sub(r"[^\w.-]+", "_", report.model).strip("._")[-60:]
     stamp = re.sub(r"\D", "", report.created)[:14]
     folder = _folder(audits)
-    folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{stamp}-{name}.json"
-    file.write_text(to_json(report), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(file, to_json(report).encode())
+    except OSError as error:
+        raise AppError(
+            f"{file} cannot be written: {error.strerror}",
+            hint="What was scored is kept: the same command makes the report again.",
+        ) from error
     return file
 
 
@@ -75,12 +86,11 @@ def find_report(audits: Path, name: str) -> Path:
     Raises:
         UsageError: there is none.
     """
-    from audit.report import from_json
-
     if Path(name).expanduser().exists():
         return Path(name).expanduser()
     for file in report_files(audits):
-        if file.stem == name or from_json(file).model == name:
+        note = _note(file)
+        if file.stem == name or (note and note.model == name):
             return file
     raise UsageError(
         f"{name} is no file, and no report of a model of that name is kept.",

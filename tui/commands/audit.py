@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from audit.errors import BudgetError, MismatchError
+from audit.errors import BudgetError, DataError, MismatchError
 from tui.commands.options import AsJson, KeyName, flag, group
 from tui.errors import AppError, UsageError
 from tui.program import Program
@@ -162,7 +162,11 @@ def list_reports(*, as_json: AsJson = False) -> None:
 
     rows: list[dict[str, str | int]] = []
     for file in report_files(Program.open().paths.audits):
-        report = from_json(file)
+        try:
+            report = from_json(file)
+        except DataError as error:
+            typer.echo(str(error), err=True)
+            continue
         form = report.results.form
         rows.append(
             {
@@ -228,11 +232,13 @@ def perform(program: Program, wanted: Wanted, files: dict[str, Path | None]) -> 
     with opened(program, wanted) as run:
         over_budget = watch(run)
         report = run.report(now())
-    kept = keep(program.paths.audits, report)
-    write(files["json"], lambda: to_json(report))
-    write(files["html"], lambda: page(report))
-    write(files["markdown"], lambda: markdown(report))
-    print_report(report)
+    try:
+        kept = keep(program.paths.audits, report)
+    finally:  # a full disk does not take the findings from whoever waited for them
+        write(files["json"], lambda: to_json(report))
+        write(files["html"], lambda: page(report))
+        write(files["markdown"], lambda: markdown(report))
+        print_report(report)
     typer.echo(f"Kept in {kept}", err=True)
     if over_budget:
         raise over_budget
