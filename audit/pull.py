@@ -49,17 +49,22 @@ def pull(name: str, folder: Path) -> Path:
 
     Raises:
         ValueError: no set has that name.
-        DataError: the hub cannot be reached or lacks the set, or what came is malformed.
+        DataError: the hub cannot be reached or lacks the set, what came is malformed, or the disk
+            refuses it.
     """
     if name not in SOURCES:
         raise ValueError(f"no question set is called {name!r}; there are {', '.join(SOURCES)}")
     lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in _rows(name, SOURCES[name])]
-    folder.mkdir(parents=True, exist_ok=True)
     fetched = folder / f".{name}.jsonl"
-    fetched.write_text("".join(lines), encoding="utf-8")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        fetched.write_text("".join(lines), encoding="utf-8")
         read(fetched)
         return fetched.replace(folder / f"{name}.jsonl")
+    except OSError as error:
+        raise DataError(
+            Place(fetched), f"{error.strerror}", "a file that can be written"
+        ) from error
     finally:
         fetched.unlink(missing_ok=True)
 

@@ -24,6 +24,7 @@ from audit.tables import (
 )
 
 FORMAT = 1
+MOVES = 5
 
 _SIGNS = re.compile(r"[|<>`*\\]")
 
@@ -150,12 +151,12 @@ def remarks(report: Report) -> list[str]:
     return list(_remarks(report))
 
 
-def moves(board: Leaderboard, count: int = 5) -> list[str]:
+def moves(board: Leaderboard) -> list[str]:
     """The largest changes of rank, a sentence each."""
     return [
         f"{move.model} {'wins' if move.places > 0 else 'loses'} {abs(move.places)} "
         f"place{'s' * (abs(move.places) > 1)} under {move.perturbation}."
-        for move in board.largest_moves(count)
+        for move in board.largest_moves(MOVES)
     ]
 
 

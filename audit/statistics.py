@@ -66,7 +66,7 @@ class Spread:
     p_holm: float | None = None
 
 
-def wilson(correct: int, n: int, level: float = LEVEL) -> Interval:
+def wilson(correct: int, n: int) -> Interval:
     """Wilson's interval of a share, in [0, 1].
 
     Source: Wilson (1927), "Probable inference, the law of succession, and statistical inference".
@@ -75,7 +75,7 @@ def wilson(correct: int, n: int, level: float = LEVEL) -> Interval:
 
     if n == 0:
         return Interval(0.0, 1.0)
-    ends = binomtest(correct, n).proportion_ci(level, method="wilson")
+    ends = binomtest(correct, n).proportion_ci(LEVEL, method="wilson")
     return Interval(float(ends.low), float(ends.high))
 
 
@@ -85,9 +85,7 @@ def paired_interval(differences: Floats, clusters: Ints, draws: Draws) -> Interv
     Questions of one subject stand and fall together, so subjects are drawn; with fewer than
     five of them, questions.
     """
-    _, members = np.unique(clusters, return_inverse=True)
-    if members.max() + 1 < FEWEST_CLUSTERS:
-        members = np.arange(len(differences))
+    members = _members(clusters)
     sums = np.bincount(members, differences)
     sizes = np.bincount(members)
     count = len(sums)
@@ -288,9 +286,7 @@ def kendall_interval(before: Floats, after: Floats, clusters: Ints, draws: Draws
     Subjects are drawn, or questions where there are fewer than five subjects, and every model is
     ranked on the same draw.
     """
-    _, members = np.unique(clusters, return_inverse=True)
-    if members.max() + 1 < FEWEST_CLUSTERS:
-        members = np.arange(before.shape[1])
+    members = _members(clusters)
     belongs = np.eye(int(members.max()) + 1)[members]  # (questions, clusters)
     count = belongs.shape[1]
     weights = draws.rng.multinomial(count, np.full(count, 1 / count), size=draws.count)
@@ -318,6 +314,12 @@ def ranks(accuracies: Sequence[float]) -> Ints:
     """The models' ranks from 1 for the best; equal accuracies share the better rank."""
     values = np.asarray(accuracies)
     return np.asarray(1 + (values[None, :] > values[:, None]).sum(axis=1), dtype=np.int64)
+
+
+def _members(clusters: Ints) -> Ints:
+    """What is drawn whole: each question's subject by number, or itself where subjects are few."""
+    names, members = np.unique(clusters, return_inverse=True)
+    return members if len(names) >= FEWEST_CLUSTERS else np.arange(len(clusters))
 
 
 def _percentiles(values: Floats) -> Interval:
