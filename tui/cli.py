@@ -16,7 +16,7 @@ from routing.threads import patient
 from tui.commands import audit, battles, cost, doctor, keys, models, router, sessions
 from tui.commands.ask import ask
 from tui.commands.chat import chat
-from tui.errors import AppError, SettingsError, UsageError
+from tui.errors import AppError, SettingsError, UsageError, from_disk
 
 FAILED, USAGE = 1, 2
 
@@ -88,6 +88,8 @@ def main() -> None:
         app(prog_name="llmroute")
     except (errors.RoutingError, AuditError, AppError) as error:
         sys.exit(_tell(error))
+    except OSError as error:
+        sys.exit(_tell(from_disk(error)))
 
 
 def _tell(error: errors.RoutingError | AuditError | AppError) -> int:

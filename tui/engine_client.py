@@ -15,7 +15,7 @@ import msgspec
 
 from routing.battles import Battle
 from routing.decide import Decision
-from routing.errors import EngineGoneError
+from routing.errors import EngineError, EngineGoneError
 from routing.events import EngineOptions, Event, Notice, Readiness, TurnRequest
 from routing.models import Pool
 from routing.threads import patient
@@ -61,7 +61,7 @@ class EngineClient:
         """Start the child where none runs; returns when its router is warm.
 
         Raises:
-            EngineGoneError: the child ended before it was ready.
+            EngineError: the child cannot be started, or ended before it was ready.
         """
         readiness: Readiness = await self._ask("ready", None)
         return readiness
@@ -162,20 +162,26 @@ class EngineClient:
                 return
             if self._listener:  # its last word is for the calls of its own process
                 await asyncio.wait([self._listener])
-            with open_log(self.log) as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "routing.engine",
-                    msgspec.json.encode(self.options).decode(),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=log,
-                    limit=MAX_LINE_BYTES,
-                    env=patient(os.environ),
-                    start_new_session=True,  # a ctrl+c in the terminal is not the engine's
-                )
+            try:
+                self._process = await self._start()
+            except OSError as error:
+                raise EngineError(f"The engine cannot be started: {error}") from error
             self._listener = asyncio.create_task(self._listen(self._process))
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        with open_log(self.log) as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "routing.engine",
+                msgspec.json.encode(self.options).decode(),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                limit=MAX_LINE_BYTES,
+                env=patient(os.environ),
+                start_new_session=True,  # a ctrl+c in the terminal is not the engine's
+            )
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None

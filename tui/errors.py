@@ -22,6 +22,14 @@ class AppError(Exception):
         self.hint = hint
 
 
+def from_disk(error: OSError) -> AppError:
+    """What a folder or disk refused, as the person is told where nothing better is known."""
+    where = f"{error.filename}: " if error.filename else ""
+    return AppError(
+        f"{where}{error.strerror or error}", hint="llmroute doctor shows the folders in use."
+    )
+
+
 class UsageError(AppError):
     """The command cannot run as it was given."""
 

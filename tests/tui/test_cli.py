@@ -1,6 +1,7 @@
 """The command line as a whole: what its help says, and what a command without a name takes."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,19 @@ def test_help_wraps_where_the_terminal_ends(run: Run, monkeypatch: pytest.Monkey
     lines = [line.strip() for line in out.splitlines()]
     begun = next(at for at, line in enumerate(lines) if line.startswith("Exit codes"))
     assert lines[begun + 1] == "too long, 8 model, 130 interrupted."
+
+
+@pytest.mark.parametrize(
+    "words", [["battles", "stats"], ["sessions", "list"], ["cost"]], ids=" ".join
+)
+def test_folder_that_cannot_be_read_ends_in_a_sentence(run: Run, home: Path, words: list[str]):
+    for name in ("router", "sessions"):
+        (home / name).write_text("a file where a folder should be")
+    code, _, err = run(*words)
+    assert code == 1
+    assert str(home) in err
+    assert "Not a directory" in err
+    assert "llmroute doctor" in err
 
 
 def test_router_info_tells_of_the_one_in_use(run: Run):

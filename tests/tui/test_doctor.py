@@ -44,6 +44,13 @@ def test_keys_that_cannot_be_read_are_reported(
     assert SECRET not in out + err
 
 
+def test_log_that_cannot_be_written_is_reported(run: Run, home: Path):
+    (home / "llmroute.log").mkdir()
+    code, out, _ = run("doctor", "--json")
+    assert code == 1
+    assert "llmroute.log" in json.loads(out)["engine"]["trouble"]
+
+
 def test_nothing_wrong_is_exit_code_0(run: Run):
     code, out, _ = run("doctor", "--no-engine", "--json")
     found = json.loads(out)

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from routing.errors import RoutingError
-from tui.errors import AppError, in_line
+from tui.errors import AppError, from_disk, in_line
 from tui.messages import Told, Trouble
 from tui.program import Program
 from tui.turns import Engine, Turns
@@ -88,6 +88,8 @@ class BaseScreen(Screen[None]):
                 await work()
             except (RoutingError, AppError) as error:
                 self.post_message(Trouble(error))
+            except OSError as error:
+                self.post_message(Trouble(from_disk(error)))
 
         start_worker(self, run, group, alone=alone)
 
