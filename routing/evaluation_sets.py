@@ -121,7 +121,7 @@ def unseen(
         raise DataError(
             f"{evaluation.name}: each of its {len(nearest):,} prompts is among the battles that "
             "the routers learn from, so that nothing is left to measure them on",
-            hint="Remove that set of battles (llmroute battles remove), or evaluate on another.",
+            hint="Remove that set of battles (llmroute battles rm), or evaluate on another.",
         )
     return Unseen(evaluation.at(rows), len(nearest) - len(rows), float(nearest.mean()))
 

@@ -236,7 +236,7 @@ def check_new(folder: Path, name: str) -> None:
     if _path(folder, name).exists():
         raise DataError(
             f"a set named {name!r} is there already",
-            hint=f"Remove it first (llmroute battles remove {name}), or give --name.",
+            hint=f"Remove it first (llmroute battles rm {name}), or give --name.",
         )
 
 
@@ -272,6 +272,7 @@ def _path(folder: Path, name: str) -> Path:
     if not re.fullmatch(r"[\w.-]{1,64}", name) or name in {STARTER, MINE}:
         raise DataError(
             f"{name!r} cannot name a set: expected letters, digits, '.', '-' and '_', "
-            f"and neither {STARTER} nor {MINE}"
+            f"and neither {STARTER} nor {MINE}",
+            hint="Give it another: --name NAME.",
         )
     return _sets(folder) / f"{name}.jsonl"

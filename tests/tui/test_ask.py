@@ -155,6 +155,17 @@ def test_binary_on_stdin_is_refused_in_words(run: Run, monkeypatch: pytest.Monke
     assert "standard input is not text" in err
 
 
+def test_script_reads_one_object_whatever_is_wrong(run: Run, home: Path):
+    for given in (["-f", "no-such-file", "hi"], ["--session", "none", "hi"], []):
+        code, out, err = run("ask", "--demo", "--json", *given)
+        assert code == 2
+        assert json.loads(out)["error"]["message"] in err
+    (home / "settings.toml").write_text("share = 7")
+    code, out, _ = run("ask", "--demo", "--json", "hi")
+    assert code == 2
+    assert "line 1" in json.loads(out)["error"]["message"]
+
+
 def test_file_stands_under_the_question_with_its_name(serve: Serve, run: Run, tmp_path: Path):
     file = tmp_path / "notes.txt"
     file.write_text("buy milk")
@@ -295,7 +306,7 @@ def test_history_is_calibrated_on_what_was_routed(
 def test_models_given_are_the_ones_calibrated(run: Run, home: Path):
     on = home / "prompts.txt"
     on.write_text("hi\nProve it.\n")
-    options = ["--strong", "50%", "--on", str(on), "--json"]
+    options = ["--share", "50%", "--on", str(on), "--json"]
     code, out, _ = run("router", "calibrate", *options, "--pool", "demo/strong,openai/x")
     assert code == 0
     assert json.loads(out)["models"] == ["demo/strong", "openai/x"]

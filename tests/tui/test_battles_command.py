@@ -90,10 +90,10 @@ def test_same_command_goes_on_and_asks_nothing_twice(
 
 def test_unreadable_verdicts_are_told(serve: Serve, run: Run, prompts: Path):
     server = serve(replies={"judge": "I cannot say."})
-    code, out, _ = run(*judging(server, prompts, "--yes"))
-    assert code == 0
-    assert "0 battles" in out
-    assert "2 prompts have no grade that could be read" in out
+    code, out, err = run(*judging(server, prompts, "--yes"))
+    assert (code, out) == (1, "")
+    assert "No battle was made: 2 prompts have no grade that can be read" in err
+    assert "mine-judged" not in stats(run)
 
 
 def test_nothing_is_asked_without_a_yes(
@@ -134,9 +134,27 @@ def test_demo_pair_can_be_judged(run: Run, tmp_path: Path):
     file = tmp_path / "prompts.jsonl"
     file.write_text('{"prompt": "hello"}\n{"no": 1}\n')
     pair = ["--strong", "demo/strong", "--weak", "demo/weak"]
-    code, out, err = run(
+    code, _, err = run(
         "battles", "judge", "--prompts", str(file), *pair, "--yes", "--max-cost", "1"
     )
-    assert code == 0
+    assert code == 1
     assert "line 2: no prompt" in err
-    assert "1 prompts have no grade" in out  # a stand-in grades nothing
+    assert "1 prompt has no grade" in err  # a stand-in grades nothing
+
+
+def test_imported_set_is_removed(run: Run, tmp_path: Path):
+    file = tmp_path / "own.jsonl"
+    battle = {"prompt": "hello", "model_a": "big", "model_b": "small", "winner": "tie"}
+    file.write_text(json.dumps(battle))
+    assert run("battles", "import", str(file))[0] == 0
+    assert run("battles", "rm", "own")[0] == 0
+    assert "own" not in stats(run)
+    assert run("battles", "rm", "own")[0] == 2
+
+
+def test_name_that_no_set_can_have_is_refused_with_the_way_out(run: Run, tmp_path: Path):
+    file = tmp_path / "mine.jsonl"
+    file.write_text("{}")
+    code, _, err = run("battles", "import", str(file))
+    assert code == 2
+    assert "--name" in err

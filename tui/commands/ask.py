@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -56,21 +57,21 @@ def ask(
     Exit codes: 0 ok, 2 usage, 3 no key, 4 key refused, 5 rate limit, 6 network, 7 too long,
     8 model, 130 interrupted.
     """
-    program = Program.open(
-        demo=demo,
-        api_base=api_base,
-        key_name=key_name,
-        strong=strong,
-        weak=weak,
-        pool=pool and split_pool(pool),
-        share=share,
-        threshold=threshold,
-        timeout=timeout,
-    )
     from tui.asking import Asking
 
-    asking = Asking(program, _question(words or [], file or []), pin, as_json=as_json)
-    try:
+    with _told(as_json=as_json):
+        program = Program.open(
+            demo=demo,
+            api_base=api_base,
+            key_name=key_name,
+            strong=strong,
+            weak=weak,
+            pool=pool and split_pool(pool),
+            share=share,
+            threshold=threshold,
+            timeout=timeout,
+        )
+        asking = Asking(program, _question(words or [], file or []), pin, as_json=as_json)
         earlier = options.session_to_go_on(
             program.paths.sessions, newest=go_on, name=session, temporary=temporary
         )
@@ -78,8 +79,15 @@ def ask(
             asking.decide(earlier)
         else:
             asking.answer(earlier, system=system, temporary=temporary)
+
+
+@contextmanager
+def _told(*, as_json: bool) -> Iterator[None]:
+    """Lets what goes wrong be one object on stdout too: a script reads that, people stderr."""
+    try:
+        yield
     except (RoutingError, AppError) as error:
-        if as_json:  # a script reads one object, whatever happens; people read stderr
+        if as_json:
             fields = {"kind": type(error).__name__, "message": str(error), "hint": error.hint}
             typer.echo(json.dumps({"error": fields}, ensure_ascii=False))
         raise

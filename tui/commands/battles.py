@@ -18,7 +18,7 @@ from tui.program import Program
 if TYPE_CHECKING:
     from routing.rows import RejectedRow
 
-app = group("Preference battles: import, gold, judge, pull, stats, remove, mine.")
+app = group("Preference battles: import, gold, judge, pull, stats, rm, mine.")
 app.add_typer(mine.app, name="mine")
 REJECTED_SHOWN = 5
 INTERRUPTED = 130
@@ -125,11 +125,15 @@ def judge(
     except KeyboardInterrupt:
         typer.echo("Stopped. What came is kept: the same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED) from None
+    left = len(found.prompts) - len(battles)
+    ungraded = f"{left:,} {'prompt has' if left == 1 else 'prompts have'} no grade that can be read"
+    if not battles:
+        typer.echo(f"No battle was made: {ungraded}. --judge MODEL names another judge.", err=True)
+        raise typer.Exit(1)
     scores = Counter(battle.score for battle in battles)
     graded = ", ".join(f"{scores[score]:,} x {score}" for score in (5, 4, 3, 2, 1))
-    left = len(found.prompts) - len(battles)
-    unreadable = f"; {left:,} prompts have no grade that could be read" if left else ""
-    typer.echo(f"{len(battles):,} battles in the set {wanted.name}: {graded}{unreadable}.")
+    rest = f"; {ungraded}" if left else ""
+    typer.echo(f"{len(battles):,} battles in the set {wanted.name}: {graded}{rest}.")
     typer.echo(EMBEDDED_LATER)
 
 
@@ -162,7 +166,7 @@ def pull(
     typer.echo(EMBEDDED_LATER)
 
 
-@app.command("remove")
+@app.command("rm")
 def remove_battles(name: Annotated[str, typer.Argument(metavar="SET")]) -> None:
     """Take an imported set out again."""
     from routing.library import remove_set

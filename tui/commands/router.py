@@ -112,9 +112,10 @@ def pull(
 @app.command("calibrate")
 def calibrate(
     *,
-    strong: Annotated[
+    share: Annotated[
         float,
         typer.Option(
+            "--share",
             "--strong",
             metavar="SHARE",
             parser=parse_share_option,
@@ -142,9 +143,9 @@ def calibrate(
     models = program.pool or DEMO_PAIR
     library = Library.open(program.engine_options())
     calibration = library.calibrate(models, _prompts(program, on), keep=not dry_run)
-    threshold = calibration.threshold(strong)
+    threshold = calibration.threshold(share)
     size = len(calibration.probabilities)
-    margin = calibration.margin(strong)
+    margin = calibration.margin(share)
     if margin > WIDE_MARGIN:
         typer.echo(
             f"{size} prompts are few: on others the share may lie {percent(margin)} higher or "
@@ -152,17 +153,15 @@ def calibrate(
             err=True,
         )
     if not dry_run:
-        program.change({"share": strong, "threshold": None})
+        program.change({"share": share, "threshold": None})
     if as_json:
-        fields = {"share": strong, "threshold": threshold, "prompts": size, "on": on}
+        fields = {"share": share, "threshold": threshold, "prompts": size, "on": on}
         fields |= {"models": list(models.names)}
         typer.echo(json.dumps(fields))
         return
     unset = "" if program.pool else " (no models are set; --pool names some)"
     typer.echo(f"For {', '.join(models.names)}{unset}:")
-    typer.echo(
-        f"{percent(strong)} strong: threshold {threshold:.4f}, from {size:,} prompts ({on})."
-    )
+    typer.echo(f"{percent(share)} strong: threshold {threshold:.4f}, from {size:,} prompts ({on}).")
     if not dry_run:
         typer.echo(f"Kept in {program.paths.settings}.")
 
