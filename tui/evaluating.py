@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from routing.routers import Router
     from routing.transfer import Graded
     from tui.program import Program
+    from tui.progress import Follow
 
 DATA_VARIABLE = "LLMROUTE_DATA"
 VECTORS = "evaluation"
@@ -49,10 +50,6 @@ class Evaluated:
     similarity: float
     left_out: int
     remarks: tuple[str, ...]
-
-
-# Hears of what is being done, how much of it there is, and each part of it that is done.
-Follow = Callable[[str, int], Callable[[int], None]]
 
 
 def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:

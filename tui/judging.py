@@ -14,6 +14,7 @@ import typer
 
 from tui.errors import UsageError
 from tui.money import usd
+from tui.progress import duration
 
 if TYPE_CHECKING:
     from routing.battles import Battle
@@ -126,7 +127,7 @@ def summary(progress: Progress) -> str:
         f"{progress.unreadable:,} unreadable" if progress.unreadable else "",
         f"{progress.failed:,} failed" if progress.failed else "",
         usd(progress.cost_usd),
-        "" if left is None else f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left",
+        "" if left is None else f"{duration(left)} left",
     ]
     return "  ".join(part for part in parts if part)
 

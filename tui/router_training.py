@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from routing.embeddings import Embedder, KeptEmbedder
     from routing.routers.trained import TrainedRouter, Training
     from tui.program import Program
+    from tui.progress import Follow
 
 VECTORS = "training"
-
-# Hears of what is being done, how much of it there is, and each part of it that is done.
-Follow = Callable[[str, int], Callable[[int], None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from routing.battles import Battle
     from routing.routers import Router
     from routing.transfer import LeftOut, Reached
-    from tui.evaluating import Follow
     from tui.program import Program
+    from tui.progress import Follow
 
 TEACHABLE = ("ridge", "similarity", "factorization")
 COLUMNS = ("left out", "router", "battles alone", "z", "and other sets", "z")

@@ -17,6 +17,7 @@ from audit.run import Progress, Run
 from audit.tally import Tally
 from tui.audits.wire import COLUMNS
 from tui.money import usd
+from tui.progress import duration
 
 REDRAW_SECONDS = 0.5
 OTHER_LINES = 5  # around the table of perturbations
@@ -84,7 +85,7 @@ def summary(progress: Progress) -> str:
     left = progress.seconds_left
     parts = [
         f"{progress.done:,} of {progress.total:,}",
-        "" if left is None else f"{_duration(left)} left",
+        "" if left is None else f"{duration(left)} left",
         f"{progress.tokens_per_second:,.0f} tokens/s" if progress.tokens_per_second else "",
         usd(progress.cost_usd),
         progress.perturbation,
@@ -120,11 +121,3 @@ def _plain(total: int) -> Follow:
             typer.echo(f"{summary(progress)}  ({so_far})", err=True)
 
     return follow
-
-
-def _duration(seconds: float) -> str:
-    """As in "40 s", "3 min" and "2 h 05 min"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

@@ -13,6 +13,7 @@ from audit.errors import BudgetError, DataError, MismatchError
 from tui.commands.options import AsJson, KeyName, flag, group
 from tui.errors import AppError, UsageError
 from tui.program import Program
+from tui.progress import INTERRUPTED
 
 if TYPE_CHECKING:
     from audit.leaderboard import Leaderboard
@@ -24,7 +25,6 @@ app = typer.Typer(rich_markup_mode="markdown")
 data = group("Question sets: pull.")
 app.add_typer(data, name="data")
 
-INTERRUPTED = 130
 
 Battery = Literal["quick", "paper", "position", "symbols", "scoring", "fewshot"]
 JsonFile = Annotated[

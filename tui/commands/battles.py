@@ -14,6 +14,7 @@ from tui.commands import mine
 from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, flag, group
 from tui.errors import UsageError
 from tui.program import Program
+from tui.progress import INTERRUPTED
 
 if TYPE_CHECKING:
     from routing.rows import RejectedRow
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 app = group("Preference battles: import, gold, judge, pull, stats, rm, mine.")
 app.add_typer(mine.app, name="mine")
 REJECTED_SHOWN = 5
-INTERRUPTED = 130
 EMBEDDED_LATER = "The next start embeds them once."
 SetName = Annotated[
     str | None, typer.Option("--name", help="What to call the set; the file's name by default.")

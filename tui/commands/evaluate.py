@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +11,12 @@ import typer
 
 from tui.commands.options import AsJson, Pool, Strong, Weak
 from tui.program import Program
+from tui.progress import bars, follower
 from tui.settings import split_pool
 
 if TYPE_CHECKING:
     from tui.comparison_view import View
-    from tui.evaluating import Evaluated, Follow
+    from tui.evaluating import Evaluated
 
 PLOT_LINES, PLOT_WIDTH = 22, 100
 
@@ -60,8 +59,8 @@ def evaluate(
         check_format(plot)
     names = [name.strip() for name in routers.split(",") if name.strip()]
     wanted = Wanted(set_name, names, strong, weak, split_pool(pool or ""), seed)
-    with _following() as follow:
-        found = measure(Program.open(), wanted, follow)
+    with bars(transient=True) as shown:
+        found = measure(Program.open(), wanted, follower(shown))
     view = _view(found)
     if plot:
         save_plot(view.chart, plot)
@@ -109,8 +108,8 @@ def transfer(
 
     names = [name.strip() for name in routers.split(",") if name.strip()]
     wanted = transferring.Wanted(sets, names, strong, weak, rows, seed)
-    with _following() as follow:
-        found = list(transferring.transfer(Program.open(), wanted, follow))
+    with bars(transient=True) as shown:
+        found = list(transferring.transfer(Program.open(), wanted, follower(shown)))
     if as_json:
         typer.echo(json.dumps(known([transferring.as_json(each) for each in found]), indent=2))
         return
@@ -160,33 +159,3 @@ def _print(view: View, found: Evaluated) -> None:
     console.print(Text.from_ansi(drawn), no_wrap=True, crop=True)
     for sentence in [*view.sentences, *found.remarks, "", view.legend]:
         console.print(Text(sentence))
-
-
-@contextmanager
-def _following() -> Iterator[Follow]:
-    """Bars on stderr for what takes long; none where nobody watches."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-
-        def follow(description: str, total: int) -> Callable[[int], None]:
-            task = progress.add_task(description, total=total)
-            return lambda done: progress.advance(task, done)
-
-        yield follow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tui.program import Program
+from tui.progress import INTERRUPTED, bars, duration, follower
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from routing.routers.trained import Training
     from routing.training import Progress
 
-INTERRUPTED = 130
 PLAIN_STEPS = 10  # lines in all, where nobody watches
 
 
@@ -64,9 +64,9 @@ def train(
     wanted = Wanted(
         name, battles or (), seed, epochs, steps, learning_rate, base, lora_rank, device, out
     )
-    with _bars() as bars:
-        training, folder = started(Program.open(), wanted, _follower(bars))
-        whole = _watch(training, bars)
+    with bars() as shown:
+        training, folder = started(Program.open(), wanted, follower(shown))
+        whole = _watch(training, shown)
     if not whole:
         typer.echo("Stopped and kept. The same command goes on from there.", err=True)
         raise typer.Exit(INTERRUPTED)
@@ -84,31 +84,31 @@ def summary(manifest: Manifest) -> str:
     )
 
 
-def _watch(training: Training, bars: Bars) -> bool:
+def _watch(training: Training, shown: Bars) -> bool:
     """Show the training as it goes; whether it came to its end."""
     told = 0
     task = None
     with _interrupts() as interrupted:
         for progress in training:
             if task is None:
-                task = bars.add_task("Training", total=progress.steps)
+                task = shown.add_task("Training", total=progress.steps)
                 if progress.step > 1:
-                    _say(bars, f"Going on from step {progress.step:,}.")
-            bars.update(task, completed=progress.step, description=_description(progress))
-            if bars.disable and progress.step * PLAIN_STEPS // progress.steps > told:
+                    _say(shown, f"Going on from step {progress.step:,}.")
+            shown.update(task, completed=progress.step, description=_description(progress))
+            if shown.disable and progress.step * PLAIN_STEPS // progress.steps > told:
                 told = progress.step * PLAIN_STEPS // progress.steps
-                _say(bars, _plain(progress))
+                _say(shown, _plain(progress))
             if interrupted.is_set():
                 training.close()
                 return False
             if progress.is_early_end:
-                _say(bars, "The held-out loss no longer falls: stopping early.")
+                _say(shown, "The held-out loss no longer falls: stopping early.")
     return True
 
 
-def _say(bars: Bars, line: str) -> None:
+def _say(shown: Bars, line: str) -> None:
     """A line on stderr, above the bars."""
-    bars.console.print(line, markup=False, highlight=False, soft_wrap=True)
+    shown.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _description(progress: Progress) -> str:
@@ -124,7 +124,7 @@ def _description(progress: Progress) -> str:
 
 def _plain(progress: Progress) -> str:
     left = progress.seconds_left
-    time_left = "" if left is None else f", {left:.0f} s left"
+    time_left = "" if left is None else f", {duration(left)} left"
     return f"{progress.step:,} of {progress.steps:,}{time_left}. {_description(progress)}"
 
 
@@ -143,34 +143,3 @@ def _interrupts() -> Iterator[Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, former)
-
-
-@contextmanager
-def _bars() -> Iterator[Bars]:
-    """Bars on stderr with the time left; they stay away where nobody watches."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.progress import Progress as Bars
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
-        yield bars
-
-
-def _follower(bars: Bars) -> Callable[[str, int], Callable[[int], None]]:
-    def follow(description: str, total: int) -> Callable[[int], None]:
-        task = bars.add_task(description, total=total)
-        return lambda done: bars.advance(task, done)
-
-    return follow
