@@ -35,6 +35,11 @@ class Ranking:
     kendall: Kendall
     interval: Interval
 
+    @property
+    def ranks_before(self) -> tuple[int, ...]:
+        """The ranks under the baseline."""
+        return tuple(rank + won for rank, won in zip(self.ranks, self.moves, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -51,6 +56,14 @@ class Leaderboard:
 
     models: tuple[str, ...]
     rankings: tuple[Ranking, ...]
+
+    @property
+    def by_baseline(self) -> dict[str, list[Ranking]]:
+        """The rankings that are compared with each baseline."""
+        found: dict[str, list[Ranking]] = {}
+        for ranking in self.rankings:
+            found.setdefault(ranking.baseline, []).append(ranking)
+        return found
 
     def largest_moves(self, count: int) -> tuple[Move, ...]:
         """The models that win or lose the most places, the largest first."""

@@ -7,14 +7,13 @@ from html import escape
 
 from audit import charts
 from audit.findings import LEVEL
-from audit.leaderboard import Leaderboard
-from audit.report import Report, facts, moves, remarks, remedies, sentences
+from audit.leaderboard import Leaderboard, Ranking
+from audit.report import Report, facts, moves, remarks, remedies, sentences, standings
 from audit.results import Effect, Results
 from audit.tables import (
     COLUMNS,
-    RANK_COLUMNS,
     REMEDY_COLUMNS,
-    percent,
+    rank_columns,
     ranking_rows,
     remedy_rows,
     rows,
@@ -118,7 +117,7 @@ def leaderboard_page(board: Leaderboard) -> str:
     sections = [
         _header(title, "How their ranking changes when only the form of the questions does."),
         "<main>",
-        _findings(moves(board)),
+        _findings([*standings(board), *moves(board)]),
         _section("Ranks under each perturbation", _bump(board)),
         _section("Agreement with the original ranking", _rankings(board)),
         "</main>",
@@ -213,20 +212,18 @@ def _position_pair(effect: Effect) -> str:
 
 
 def _bump(board: Leaderboard) -> str:
-    names = list(dict.fromkeys(ranking.baseline for ranking in board.rankings))
-    figures = [_bump_of(board, name) for name in names]
-    return "".join(figures)
+    return "".join(
+        _bump_of(board.models, baseline, rankings)
+        for baseline, rankings in board.by_baseline.items()
+    )
 
 
-def _bump_of(board: Leaderboard, baseline: str) -> str:
+def _bump_of(models: Sequence[str], baseline: str, rankings: Sequence[Ranking]) -> str:
     """The ranks under one baseline, then under everything that is compared with it."""
-    rankings = [ranking for ranking in board.rankings if ranking.baseline == baseline]
-    before = [
-        rank + moved for rank, moved in zip(rankings[0].ranks, rankings[0].moves, strict=True)
-    ]
+    before = rankings[0].ranks_before
     lines = [
         charts.Line(model, (before[i], *(ranking.ranks[i] for ranking in rankings)))
-        for i, model in enumerate(board.models)
+        for i, model in enumerate(models)
     ]
     steps = [baseline, *(ranking.perturbation for ranking in rankings)]
     caption = f"Ranks from 1, the best, under {baseline} and under what is compared with it."
@@ -234,17 +231,11 @@ def _bump_of(board: Leaderboard, baseline: str) -> str:
 
 
 def _rankings(board: Leaderboard) -> str:
-    order = ", ".join(f"{i + 1} {model}" for i, model in enumerate(board.models))
-    caption = f"Kendall's tau-b with the baseline's ranking. The models: {order}"
-    accuracies = [
-        (ranking.perturbation, *(percent(share) for share in ranking.accuracies))
-        for ranking in board.rankings
-    ]
-    return _table(caption, RANK_COLUMNS, ranking_rows(board)) + _table(
-        "Accuracy on the questions that all models answered",
-        ("perturbation", *board.models),
-        accuracies,
+    caption = (
+        "Accuracy and rank on the questions that all models answered; "
+        "Kendall's tau-b with the baseline's ranking"
     )
+    return _table(caption, rank_columns(board), ranking_rows(board))
 
 
 def _remedies(results: Results) -> str:

@@ -15,9 +15,10 @@ from audit.leaderboard import Leaderboard
 from audit.results import Effect, Results
 from audit.tables import (
     COLUMNS,
-    RANK_COLUMNS,
     REMEDY_COLUMNS,
     percent,
+    placed,
+    rank_columns,
     ranking_rows,
     remedy_rows,
     rows,
@@ -151,6 +152,17 @@ def remarks(report: Report) -> list[str]:
     return list(_remarks(report))
 
 
+def standings(board: Leaderboard) -> list[str]:
+    """The models from the best to the worst under each baseline, a sentence each."""
+    found = []
+    for baseline, rankings in board.by_baseline.items():
+        first = rankings[0]
+        shown = placed(first.before, first.ranks_before)
+        ranked = sorted(zip(first.ranks_before, board.models, shown, strict=True))
+        found.append(f"By {baseline}: {', '.join(f'{name} {text}' for _, name, text in ranked)}.")
+    return found
+
+
 def moves(board: Leaderboard) -> list[str]:
     """The largest changes of rank, a sentence each."""
     return [
@@ -178,9 +190,9 @@ def leaderboard_markdown(board: Leaderboard) -> str:
     """The leaderboard as Markdown."""
     parts = [
         f"# Audit of {len(board.models)} models",
-        _list([f"{i + 1}. {model}" for i, model in enumerate(board.models)]),
+        _list(standings(board)),
         _section("Largest moves", _list(moves(board))),
-        _section("Rankings", _table(RANK_COLUMNS, ranking_rows(board))),
+        _section("Rankings", _table(rank_columns(board), ranking_rows(board))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

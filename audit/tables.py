@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from audit.leaderboard import Leaderboard, Ranking
 from audit.results import Change, Effect, Results
@@ -15,7 +16,6 @@ NOT_MEASURABLE = "not measurable here"
 COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "unbiased", "flips")
 SHORT_COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "flips")
 REMEDY_COLUMNS = ("remedy", "what it does", "n", "accuracy", "RStd")
-RANK_COLUMNS = ("perturbation", "n", "tau", "95 %", "p", "ranks, in the order of the models")
 
 
 def rows(results: Results) -> list[tuple[str, ...]]:
@@ -45,9 +45,28 @@ def remedy_rows(results: Results) -> list[tuple[str, ...]]:
     ]
 
 
+def rank_columns(board: Leaderboard) -> tuple[str, ...]:
+    """The names of the cells of `ranking_rows`: each model has a column."""
+    return ("perturbation", "n", *board.models, "tau", "95 %", "p")
+
+
 def ranking_rows(board: Leaderboard) -> list[tuple[str, ...]]:
-    """A row of text for each ranking, as `RANK_COLUMNS` names the cells."""
-    return [_ranking_row(ranking) for ranking in board.rankings]
+    """A row of text for each baseline, then for everything that is compared with it."""
+    found: list[tuple[str, ...]] = []
+    for baseline, rankings in board.by_baseline.items():
+        first = rankings[0]
+        standing = placed(first.before, first.ranks_before)
+        found.append((baseline, f"{first.n:,}", *standing, "", "", ""))
+        found += [_ranking_row(ranking) for ranking in rankings]
+    return found
+
+
+def placed(accuracies: Sequence[float], ranks: Sequence[int]) -> list[str]:
+    """Each model's accuracy with its rank: "71.7 % (1)", or "(1=)" where others share it."""
+    return [
+        f"{percent(accuracy)} ({rank}{'=' * (ranks.count(rank) > 1)})"
+        for accuracy, rank in zip(accuracies, ranks, strict=True)
+    ]
 
 
 def percent(share: float | None) -> str:
@@ -128,10 +147,10 @@ def _ranking_row(ranking: Ranking) -> tuple[str, ...]:
     return (
         ranking.perturbation,
         f"{ranking.n:,}",
+        *placed(ranking.accuracies, ranking.ranks),
         _number(agreement.tau, 3),
         _interval(ranking.interval, digits=2),
         probability(agreement.p),
-        " ".join(str(rank) for rank in ranking.ranks),
     )
 
 

@@ -9,8 +9,10 @@ import pytest
 from audit.battery import Plan, build
 from audit.errors import MismatchError
 from audit.leaderboard import compare, require_comparable
+from audit.report import standings
 from audit.results import Results, evaluate
 from audit.scorers.rules import Pick, RuleScorer, always, knows, uniform
+from audit.tables import rank_columns, ranking_rows
 from tests.audit.worlds import world
 
 BATTERY = build(world(120), Plan("position"))
@@ -68,3 +70,20 @@ def test_two_models_may_have_different_revisions():
 def test_one_run_is_no_leaderboard():
     with pytest.raises(ValueError, match="at least 2"):
         compare(RUNS[:1])
+
+
+def test_models_that_share_a_rank_are_not_told_apart():
+    board = compare([RUNS[0], RUNS[0]])
+    first = ranking_rows(board)[0]
+    assert first[2] == first[3]
+    assert first[2].endswith("(1=)")
+    assert standings(board)[0].count("(1=)") == 2
+
+
+def test_each_model_has_its_accuracy_beside_its_rank():
+    board = compare(RUNS)
+    assert rank_columns(board)[2:5] == ("good", "fair", "says C")
+    rows = {row[0]: row[2:5] for row in ranking_rows(board)}
+    assert rows["order.fix_C"][2] == "100.0 % (1)"
+    assert [cell.rpartition(" ")[2] for cell in rows["order.fix_C"]] == ["(2)", "(3)", "(1)"]
+    assert standings(board)[0].startswith("By symbol.0shot: good ")

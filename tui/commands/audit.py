@@ -319,14 +319,13 @@ def print_report(report: Report) -> None:
 
 
 def print_leaderboard(board: Leaderboard) -> None:
-    """Print the models, the largest moves and every ranking."""
-    from audit.report import moves
-    from audit.tables import RANK_COLUMNS, ranking_rows
+    """Print the models from the best to the worst, the largest moves and every ranking."""
+    from audit.report import moves, standings
+    from audit.tables import rank_columns, ranking_rows
     from tui.tables import print_table
 
-    for number, model in enumerate(board.models, start=1):
-        typer.echo(f"{number}. {model}")
-    for sentence in moves(board):
+    for sentence in (*standings(board), *moves(board)):
         typer.echo(sentence)
     typer.echo()
-    print_table(RANK_COLUMNS, ranking_rows(board))
+    print_table(rank_columns(board), ranking_rows(board))
+    typer.echo("tau: Kendall's tau-b with the baseline's ranking; n/a where all share one rank.")
