@@ -73,9 +73,7 @@ def test_judged_set_is_kept_with_its_grades(serve: Serve, run: Run, home: Path, 
     assert json.loads(kept.splitlines()[0])["score"] == 2
 
 
-def test_same_command_goes_on_and_asks_nothing_twice(
-    serve: Serve, run: Run, tmp_path: Path, prompts: Path
-):
+def test_same_command_goes_on_and_asks_nothing_twice(serve: Serve, run: Run, prompts: Path):
     server = serve(replies={"judge": "[[5]]"}, by_model={"judge": ["ok", "401", "ok"]})
     code, _, err = run(*judging(server, prompts, "--yes", "--parallel", "1"))
     assert code == 4

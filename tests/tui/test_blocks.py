@@ -264,9 +264,7 @@ async def test_message_and_code_are_copied_and_how_is_said(
         )
 
 
-async def test_without_a_clipboard_the_doubt_is_said(
-    chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+async def test_without_a_clipboard_the_doubt_is_said(chat: Chat, monkeypatch: pytest.MonkeyPatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "TMUX", "WSL_DISTRO_NAME"):
         monkeypatch.delenv(name, raising=False)
     app = chat()

@@ -1,7 +1,6 @@
 """The routed turns of the past, and what another threshold had made of them."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from routing.cost import Bill
 from routing.decide import Candidate
@@ -75,7 +74,7 @@ def test_turns_of_a_pool_go_to_the_cheapest_that_is_good_enough():
     assert [then.cost_usd for then in found] == [2.0, 0.5, 0.1]
 
 
-async def test_slider_previews_the_session_and_the_whole_history(chat: Chat, tmp_path: Path):
+async def test_slider_previews_the_session_and_the_whole_history(chat: Chat):
     engine = FakeEngine(reply_events("It is.", "weak"), reply_events("Proof.", "strong"))
     app = chat(engine)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -96,7 +95,7 @@ async def test_slider_previews_the_session_and_the_whole_history(chat: Chat, tmp
         assert "all history   0W 2S, 1 would flip" in shown
 
 
-async def test_slider_leaves_out_what_other_models_answered(chat: Chat, tmp_path: Path):
+async def test_slider_leaves_out_what_other_models_answered(chat: Chat):
     app = chat()
     async with app.run_test(size=(120, 40)) as pilot:
         await ready(pilot)

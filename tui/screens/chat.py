@@ -121,7 +121,7 @@ class ChatScreen(SayingScreen):
         with Horizontal(id="body"):
             yield History().set_class(self.app.size.width >= WIDE_HISTORY, "-open")
             yield self.talk
-        yield Find()
+        yield Find(self.talk)
         yield Composer(complete)
         yield Meter()
 
@@ -329,6 +329,18 @@ class ChatScreen(SayingScreen):
         """Begin later runs in these colours."""
         program = self.program
         self.in_thread(lambda: program.change({"theme": name}))
+
+    def action_find(self) -> None:
+        """Look for words in this conversation."""
+        self.query_one(Find).open()
+
+    @on(Talk.Whole)
+    def _look_again(self) -> None:
+        self.query_one(Find).again()
+
+    @on(Find.Closed)
+    def _stop_looking(self) -> None:
+        self.composer.draft.focus()
 
     def action_page(self, step: int) -> None:
         if self.history.list_has_focus:

@@ -12,12 +12,12 @@ from tui.attachments import attach, missing
 from tui.editor import edit
 from tui.errors import UsageError
 from tui.messages import PoolChosen
-from tui.screens.finding import FindingScreen
+from tui.screens.cards import CardsScreen
 from tui.turns import Pin
 from tui.widgets.welcome import Welcome
 
 
-class SayingScreen(FindingScreen):
+class SayingScreen(CardsScreen):
     """What becomes of a message that the person sends."""
 
     _waiting: tuple[str, Pin] | None = None  # for models: what was sent while there were none

@@ -1,8 +1,9 @@
-"""The line in which one looks for words in the conversation."""
+"""Words looked for in the conversation in sight: marked, counted, gone through."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -11,9 +12,22 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from tui.widgets.block import Block
+from tui.widgets.talk import Talk
+
+
+class Found(NamedTuple):
+    """Where the words stand: a line of a message."""
+
+    block: Block
+    line: int
+
 
 class Find(HorizontalGroup):
-    """Words to look for, and which of the places that hold them is in sight."""
+    """The line that asks for words, and says which of the places that hold them is in sight.
+
+    The newest place comes first: it is the one in sight.
+    """
 
     DEFAULT_CSS = """
     Find { display: none; height: 1; padding: 0 1; background: $panel; }
@@ -29,22 +43,14 @@ class Find(HorizontalGroup):
         Binding("escape", "close", "Close", id="find.close", priority=True),
     ]
 
-    class Searched(Message):
-        """The person looks for other words."""
-
-        def __init__(self, words: str) -> None:
-            self.words = words
-            super().__init__()
-
-    class Moved(Message):
-        """The person wants the place before (-1) or after (+1)."""
-
-        def __init__(self, step: int) -> None:
-            self.step = step
-            super().__init__()
-
     class Closed(Message):
         """The person has found it."""
+
+    def __init__(self, talk: Talk) -> None:
+        super().__init__()
+        self.talk = talk
+        self._places: Sequence[Found] = ()
+        self._at = 0
 
     def compose(self) -> ComposeResult:
         yield Static("find  ", classes="find--name", markup=False)
@@ -57,26 +63,48 @@ class Find(HorizontalGroup):
         box = self.query_one(Input)
         box.focus()
         box.select_all()
-        self.post_message(self.Searched(box.value))
+        self._look(box.value)
+        self.talk.show_all()
 
     def again(self) -> None:
-        """Look for the same words anew."""
+        """Look through earlier messages too that are shown by now."""
         if self.has_class("-open"):
-            self.post_message(self.Searched(self.query_one(Input).value))
-
-    def count(self, number: int, total: int) -> None:
-        """Say which place of how many is in sight, counted from 1."""
-        shown = f"{number} of {total} · enter ↑ before · ↓ after" if total else "not found"
-        words = self.query_one(Input).value
-        self.query_one(".find--count", Static).update(Content(f" {shown}" if words else ""))
+            self._look(self.query_one(Input).value)
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
-        self.post_message(self.Searched(message.value))
+        self._look(message.value)
 
     def action_move(self, step: int) -> None:
-        self.post_message(self.Moved(step))
+        if self._places:
+            self._go_to((self._at + step) % len(self._places))
 
     def action_close(self) -> None:
         self.remove_class("-open")
+        for block in self.talk.transcript.blocks:
+            block.find("")
+        self._places = ()
         self.post_message(self.Closed())
+
+    def _look(self, words: str) -> None:
+        blocks = self.talk.transcript.blocks
+        self._places = [Found(block, line) for block in blocks for line in block.find(words)]
+        self._go_to(len(self._places) - 1)
+
+    def _go_to(self, at: int) -> None:
+        self._say(at + 1)
+        if not self._places:
+            return
+        before = self._places[min(self._at, len(self._places) - 1)]
+        self._at = at
+        block, line = self._places[at]
+        before.block.point_at(None)
+        block.point_at(line)
+        self.talk.transcript.scroll_to_line(block, line)
+
+    def _say(self, number: int) -> None:
+        """Say which place of how many is in sight, counted from 1."""
+        total = len(self._places)
+        shown = f"{number} of {total} · enter ↑ before · ↓ after" if total else "not found"
+        words = self.query_one(Input).value
+        self.query_one(".find--count", Static).update(Content(f" {shown}" if words else ""))
