@@ -6,7 +6,9 @@ nothing heavy.
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -102,10 +104,23 @@ def save(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> Man
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
     except OSError as error:
-        raise DataError(
-            f"{folder}: the checkpoint cannot be written: {error.strerror}", detail=str(error)
-        ) from error
+        raise _unwritable(folder, error) from error
     return manifest
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder whose checkpoint could not be put in place, before hours go into one.
+
+    Raises:
+        DataError: its parent cannot be made or written, or it is a file.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.")).rmdir()
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def any_manifest(folder: Path, router: str = "") -> Manifest:
@@ -195,6 +210,12 @@ def put(fresh: Path, folder: Path) -> None:
             aside.rename(folder)
         raise
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _unwritable(folder: Path, error: OSError) -> DataError:
+    return DataError(
+        f"{folder}: the checkpoint cannot be written: {error.strerror}", detail=str(error)
+    )
 
 
 def _again(router: str) -> str:

@@ -22,10 +22,11 @@ def dataset_rows(
         DataError: the hub cannot be reached, or has no such data set or split.
     """
     from datasets import load_dataset
+    from httpx import HTTPError
 
     try:
         yield from load_dataset(dataset, config, split=split, streaming=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, HTTPError) as error:
         raise _refused(f"{dataset}, split {split}", error) from error
 
 
@@ -35,13 +36,14 @@ def download(repository: str, names: Sequence[str], folder: Path, revision: str)
     Raises:
         DataError: the hub cannot be reached, or has no such repository, revision or file.
     """
+    from httpx import HTTPError
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
     try:
         for name in names:
             hf_hub_download(repository, name, revision=revision, local_dir=folder)
-    except (OSError, ValueError, EntryNotFoundError) as error:
+    except (OSError, ValueError, EntryNotFoundError, HTTPError) as error:
         raise _refused(f"{repository}, {name}", error) from error
     finally:
         shutil.rmtree(folder / CACHE, ignore_errors=True)

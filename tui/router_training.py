@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tui.errors import UsageError
+from tui.rejected import tell_rejected
 
 if TYPE_CHECKING:
     from routing.arrays import Floats
@@ -66,6 +67,8 @@ def started(program: Program, wanted: Wanted, follow: Follow) -> tuple[Training,
 def chosen_battles(folder: Path, names: Sequence[str]) -> list[Battle]:
     """The battles of the named sets and files, of every set where none is named.
 
+    Rows of a file that are none are told on stderr.
+
     Raises:
         DataError: a file is malformed.
         UsageError: a name is neither a set nor a file.
@@ -79,7 +82,9 @@ def chosen_battles(folder: Path, names: Sequence[str]) -> list[Battle]:
         if name in sets:
             battles.extend(sets[name])
         elif Path(name).is_file():
-            battles.extend(read_battles(Path(name)).battles)
+            found = read_battles(Path(name))
+            tell_rejected(found.rejected, name)
+            battles.extend(found.battles)
         else:
             raise UsageError(
                 f"--battles {name}: neither a set nor a file",

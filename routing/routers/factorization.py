@@ -47,6 +47,7 @@ from routing.training import (
 Ties = Literal["skip", "half"]
 
 LATENT = 128
+TIED = 0.5
 NOISE, NOISE_DIMENSION = 0.1, 1536  # per element, of the reference's embeddings
 WEIGHTS = "model.safetensors"
 
@@ -329,6 +330,11 @@ def _name(model: str, battle: Battle, ladder: Ladder, stand_in: str) -> str:
 
 
 def _check_two_sided(examples: Sequence[Example], battles: Sequence[Battle]) -> None:
+    if examples and all(example.outcome == TIED for example in examples):
+        raise RouterError(
+            f"one-sided: all {len(examples):,} battles that can be learnt from are ties",
+            hint="Add battles that one side wins: they say when a strong model is worth it.",
+        )
     won = Counter[int]()
     lost = Counter[int]()
     for example in examples:

@@ -157,6 +157,7 @@ class TrainedRouter(ABC):
         Raises:
             RoutingError: as `train` and `save` do.
         """
+        checkpoints.check_writable(folder)
         state = folder.with_name(f".{folder.name}.{self._fingerprint(battles)}.training")
         yield from self.train(battles, vectors, state)
         self.save(folder)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 
 from routing.checkpoints import MANIFEST, check, checkpoint_folder
@@ -153,6 +154,20 @@ def test_any_set_of_those_columns_goes_by_its_id(fetched: dict[str, str]):
 def test_hub_that_lacks_the_set_is_told(fetched: dict[str, str], name: str):
     said = fetched["arena" if "arena" in name else name]
     assert f"{name}, split train: cannot be fetched from the hub" in said
+
+
+def test_hub_that_goes_away_once_a_set_was_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def refused(*_: object, **__: object) -> None:
+        raise httpx.ConnectError("[Errno 111] Connection refused")
+
+    monkeypatch.setattr("datasets.load_dataset", refused)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", refused)
+    with pytest.raises(DataError, match=r"split train: cannot be fetched.*Connection refused"):
+        pull_battles("arena")
+    with pytest.raises(DataError, match=r"manifest.json: cannot be fetched.*Connection refused"):
+        pull_router("me/bert", tmp_path, embedder="any")
 
 
 def test_rows_of_another_kind_are_no_battles(fetched: dict[str, str]):

@@ -138,7 +138,7 @@ def test_no_battles_are_refused(router: TrainedRouter):
         router.fit([])
 
 
-@pytest.mark.parametrize("winner", ["a", "b"])
+@pytest.mark.parametrize("winner", ["a", "b", "tie"])
 def test_one_sided_battles_are_refused(router: TrainedRouter, winner: str):
     battles = [replace(battle, winner=winner) for battle in easy_and_hard(20)]
     with pytest.raises(RouterError, match="one-sided") as caught:

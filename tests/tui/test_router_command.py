@@ -142,6 +142,28 @@ def test_one_sided_battles_are_told(run: Run, tmp_path: Path):
     assert "one-sided" in err
 
 
+def test_rows_that_are_no_battles_are_told_and_left_out(run: Run, tmp_path: Path):
+    path = battles_file(tmp_path)
+    path.write_text(path.read_text() + '\n{"prompt": "half\n')
+    words = ("router", "train", "factorization", "--battles", str(path), "--epochs", "1")
+    code, out, err = run(*words)
+    assert code == 0
+    assert f"1 rows of {path} left out:\n  line 61: not JSON" in err
+    assert "learnt from 60 battles" in out
+
+
+def test_folder_that_cannot_be_written_is_told_before_a_step_is_taken(
+    run: Run, file: str, tmp_path: Path
+):
+    (tmp_path / "taken").write_text("a file")
+    for out in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        words = ("router", "train", "factorization", "--battles", file)
+        code, _, err = run(*words, "--out", str(out))
+        assert code in {1, 2}
+        assert "Not a directory" in err or "is a file" in err
+        assert "Training: loss" not in err
+
+
 def test_unknown_router_is_refused_with_the_known(run: Run):
     code, _, err = run("router", "use", "magic")
     assert code == 2

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,13 +14,10 @@ from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, f
 from tui.errors import UsageError
 from tui.program import Program
 from tui.progress import INTERRUPTED
-
-if TYPE_CHECKING:
-    from routing.rows import RejectedRow
+from tui.rejected import tell_rejected
 
 app = group("Preference battles: import, gold, judge, pull, stats, rm, mine.")
 app.add_typer(mine.app, name="mine")
-REJECTED_SHOWN = 5
 EMBEDDED_LATER = "The next start embeds them once."
 SetName = Annotated[
     str | None, typer.Option("--name", help="What to call the set; the file's name by default.")
@@ -42,7 +38,7 @@ def import_battles(
 
     report = import_set(Program.open().paths.router, file, name or stem(file))
     typer.echo(f"{len(report.battles):,} battles imported from {file}.")
-    _tell_rejected(report.rejected)
+    tell_rejected(report.rejected)
     typer.echo(EMBEDDED_LATER)
 
 
@@ -73,7 +69,7 @@ def gold(
         f"{len(report.battles):,} battles from {file}: {pool.strong.name} is right alone in "
         f"{won['a']:,}, {pool.weak.name} in {won['b']:,}, {won['tie']:,} ties."
     )
-    _tell_rejected(report.rejected)
+    tell_rejected(report.rejected)
     typer.echo(EMBEDDED_LATER)
 
 
@@ -117,7 +113,7 @@ def judge(
 
     program = Program.open(strong=strong, weak=weak, api_base=api_base, key_name=key_name)
     found = read_prompts(prompts)
-    _tell_rejected(found.rejected)
+    tell_rejected(found.rejected)
     terms = Terms(max_cost=max_cost, parallel=parallel, timeout=program.settings.timeout)
     wanted = Wanted(found.prompts, name or f"{stem(prompts)}-judged", judge, terms, yes)
     try:
@@ -162,7 +158,7 @@ def pull(
         raise UsageError(str(error)) from error
     keep_set(folder, name, report.battles)
     typer.echo(f"{len(report.battles):,} battles fetched into the set {name}.")
-    _tell_rejected(report.rejected)
+    tell_rejected(report.rejected)
     typer.echo(EMBEDDED_LATER)
 
 
@@ -206,13 +202,3 @@ def stats(*, as_json: AsJson = False) -> None:
 def stem(file: Path) -> str:
     """A set's name by the file that it is from."""
     return file.name.partition(".")[0]
-
-
-def _tell_rejected(rejected: Sequence[RejectedRow]) -> None:
-    if not rejected:
-        return
-    typer.echo(f"{len(rejected):,} rows left out:", err=True)
-    for row in rejected[:REJECTED_SHOWN]:
-        typer.echo(f"  line {row.line}: {row.reason}", err=True)
-    if len(rejected) > REJECTED_SHOWN:
-        typer.echo(f"  and {len(rejected) - REJECTED_SHOWN:,} more", err=True)
