@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 NEAREST = 5
 SNIPPET_CHARACTERS = 60
+NEAR = (
+    0.35  # a cosine of MiniLM: below it the nearest starter battle shares a word or a tone at most
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,11 @@ class Decision:
         known = taken.win_probability if taken else None
         return self.win_probability if known is None else known
 
+    @property
+    def has_near(self) -> bool:
+        """Whether any battle is about something like the prompt; else the average decides."""
+        return any(neighbour.similarity >= NEAR for neighbour in self.neighbours)
+
 
 def choose(win_probabilities: Sequence[float], threshold: float) -> int:
     """The rule: the cheapest model that is good enough answers, by its place in the pool.
@@ -184,17 +192,24 @@ def _candidates(router: PoolRouter, chances: Sequence[float]) -> tuple[Candidate
     )
 
 
-def _reason(decision: Decision) -> str:
-    """One sentence: the comparison, and the battle that speaks for it the most."""
+def compared(decision: Decision) -> str:
+    """The router's number beside the threshold, in words."""
     odds, threshold = decision.odds, decision.threshold
     assert odds is not None
     assert threshold is not None
     sign = "≥" if odds >= threshold else "<"
-    compared = f"win probability {odds:.4f} {sign} threshold {threshold:.4f}"
+    return f"win probability {odds:.4f} {sign} threshold {threshold:.4f}"
+
+
+def _reason(decision: Decision) -> str:
+    """One sentence: the comparison, and the battle that speaks for it the most."""
     if not decision.neighbours:
-        return f"{compared}."
+        return f"{compared(decision)}."
     nearest = decision.neighbours[0]
     snippet = " ".join(nearest.prompt.split())
     if len(snippet) > SNIPPET_CHARACTERS:
         snippet = snippet[: SNIPPET_CHARACTERS - 1].rstrip() + "…"
-    return f"{compared}; nearest battle: “{snippet}”, {nearest.outcome}."
+    where = "nearest battle:"
+    if not decision.has_near:
+        where = f"no battle is near, the closest ({nearest.similarity:.2f}) is"
+    return f"{compared(decision)}; {where} “{snippet}”, {nearest.outcome}."

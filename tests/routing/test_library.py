@@ -66,6 +66,17 @@ def test_decision_names_its_nearest_battles_and_where_it_flips(opened: Library):
     assert (just_over.tier, just_under.tier) == ("strong", "weak")
 
 
+def test_battle_that_is_far_off_is_not_given_as_the_reason(opened: Library):
+    near = opened.decide(HARD, DEMO_PAIR, 0.5, None)
+    far = opened.decide("qzx vrrk plo 77#", DEMO_PAIR, 0.5, None)
+    assert near.has_near
+    assert "; nearest battle: “" in near.reason
+    assert not far.has_near
+    assert (
+        f"; no battle is near, the closest ({far.neighbours[0].similarity:.2f}) is “" in far.reason
+    )
+
+
 def test_threshold_overrules_the_share(opened: Library):
     assert opened.decide(HARD, DEMO_PAIR, 1.0, 1.0).tier == "weak"
     assert opened.decide(EASY, DEMO_PAIR, 0.0, 0.0).tier == "strong"

@@ -11,7 +11,7 @@ from textual.selection import Selection
 from routing import errors
 from routing.cost import Bill, Ledger
 from routing.decide import Candidate, Decision, Neighbour
-from tests.tui.fakes import bill, candidates, decision
+from tests.tui.fakes import NEIGHBOURS, bill, candidates, decision
 from tui.budget import Month
 from tui.errors import AppError, StoreError
 from tui.markdown.document import Document
@@ -250,6 +250,17 @@ def test_badge_and_why_name_the_router_where_there_is_room():
     assert "0.18 < 0.42 by factorization" in badge_text(decided, "$0.0004", 70).plain
     assert "by factorization" not in badge_text(decided, "$0.0004", 50).plain
     assert "by factorization · flips at 77 %" in why_text(decided, None, 90).plain
+
+
+def test_why_says_first_what_the_number_means():
+    strong = why_text(decision("strong"), None, 90).plain.splitlines()[0]
+    weak = why_text(decision("weak"), None, 90).plain.splitlines()[0]
+    assert strong == "win probability 0.7700 ≥ threshold 0.4213: worth demo/strong"
+    assert weak == "win probability 0.1800 < threshold 0.4213: demo/weak will do"
+    far = tuple(replace(battle, similarity=0.2) for battle in NEIGHBOURS)
+    lone = replace(decision("weak"), neighbours=far)
+    assert why_text(lone, None, 90).plain.splitlines()[0] == f"{weak}; no battle is near"
+    assert why_text(decision("weak", pinned=True), None, 90).plain.startswith("You pinned it.")
 
 
 def test_why_lists_battles_and_numbers_ones_own():

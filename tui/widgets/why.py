@@ -15,7 +15,7 @@ from textual.widget import Widget
 
 from routing.cache import Switch
 from routing.cost import Bill
-from routing.decide import Decision, Neighbour
+from routing.decide import Decision, Neighbour, compared
 from tui.money import percent, usd
 from tui.visible import one_line
 from tui.widgets.actions import Actionable
@@ -110,7 +110,7 @@ class Why(Widget, can_focus=True):
 
 def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "") -> Content:
     """The reasons as lines of at most that width, in cells."""
-    lines = [Content(one_line(decision.reason or odds_text(decision), width))]
+    lines = [Content(one_line(_verdict(decision), width))]
     if decision.switch:
         lines.append(Content(one_line(switch_text(decision.switch), width)))
     if len(decision.candidates) > PAIR:
@@ -129,6 +129,17 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     if audit:
         lines.append(Content.styled(one_line(f"audit: {audit}", width), MUTED))
     return Content("\n").join(lines)
+
+
+def _verdict(decision: Decision) -> str:
+    """What the router's number means for the turn; the battles that it comes from stand below."""
+    kept = decision.switch is not None and decision.switch.stayed
+    if kept or decision.odds is None or decision.threshold is None:
+        return decision.reason or odds_text(decision)
+    reached = decision.odds >= decision.threshold
+    meant = f"worth {decision.model}" if reached else f"{decision.model} will do"
+    far = bool(decision.neighbours) and not decision.has_near
+    return f"{compared(decision)}: {meant}{'; no battle is near' if far else ''}"
 
 
 def _unknown(decision: Decision) -> str:
