@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.datasets import ELOBENCH, benchmarks, embedded
+from routing.arrays import Doubles, Floats
 from routing.battle_files import read_battles
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
@@ -42,28 +43,25 @@ TURN = 5
 ROWS = (55_000, 1_000_000)
 LARGEST_REFERENCE = 100_000
 
-Floats = NDArray[np.float64]
-Vectors = NDArray[np.float32]
-
 
 class Sample(NamedTuple):
     """Battles with distinct prompts, their vectors, and queries."""
 
     battles: list[Battle]
-    vectors: Vectors
-    queries: Vectors
+    vectors: Floats
+    queries: Floats
     pair: tuple[str, str]
 
 
 class Timed(NamedTuple):
     """What one form answered, and what each answer took: seconds on the clock, and of all cores."""
 
-    chances: Floats
-    seconds: Floats
-    cpu_seconds: Floats
+    chances: Doubles
+    seconds: Doubles
+    cpu_seconds: Doubles
 
 
-def unit(rows: NDArray[np.floating[Any]]) -> Vectors:
+def unit(rows: NDArray[np.floating[Any]]) -> Floats:
     """Rows of length 1."""
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
@@ -97,7 +95,7 @@ def sample(count: int, embedder: SentenceEmbedder) -> Sample:
     return Sample(battles, vectors, asked[rng.choice(len(asked), QUERIES, replace=False)], pair)
 
 
-def made_up(rng: np.random.Generator) -> tuple[list[Battle], Vectors, Vectors]:
+def made_up(rng: np.random.Generator) -> tuple[list[Battle], Floats, Floats]:
     """20,000 battles between 25 models over 300 clusters that share a direction, and queries."""
     centres = rng.normal(size=(300, DIMENSION)) * 1.5 + 0.4
     cluster = rng.integers(300, size=25_000)
@@ -113,7 +111,7 @@ def made_up(rng: np.random.Generator) -> tuple[list[Battle], Vectors, Vectors]:
     return battles, rows[:20_000], rows[20_000:]
 
 
-def routellm_router(data: Sample) -> Callable[[Vectors], float] | None:
+def routellm_router(data: Sample) -> Callable[[Floats], float] | None:
     """The reference's own router on these battles, asked with a vector; None if not installed."""
     os.environ.setdefault("OPENAI_API_KEY", "none")  # its module builds a client when imported
     try:
@@ -136,7 +134,7 @@ def routellm_router(data: Sample) -> Callable[[Vectors], float] | None:
     router.strong_model, router.weak_model = data.pair
     router.embedding_model = ""
 
-    def ask(query: Vectors) -> float:
+    def ask(query: Floats) -> float:
         answer = SimpleNamespace(data=[SimpleNamespace(embedding=query.astype(np.float64))])
         embeddings = SimpleNamespace(create=lambda **_: answer)
         routers.OPENAI_CLIENT = SimpleNamespace(embeddings=embeddings)
@@ -145,7 +143,7 @@ def routellm_router(data: Sample) -> Callable[[Vectors], float] | None:
     return ask
 
 
-def timed(asks: dict[str, Callable[[Vectors], float]], queries: Vectors) -> dict[str, Timed]:
+def timed(asks: dict[str, Callable[[Floats], float]], queries: Floats) -> dict[str, Timed]:
     """Every way of asking, some queries in turn, so that a busy machine is busy for all."""
     for ask in asks.values():
         ask(queries[0])
@@ -193,12 +191,12 @@ def fitted(data: Sample, embedder: SentenceEmbedder, form: Form) -> Fitted:
     return Fitted(router, f"{resident() - before:,.0f} MiB, {seconds:.0f} s")
 
 
-def asker(router: SimilarityRouter) -> Callable[[Vectors], float]:
+def asker(router: SimilarityRouter) -> Callable[[Floats], float]:
     """The router as a function of one vector."""
     return lambda query: float(router.win_probability_from(query[None])[0])
 
 
-def spearman(a: Floats, b: Floats) -> float:
+def spearman(a: Doubles, b: Doubles) -> float:
     """Rank correlation of numbers without ties."""
     return float(np.corrcoef(a.argsort().argsort(), b.argsort().argsort())[0, 1])
 
@@ -227,7 +225,7 @@ def forms_table(count: int, embedder: SentenceEmbedder) -> Table:
 def against_routellm(
     data: Sample,
     embedder: SentenceEmbedder,
-    asks: dict[str, Callable[[Vectors], float]],
+    asks: dict[str, Callable[[Floats], float]],
     table: Table,
 ) -> float | None:
     """Add routellm's row; its median in seconds, None if it is not installed.
@@ -256,7 +254,7 @@ def forms(count: int) -> tuple[Form, ...]:
     return ("exact", "bytes", "moments") if count <= LARGEST_REFERENCE else ("exact", "moments")
 
 
-def numbers(found: Timed, exact: Floats, slow: float | None) -> list[str]:
+def numbers(found: Timed, exact: Doubles, slow: float | None) -> list[str]:
     """Time, error against the exact form, and order."""
     gap = np.abs(found.chances - exact)
     median = float(np.median(found.seconds))

@@ -37,7 +37,7 @@ def test_version_needs_no_screen():
 
 
 def test_engine_waits_with_its_heavy_parts():
-    assert loaded_by("routing.engine").isdisjoint({"faiss", "litellm", "torch"})
+    assert loaded_by("routing.server").isdisjoint({"faiss", "litellm", "torch"})
 
 
 def test_packaged_embedder_waits_for_no_other_library():

@@ -173,7 +173,7 @@ class EngineClient:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                "routing.engine",
+                "routing.server",
                 msgspec.json.encode(self.options).decode(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
