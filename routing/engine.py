@@ -18,7 +18,7 @@ from routing.chat import stream
 from routing.conversation import Delta, Usage
 from routing.cost import bill
 from routing.decide import Decision, kept_to, pinned
-from routing.errors import CutError, RoutingError
+from routing.errors import CutError, RouterError, RoutingError
 from routing.events import (
     Decided,
     EngineOptions,
@@ -203,4 +203,7 @@ def _with_switch(decision: Decision, request: TurnRequest) -> Decision:
 def _open_library(options: EngineOptions) -> Library:
     from routing.library import Library
 
-    return Library.open(options)
+    try:
+        return Library.open(options)
+    except OSError as error:
+        raise RouterError(f"{options.folder} cannot be used: {error}") from error

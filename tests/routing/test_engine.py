@@ -20,6 +20,12 @@ async def test_router_is_tried_again_once_what_stood_in_its_way_is_gone(tmp_path
     assert not (await engine.ready()).trouble
 
 
+async def test_folder_that_cannot_be_used_is_told(tmp_path: Path):
+    (tmp_path / "file").write_text("in the place of a folder")
+    readiness = await Engine(EngineOptions(str(tmp_path / "file"))).ready()
+    assert f"{tmp_path}/file cannot be used" in readiness.trouble
+
+
 async def test_another_router_decides_once_it_is_loaded_and_the_former_one_until_then(
     tmp_path: Path,
 ):
