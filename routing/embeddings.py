@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.errors import EmbeddingError
+from routing.errors import DataError, EmbeddingError
 from routing.files import file_digest, replace_file
 from routing.minilm import CHARACTERS_PER_TOKEN, HEAD_TOKENS, TAIL_TOKENS, MiniLM
 
@@ -197,21 +197,30 @@ class KeptEmbedder:
 
         Raises:
             EmbeddingError: the model refused its input.
-            OSError: the rows cannot be written.
+            DataError: the rows cannot be written.
         """
         text = "\0".join((self.name, *prompts)).encode("utf-8", "surrogatepass")
         path = self.folder / f"{hashlib.sha256(text).hexdigest()[:24]}.npy"
         rows = _kept(path, len(prompts))
         if rows is None:
             rows = self._embed_in_parts(prompts, tell)
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = io.BytesIO()
-            np.save(file, rows)
-            replace_file(path, file.getvalue())
+            self._write(path, rows)
         elif tell:
             tell(len(prompts))
         self._rows.update(zip(prompts, rows, strict=True))
         return rows
+
+    def _write(self, path: Path, rows: NDArray[np.float32]) -> None:
+        file = io.BytesIO()
+        np.save(file, rows)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace_file(path, file.getvalue())
+        except OSError as error:
+            raise DataError(
+                f"{self.folder}: the embedded prompts cannot be kept: {error.strerror}",
+                detail=str(error),
+            ) from error
 
     def _embed_in_parts(
         self, prompts: Sequence[str], tell: Callable[[int], None] | None

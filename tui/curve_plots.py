@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from routing.files import replace_file
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -159,11 +161,14 @@ def save_plot(chart: Chart, path: Path) -> None:
         axes = figure.add_subplot()
         _draw(axes, chart)
         figure.legend(loc="outside lower center", ncols=3, frameon=False)
-        try:
-            metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-            figure.savefig(path, dpi=160, metadata=metadata)
-        except OSError as error:
-            raise UsageError(f"--plot {path}: cannot be written: {error.strerror}") from error
+        form = path.suffix.lower().removeprefix(".")
+        drawn = io.BytesIO()
+        metadata = {"Date": None} if form == "svg" else None
+        figure.savefig(drawn, format=form, dpi=160, metadata=metadata)
+    try:
+        replace_file(path, drawn.getvalue())
+    except OSError as error:
+        raise UsageError(f"--plot {path}: cannot be written: {error.strerror}") from error
 
 
 def _draw(axes: Any, chart: Chart) -> None:  # noqa: ANN401  # matplotlib is not loaded here

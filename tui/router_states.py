@@ -68,6 +68,22 @@ def check_usable(program: Program, name: str) -> None:
         )
 
 
+def strangers(program: Program, name: str) -> str:
+    """A sentence where a trained router learnt nothing of models that it is to choose among."""
+    if name not in TRAINED:
+        return ""
+    manifest = _manifest(program, name)
+    known = {*manifest.models, *manifest.strong, *manifest.weak}
+    unknown = [model for model in program.settings.pool_names if model not in known]
+    if not unknown:
+        return ""
+    return (
+        f"{name} learnt nothing of {', '.join(unknown)}: {_some(manifest.strong)} and "
+        f"{_some(manifest.weak)} stand in. Battles of your own models would teach it "
+        "(llmroute battles judge, then router train)."
+    )
+
+
 def check_known(name: str) -> None:
     """Refuse what is no router's name.
 
@@ -93,6 +109,8 @@ def facts(program: Program, name: str) -> dict[str, str]:
     }
     if name in TRAINED:
         found |= _trained_facts(program, name)
+    if unknown := strangers(program, name):
+        found["mind"] = unknown
     return found
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from routing import embeddings
 from routing.embeddings import KeptEmbedder, SentenceEmbedder, packaged_folder
-from routing.errors import EmbeddingError
+from routing.errors import DataError, EmbeddingError
 from routing.minilm import HEAD_TOKENS, TAIL_TOKENS, MiniLM
 from tests.routing.fakes import HashEmbedder
 
@@ -157,3 +157,9 @@ def test_rows_of_another_embedder_are_not_taken(tmp_path: Path):
     other = HashEmbedder(name="other")
     KeptEmbedder(other, tmp_path).keep(["a"])
     assert other.embedded == ["a"]
+
+
+def test_rows_that_cannot_be_kept_are_told_with_their_folder(tmp_path: Path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(DataError, match="taken: the embedded prompts cannot be kept: File exists"):
+        KeptEmbedder(HashEmbedder(), tmp_path / "taken").keep(["a"])

@@ -385,6 +385,22 @@ def test_equal_charts_are_equal_files_with_text_in_them(tmp_path: Path):
         assert f">{word}<" in first.read_text()
 
 
+def test_plot_that_fails_leaves_the_one_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "a.svg"
+    path.write_text("former")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("routing.files.os.fsync", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        save_plot(CHART, path)
+    assert path.read_text() == "former"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_plot_that_cannot_be_written_is_said(run: Run, graded: Path, tmp_path: Path):
     plot = str(tmp_path / "nowhere" / "a.svg")
     words = ("router", "eval", "--set", str(graded), "--router", "chance", "--plot", plot)

@@ -142,6 +142,15 @@ def test_one_sided_battles_are_told(run: Run, tmp_path: Path):
     assert "one-sided" in err
 
 
+def test_router_that_knows_none_of_ones_models_says_who_stands_in(run: Run, file: str):
+    run("router", "train", "factorization", "--battles", file, "--epochs", "1")
+    assert run("router", "use", "factorization")[2] == ""
+    run("models", "use", "demo/strong", "demo/weak")
+    said = "factorization learnt nothing of demo/strong, demo/weak: strong and weak stand in."
+    assert said in run("router", "use", "factorization")[2]
+    assert said in json.loads(run("router", "info", "--json")[1])["mind"]
+
+
 def test_rows_that_are_no_battles_are_told_and_left_out(run: Run, tmp_path: Path):
     path = battles_file(tmp_path)
     path.write_text(path.read_text() + '\n{"prompt": "half\n')

@@ -50,13 +50,15 @@ def list_routers(*, as_json: AsJson = False) -> None:
 @app.command("use")
 def use(name: Name) -> None:
     """Route with that router from now on."""
-    from tui.router_states import check_usable
+    from tui.router_states import check_usable, strangers
 
     program = Program.open()
     check_usable(program, name)
     own = program.settings.threshold is not None
     program.change({"router": name} | ({"threshold": None} if own else {}))
     typer.echo(f"Routing with {name}. Kept in {program.paths.settings}.")
+    if unknown := strangers(program, name):
+        typer.echo(unknown, err=True)
     if own:
         typer.echo("Your own threshold was for the former router: the share is in force again.")
 
