@@ -27,11 +27,12 @@ from rich.console import Console
 from bench.datasets import CACHE, DATA, ELOBENCH, benchmarks
 from bench.loglik_sets import loglik_sets
 from bench.reproduction_report import report
+from routing.arrays import Doubles
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle, Winner
 from routing.checkpoints import battles_digest
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
-from routing.evaluate import Chance, Floats, best_cosines, chance, curve, saving
+from routing.evaluate import Chance, best_cosines, chance, curve, saving
 from routing.evaluation_sets import NEAR, STRONG, WEAK, EvaluationSet
 from routing.files import replace_file
 from routing.index import unique_prompts
@@ -189,7 +190,7 @@ class Classroom:
         means = {name: float(found.mean()) for name, found in nearest.items()}
         return Lesson(kept, tests, dropped, means)
 
-    def _nearest(self, test: EvaluationSet, learnt: NDArray[np.float32]) -> Floats:
+    def _nearest(self, test: EvaluationSet, learnt: NDArray[np.float32]) -> Doubles:
         return best_cosines(self.embedder.embed(test.prompts), learnt)
 
     def _without(

@@ -9,11 +9,11 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.arrays import Doubles
 from routing.evaluate import (
     DRAWS,
     Chance,
     Curve,
-    Floats,
     Grades,
     Interval,
     Saving,
@@ -87,7 +87,7 @@ class Comparison:
 def compare(
     evaluation: EvaluationSet,
     pair: tuple[str, str],
-    win_probabilities: Mapping[str, Floats],
+    win_probabilities: Mapping[str, Doubles],
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Comparison:
@@ -136,14 +136,14 @@ def compare(
     )
 
 
-def _saving(share: float, random: Floats, costs: tuple[float, float], drawn: Floats) -> Saving:
+def _saving(share: float, random: Doubles, costs: tuple[float, float], drawn: Doubles) -> Saving:
     """What needing that share of strong calls saves; `drawn`: the shares on prompts drawn anew."""
     usual = float(random.mean())
     ratios = np.divide(usual, drawn, out=np.full(len(drawn), np.nan), where=drawn > 0)
     return saving(share, usual, *costs)._replace(interval=Interval.of(ratios))
 
 
-def _differences(curves: Mapping[str, Curve], drawn: Floats) -> tuple[Difference, ...]:
+def _differences(curves: Mapping[str, Curve], drawn: Doubles) -> tuple[Difference, ...]:
     rows = dict(zip(curves, drawn, strict=True))
     found = []
     for pair in combinations(curves, 2):

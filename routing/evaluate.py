@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from routing.arrays import Doubles
 
 DECILES = 10
 DRAWS = 2000
@@ -34,7 +34,7 @@ class Interval(NamedTuple):
     high: float
 
     @classmethod
-    def of(cls, draws: Floats) -> Self:
+    def of(cls, draws: Doubles) -> Self:
         """The interval of the draws, or nan where more than 5 % of them are undefined."""
         known = draws[np.isfinite(draws)]
         if not len(known) or len(known) < LEAST_KEPT * len(draws):
@@ -50,8 +50,8 @@ class Interval(NamedTuple):
 class Grades:
     """How well each of the two models answered each prompt, shape (n,) both."""
 
-    strong: Floats
-    weak: Floats
+    strong: Doubles
+    weak: Doubles
 
     def __post_init__(self) -> None:
         if self.strong.shape != self.weak.shape or self.strong.ndim != 1 or not len(self.strong):
@@ -89,14 +89,14 @@ class Curve:
         is_stepped: the points are single calls, so that there is nothing between two of them.
     """
 
-    shares: Floats
-    quality: Floats
+    shares: Doubles
+    quality: Doubles
     weak: float
     strong: float
     is_stepped: bool = False
 
     @property
-    def recovered(self) -> Floats:
+    def recovered(self) -> Doubles:
         """PGR: which part of the gap between the models is won back at each point, (k,).
 
         nan where the strong model is not the better one.
@@ -139,11 +139,11 @@ class Chance(NamedTuple):
         band: quality that 95 % of the draws lie between at each point, (2, 11).
     """
 
-    apgr: Floats
-    cpt50: Floats
-    cpt80: Floats
-    shares: Floats
-    band: Floats
+    apgr: Doubles
+    cpt50: Doubles
+    cpt80: Doubles
+    shares: Doubles
+    band: Doubles
 
     @property
     def deviation(self) -> float:
@@ -160,9 +160,9 @@ class Chance(NamedTuple):
 class Drawn(NamedTuple):
     """What each router gives on prompts drawn anew, shape (routers, draws) each."""
 
-    apgr: Floats
-    cpt50: Floats
-    cpt80: Floats
+    apgr: Doubles
+    cpt50: Doubles
+    cpt80: Doubles
 
 
 class Saving(NamedTuple):
@@ -178,7 +178,7 @@ class Saving(NamedTuple):
     interval: Interval = Interval(math.nan, math.nan)
 
 
-def curve(win_probabilities: Floats, grades: Grades, seed: int = 0) -> Curve:
+def curve(win_probabilities: Doubles, grades: Grades, seed: int = 0) -> Curve:
     """Quality at 0, 10 ... 100 % strong calls, the prompts of highest win probability first.
 
     Prompts of the same win probability are taken in an order drawn by the seed.
@@ -193,7 +193,7 @@ def curve(win_probabilities: Floats, grades: Grades, seed: int = 0) -> Curve:
     return _curve(_gains(grades)[_order(win_probabilities, seed)], grades)
 
 
-def calls(win_probabilities: Floats, seed: int = 0) -> NDArray[np.bool_]:
+def calls(win_probabilities: Doubles, seed: int = 0) -> NDArray[np.bool_]:
     """Which prompts go to the strong model at each point of the curve, shape (11, n)."""
     ranks = np.empty(len(win_probabilities), dtype=np.int64)
     ranks[_order(win_probabilities, seed)] = np.arange(len(ranks))
@@ -222,7 +222,7 @@ def chance(grades: Grades, draws: int = DRAWS, seed: int = 0) -> Chance:
 
 
 def bootstrap(
-    win_probabilities: Sequence[Floats], grades: Grades, draws: int = DRAWS, seed: int = 0
+    win_probabilities: Sequence[Doubles], grades: Grades, draws: int = DRAWS, seed: int = 0
 ) -> Drawn:
     """What each router gives on prompts drawn anew, the same for all routers.
 
@@ -257,7 +257,7 @@ def saving(
     return Saving(_ratio(random, router), _ratio(cost(random), cost(router)))
 
 
-def best_cosines(queries: NDArray[np.float32], rows: NDArray[np.float32]) -> Floats:
+def best_cosines(queries: NDArray[np.float32], rows: NDArray[np.float32]) -> Doubles:
     """The cosine of each query to the row nearest to it; unit rows (m, d), (n, d) -> (m,).
 
     -1 where there is no row. Its mean over a set's prompts is the paper's benchmark-dataset
@@ -270,17 +270,17 @@ def best_cosines(queries: NDArray[np.float32], rows: NDArray[np.float32]) -> Flo
     return best
 
 
-def _gains(grades: Grades) -> Floats:
+def _gains(grades: Grades) -> Doubles:
     return grades.strong - grades.weak
 
 
-def _order(win_probabilities: Floats, seed: int) -> NDArray[np.int64]:
+def _order(win_probabilities: Doubles, seed: int) -> NDArray[np.int64]:
     """The prompts from the highest win probability to the lowest, ties in random order."""
     ties = np.random.default_rng(seed).random(len(win_probabilities))
     return np.lexsort((ties, -win_probabilities))
 
 
-def _curve(gains: Floats, grades: Grades) -> Curve:
+def _curve(gains: Doubles, grades: Grades) -> Curve:
     """The curve at the deciles, from what each strong call gains in the order of the calls."""
     strong = _deciles(len(gains))
     won = np.concatenate([[0.0], np.cumsum(gains)])
@@ -292,7 +292,7 @@ def _deciles(size: int) -> NDArray[np.int64]:
 
 
 def _from_gains(
-    strong: NDArray[np.int64], won: Floats, grades: Grades, *, is_stepped: bool = False
+    strong: NDArray[np.int64], won: Doubles, grades: Grades, *, is_stepped: bool = False
 ) -> Curve:
     size, weak = len(grades), float(grades.weak.mean())
     return Curve(strong / size, weak + won / size, weak, float(grades.strong.mean()), is_stepped)

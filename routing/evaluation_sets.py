@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from routing.arrays import Doubles
 from routing.errors import DataError
 from routing.evaluate import Grades, best_cosines
-
-Floats = NDArray[np.float64]
 
 STRONG, WEAK = "gpt-4-1106-preview", "mistralai/Mixtral-8x7B-Instruct-v0.1"
 # US dollars for a million tokens, prompts and replies together: arXiv 2406.18665, cost analysis.
@@ -49,8 +48,8 @@ class EvaluationSet:
     name: str
     prompts: tuple[str, ...]
     models: tuple[str, ...]
-    quality: Floats
-    cost: Floats | None = None
+    quality: Doubles
+    cost: Doubles | None = None
     notes: tuple[str, ...] = ()
 
     def column(self, model: str) -> int:

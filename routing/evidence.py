@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from routing.evaluate import Chance, Floats, Grades
+from routing.arrays import Doubles
+from routing.evaluate import Chance, Grades
 
 LEAST_PROMPTS = 30  # of fewer the bootstrap's intervals are too narrow to be believed
 USEFUL = 0.6  # the APGR of a router that is worth having: the paper's best on MMLU
@@ -69,7 +70,7 @@ def pair_evidence(
     return Evidence(size, distinct, not few, few, told_from, math.ceil(needed))
 
 
-def pool_evidence(prompts: Sequence[str], quality: Floats) -> Evidence:
+def pool_evidence(prompts: Sequence[str], quality: Doubles) -> Evidence:
     """What the grades of more than two models, (n, m), can tell of a router."""
     distinct = len(set(prompts))
     few = _too_few(distinct)

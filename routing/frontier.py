@@ -10,16 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from routing.arrays import Doubles, Ints
 from routing.calibrate import EVERYTHING, NOTHING
 from routing.decide import choose
 from routing.errors import DataError
-from routing.evaluate import DRAWS, ROUNDING, Floats, Interval
+from routing.evaluate import DRAWS, ROUNDING, Interval
 from routing.evaluation_sets import EvaluationSet
 from routing.evidence import Evidence, pool_evidence
-
-Ints = NDArray[np.int64]
 
 THRESHOLDS = 21
 
@@ -28,8 +26,8 @@ THRESHOLDS = 21
 class Outcomes:
     """How well each model answered each prompt, and what it cost; (n, m) both, m >= 2."""
 
-    quality: Floats
-    cost: Floats
+    quality: Doubles
+    cost: Doubles
 
     def __post_init__(self) -> None:
         shape = self.quality.shape
@@ -41,7 +39,7 @@ class Outcomes:
         if not (np.isfinite(self.quality).all() and np.isfinite(self.cost).all()):
             raise ValueError("quality and cost are finite numbers, and one is not")
 
-    def of(self, picks: Ints) -> Floats:
+    def of(self, picks: Ints) -> Doubles:
         """Quality and cost of a model for each prompt, by its column; (k, n) -> (2, k, n)."""
         prompts = np.arange(len(self.quality))
         return np.stack([self.quality[prompts, picks], self.cost[prompts, picks]])
@@ -51,10 +49,10 @@ class Outcomes:
 class CostCurve:
     """Mean quality at a mean cost of a call, cheapest first, shape (k,) both."""
 
-    cost: Floats
-    quality: Floats
+    cost: Doubles
+    quality: Doubles
 
-    def at(self, cost: Floats) -> Floats:
+    def at(self, cost: Doubles) -> Doubles:
         """Quality at those costs, interpolated; level beyond either end."""
         return np.interp(cost, self.cost, self.quality)
 
@@ -117,8 +115,8 @@ class PoolComparison:
     set_name: str
     size: int
     models: tuple[str, ...]
-    quality: Floats
-    cost: Floats
+    quality: Doubles
+    cost: Doubles
     mix: CostCurve
     best: int
     routers: tuple[PoolMeasured, ...]
@@ -128,7 +126,7 @@ class PoolComparison:
 def compare_pool(
     evaluation: EvaluationSet,
     models: Sequence[str],
-    win_probabilities: Mapping[str, Floats],
+    win_probabilities: Mapping[str, Doubles],
     draws: int = DRAWS,
     seed: int = 0,
 ) -> PoolComparison:
@@ -166,7 +164,7 @@ def compare_pool(
     )
 
 
-def pool_picks(win_probabilities: Floats) -> Ints:
+def pool_picks(win_probabilities: Doubles) -> Ints:
     """Which model each prompt goes to at each threshold, by its place; (n, others) -> (21, n)."""
     inner = np.quantile(win_probabilities, np.linspace(0, 1, THRESHOLDS)[1:-1])
     rows = win_probabilities.tolist()
@@ -208,7 +206,7 @@ def verdict(outcomes: Outcomes, picks: Ints, draws: int = DRAWS, seed: int = 0) 
     )
 
 
-def _gain(routings: Floats, singles: Floats) -> float:
+def _gain(routings: Doubles, singles: Doubles) -> float:
     """Mean height of the routed curve above the hull of the single models.
 
     Both hold the mean qualities and under them the mean costs: (2, k), (2, m).
@@ -223,14 +221,14 @@ def _gain(routings: Floats, singles: Floats) -> float:
     return float(np.trapezoid(height, corners) / (high - low))
 
 
-def _by_cost(cost: Floats, quality: Floats) -> CostCurve:
+def _by_cost(cost: Doubles, quality: Doubles) -> CostCurve:
     """The points, cheapest first; of points of one cost the best."""
     order = np.lexsort((-quality, cost))
     cost, first = np.unique(cost[order], return_index=True)
     return CostCurve(cost, quality[order][first])
 
 
-def _hull(cost: Floats, quality: Floats) -> CostCurve:
+def _hull(cost: Doubles, quality: Doubles) -> CostCurve:
     """Upper hull of the points up to the best one: what mixing two of them can reach."""
     points = _by_cost(cost, quality)
     kept: list[tuple[float, float]] = []

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
+    from routing.arrays import Doubles
     from routing.comparison import Comparison
-    from routing.evaluate import Floats
     from routing.evaluation_sets import EvaluationSet
     from routing.frontier import PoolComparison
     from routing.library import Opened
@@ -155,7 +155,7 @@ def priced(evaluation: EvaluationSet, program: Program) -> EvaluationSet:
 class _Answer(NamedTuple):
     """The strongest model's win probabilities against each other one, (n, others)."""
 
-    win_probabilities: Floats
+    win_probabilities: Doubles
     remarks: list[str]
 
 
