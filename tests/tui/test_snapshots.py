@@ -12,14 +12,19 @@ from routing import errors
 from routing.battle_files import write_battles
 from routing.battles import MINE, Battle
 from routing.cache import Switch
-from routing.cost import Ledger
+from routing.conversation import Reply, Usage
+from routing.cost import Bill, Ledger
+from routing.events import Finished, Metered
 from tests.tui.conftest import Chat, offered, ready, say, settle, wait_until
-from tests.tui.fakes import FakeEngine, reply_events
+from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.budget import Month
+from tui.errors import StoreError
 from tui.screens.curve import CurveScreen
 from tui.screens.threshold import ThresholdScreen
 from tui.settings import Budget
+from tui.widgets.card import Card
 from tui.widgets.composer import Composer
+from tui.widgets.history import History
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
@@ -47,12 +52,16 @@ PROOF = "prove that this scheduler cannot deadlock"
 ERRORS = {
     "no_key": errors.NoKeyError("OPENAI_API_KEY is not set.", hint="Add it, or use the demo pair."),
     "bad_key": errors.AuthError("OpenAI refused the key.", hint="Replace it."),
-    "rate_limit": errors.RateLimitError("Too many requests for big.", detail="429 [/foo]"),
+    "rate_limit": errors.RateLimitError(
+        "Too many requests for big.", detail="429 [/foo]", retry_after=30
+    ),
+    "no_credit": errors.NoCreditError("OpenAI says that the quota is used up."),
     "network": errors.NetworkError("api.example cannot be reached.", hint="Are you online?"),
     "context": errors.ContextError("The conversation has 40,123 tokens; small reads 32,000."),
     "no_model": errors.NoModelError("gpt-9 is not known.", hint="Did you mean gpt-5?"),
     "service": errors.ServiceError("The provider failed (500).", hint="Try again in a moment."),
     "engine_gone": errors.EngineGoneError("The engine's process ended (code -9)."),
+    "no_router": errors.RouterError("The battles are of another embedder."),
 }
 
 Snap = Callable[..., bool]
@@ -175,7 +184,8 @@ def test_warming_up(chat: Chat, snap_compare: Snap):
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_card(chat: Chat, snap_compare: Snap, name: str):
+def test_card(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch, name: str):
+    monkeypatch.setattr(Card, "tick", lambda _: None)
     app = chat(FakeEngine([ERRORS[name]]))
     unfold = ["x"] if ERRORS[name].detail else []
     assert snap_compare(app, terminal_size=(90, 20), run_before=one(*unfold))
@@ -184,6 +194,44 @@ def test_card(chat: Chat, snap_compare: Snap, name: str):
 def test_cut_reply(chat: Chat, snap_compare: Snap):
     engine = FakeEngine([*reply_events("The first part")[:-2], errors.CutError("It was cut.")])
     assert snap_compare(chat(engine), terminal_size=(90, 20), run_before=one())
+
+
+def test_unsaved_message(chat: Chat, snap_compare: Snap, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreError("The disk is full: nothing can be written to sessions/s.json.")
+
+    monkeypatch.setattr("tui.sessions.session.Session.add", refuse)
+
+    async def refused(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        await say(pilot, PROOF)
+        await wait_until(pilot, lambda: pilot.app.query(Card))
+        await pilot.pause()
+
+    assert snap_compare(chat(), terminal_size=(90, 20), run_before=refused)
+
+
+def test_cut_reply_that_is_opened_again(chat: Chat, snap_compare: Snap):
+    async def opened(pilot: Pilot[None]) -> None:
+        await untouched(pilot)
+        app = pilot.app
+        session = app.chat.sessions.create()
+        session.add("user", PROOF)
+        session.add("assistant", "Suppose two", state="cut", decision=decision("strong"))
+        session.close()
+        app.chat.history.post_message(History.Opened(session.id))
+        await wait_until(pilot, lambda: app.query(Card))
+        await settle(pilot)
+
+    assert snap_compare(chat(), terminal_size=(90, 20), run_before=opened)
+
+
+def test_unknown_price(chat: Chat, snap_compare: Snap):
+    unknown = Bill(cost_usd=None, all_strong_usd=None, others_usd={})
+    decided, *rest, _ = reply_events("It is.")
+    finished = Finished(Reply("It is.", Usage(900, 300)), unknown)
+    app = chat(FakeEngine([decided, *rest, Metered(Usage(900, 250), unknown), finished]))
+    assert snap_compare(app, terminal_size=(90, 20), run_before=one())
 
 
 def test_palette(chat: Chat, snap_compare: Snap):
@@ -274,6 +322,18 @@ def test_curve(chat: Chat, snap_compare: Snap, tmp_path: Path):
         await pilot.pause()
 
     assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=drawn)
+
+
+def test_search_of_all_conversations(chat: Chat, snap_compare: Snap):
+    async def searched(pilot: Pilot[None]) -> None:
+        await both()(pilot)
+        await pilot.press("ctrl+s", *"lock")
+        history = pilot.app.chat.history
+        history.query_one("#search").cursor_blink = False
+        await wait_until(pilot, lambda: history.shown and history.shown[0].found)
+        await pilot.pause()
+
+    assert snap_compare(chat(two_replies()), terminal_size=SIZE, run_before=searched)
 
 
 def test_completions(chat: Chat, snap_compare: Snap):
