@@ -28,6 +28,7 @@ from time import monotonic
 from bench.terminal import SIZE, Terminal
 from tests.servers import ScriptedServer, pieces
 from tui.sessions import Message, Sessions
+from tui.widgets.actions import TAKEN_SECONDS
 
 TURNS = 300
 SEED = 5
@@ -218,6 +219,7 @@ class Hour:
         self.send(text)
         self.wait(lambda: "could not be saved" in self.terminal.shown, "the card of a full disk")
         resource.prlimit(self.terminal.pid, resource.RLIMIT_FSIZE, limits)
+        self.terminal.read_for(TAKEN_SECONDS * 2)
         self.terminal.type("r")
         self.until_stored(text, reply)
 
@@ -235,6 +237,7 @@ class Hour:
             self.terminal.read_for(1.0)
             self.terminal.type(key)
         self.terminal.wait_for("continue the reply", SECONDS)
+        self.terminal.read_for(TAKEN_SECONDS * 2)
         self.server.reply = "The rest."
         self.terminal.type("c")
         self.wait(lambda: self.newest()[-1].text == "The rest.", "the rest of the reply")

@@ -29,6 +29,10 @@ from routing.routers import TRAINED, Router, router_class
 from routing.routers.pool import PoolRouter
 
 STARTER = "starter"
+KEPT = {  # sets that nobody imported
+    STARTER: "it ships with the program",
+    MINE: "llmroute battles mine lists your own battles and forgets one",
+}
 
 
 class Seated(NamedTuple):
@@ -255,8 +259,10 @@ def remove_set(folder: Path, name: str) -> None:
     """Take an imported set out again.
 
     Raises:
-        DataError: there is none of that name.
+        DataError: there is none of that name, or it is not an imported one.
     """
+    if name in KEPT:
+        raise DataError(f"{name!r} is not an imported set: {KEPT[name]}")
     try:
         _path(folder, name).unlink()
     except FileNotFoundError as error:
@@ -269,7 +275,7 @@ def _sets(folder: Path) -> Path:
 
 
 def _path(folder: Path, name: str) -> Path:
-    if not re.fullmatch(r"[\w.-]{1,64}", name) or name in {STARTER, MINE}:
+    if not re.fullmatch(r"[\w.-]{1,64}", name) or name in KEPT:
         raise DataError(
             f"{name!r} cannot name a set: expected letters, digits, '.', '-' and '_', "
             f"and neither {STARTER} nor {MINE}",

@@ -17,6 +17,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.notifications import Notify
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -144,6 +145,13 @@ class ChatApp(App[None]):
             self._early.append(event)
         else:
             await super().on_event(event)
+
+    def on_notify(self, event: Notify) -> None:
+        """Let a toast take the place of one that says the same, or only said what was done."""
+        new = event.notification
+        for old in list(self._notifications):
+            if old.message == new.message or old.severity == new.severity == "information":
+                self._unnotify(old, refresh=False)
 
     @on(ChatScreen.Attentive)
     async def _type_early(self) -> None:

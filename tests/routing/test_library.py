@@ -14,7 +14,7 @@ from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, EmbeddingError, RouterError
 from routing.events import EngineOptions
 from routing.index_files import load_index
-from routing.library import Library, import_set, read_sets, remove_set
+from routing.library import Library, import_set, keep_set, read_sets, remove_set
 from routing.models import DEMO_PAIR
 from routing.neighbours import INDEX_FILE, STARTER_INDEX
 from routing.own import OwnBattles
@@ -206,6 +206,8 @@ def test_imported_set_cannot_pass_for_the_persons_own(tmp_path: Path):
 @pytest.mark.parametrize("name", ["mine", "starter", "../up", "a/b", ""])
 def test_set_names_stay_in_their_folder(tmp_path: Path, name: str):
     with pytest.raises(DataError, match="cannot name a set"):
+        keep_set(tmp_path, name, [])
+    with pytest.raises(DataError, match=r"cannot name a set|is not an imported set"):
         remove_set(tmp_path, name)
 
 

@@ -79,6 +79,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chat:
     monkeypatch.chdir(tmp_path)
     for name in ("TOLD_SECONDS", "TROUBLE_SECONDS"):  # a slow machine finds them all the same
         monkeypatch.setattr(f"tui.screens.base.{name}", 600)
+    monkeypatch.setattr("tui.widgets.actions.TAKEN_SECONDS", 0)  # a test reads at once
 
     def make(engine: FakeEngine | None = None, *, demo: bool = True, **flags: object) -> ChatApp:
         program = Program.open(demo=demo, **flags)

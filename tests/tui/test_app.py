@@ -502,12 +502,13 @@ async def test_dead_engine_is_started_again(chat: Chat):
         await wait_until(pilot, lambda: app.chat.talk.warm)
 
 
-async def test_first_run_starts_the_demo_with_one_key(chat: Chat):
+@pytest.mark.parametrize("keys", [["d", "enter"], ["shift+tab", "d"]])
+async def test_first_run_starts_the_demo_with_one_letter(chat: Chat, keys: list[str]):
     app = chat(demo=False)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await wait_until(pilot, lambda: app.chat.query_one(Welcome).servers is not None)
-        await pilot.press("d")
+        await pilot.press(*keys)
         await wait_until(pilot, lambda: app.chat.query(Empty))
         await say(pilot, "hi")
         assert app.chat.query_one(Reply).prose.source == "Played back."
@@ -518,10 +519,32 @@ async def test_first_run_names_keys_and_shows_none(chat: Chat, monkeypatch: pyte
     app = chat(demo=False)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        await pilot.press("m")
+        await pilot.press("m", "enter")
+        await wait_until(pilot, lambda: len(app.screen_stack) == 2)
         await wait_until(pilot, lambda: "OPENAI_API_KEY" in app.export_screenshot())
         picture = app.export_screenshot()
     assert "secret" not in picture
+
+
+async def test_first_letters_are_the_message_s_whatever_the_card_offers(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tui.widgets.actions.TAKEN_SECONDS", 600)
+    app = chat(FakeEngine([errors.NetworkError("offline")]), demo=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press(*"dkm", "enter")
+        await wait_until(pilot, lambda: app.chat.query_one(Welcome).has_focus)
+        assert app.chat.composer.text == "dkm"
+        await pilot.press("d")
+        await wait_until(pilot, lambda: app.chat.composer.text == "dkmd")
+        await app.chat.use_demo()
+        await wait_until(pilot, lambda: not app.chat.query(Welcome))
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query_one(Card).has_focus)
+        app.chat.composer.clear()
+        await pilot.press("r")
+        await wait_until(pilot, lambda: app.chat.composer.text == "r")
 
 
 async def test_message_without_models_is_sent_once_there_are_some(chat: Chat):

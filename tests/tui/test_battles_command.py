@@ -31,7 +31,7 @@ def test_gold_makes_a_set_that_is_named_after_the_file(run: Run, tmp_path: Path)
     assert "demo/strong is right alone in 1, demo/weak in 0, 1 ties" in out
     assert "line 4: demo/strong is neither true nor false" in err
     found = stats(run)["exam"]
-    assert (found["battles"], found["a won"], found["ties"]) == (2, 1, 1)
+    assert (found["battles"], found["won"], found["ties"]) == (2, {"demo/strong": 1}, 1)
 
 
 def test_gold_refuses_a_set_that_is_there_and_a_file_of_other_models(run: Run, tmp_path: Path):
@@ -68,7 +68,7 @@ def test_judged_set_is_kept_with_its_grades(serve: Serve, run: Run, home: Path, 
     assert "6 calls" in err
     assert "$? (a price is unknown" in err
     assert "2 battles in the set mine-judged: 0 x 5, 0 x 4, 0 x 3, 2 x 2, 0 x 1." in out
-    assert stats(run)["mine-judged"]["a won"] == 2
+    assert stats(run)["mine-judged"]["won"] == {"openai/big": 2}
     kept = (home / "router" / "battles" / "mine-judged.jsonl").read_text()
     assert json.loads(kept.splitlines()[0])["score"] == 2
 

@@ -252,16 +252,18 @@ async def test_message_and_code_are_copied_and_how_is_said(
         await ready(pilot)
         await say(pilot, "hi")
         await walk(pilot, 1)
-        for key, text in (("c", "x = 1"), ("c", "ls"), ("c", "x = 1"), ("y", CODE)):
+        for key, text, what in (
+            ("c", "x = 1", "code block 1 of 2; c again takes the next (5 characters)"),
+            ("c", "ls", "code block 2 of 2; c again takes the next (2 characters)"),
+            ("c", "x = 1", "code block 1 of 2; c again takes the next (5 characters)"),
+            ("y", CODE, f"the message ({len(CODE)} characters)"),
+        ):
             await pilot.press(key)
+            said = [f"Copied {what} with xclip."]  # one toast in the place of the one before
             await wait_until(
-                pilot, lambda text=text: copied.exists() and copied.read_text() == text
+                pilot, lambda said=said: [note.message for note in app._notifications] == said
             )
-        await wait_until(pilot, lambda: len(app._notifications) == 4)
-        notes = [note.message for note in app._notifications]
-        assert notes[0] == (
-            "Copied code block 1 of 2; c again takes the next (5 characters) with xclip."
-        )
+            assert copied.read_text() == text
 
 
 async def test_without_a_clipboard_the_doubt_is_said(chat: Chat, monkeypatch: pytest.MonkeyPatch):

@@ -1,12 +1,13 @@
 """Conversations renamed, deleted and brought back; pins and instructions that belong to one."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from textual.widgets import Input, OptionList
 
 from tests.tui.conftest import Chat, ready, say, wait_until
-from tests.tui.fakes import FakeEngine, reply_events
+from tests.tui.fakes import NOON, FakeEngine, reply_events
 from tui.app import ChatApp
 from tui.budget import Month
 from tui.messages import Listed
@@ -143,10 +144,14 @@ async def test_nothing_to_delete_and_nothing_to_bring_back_are_said(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE, notifications=True) as pilot:
         await ready(pilot)
-        await app.chat._command("/delete")
-        await app.chat._command("/undo")
-        await wait_until(pilot, lambda: len(app._notifications) == 2)
-        assert all("othing" in note.message for note in app._notifications)
+        for command, said in (
+            ("/delete", "There is nothing to delete yet."),
+            ("/undo", "Nothing was deleted since the chat was opened."),
+        ):
+            await app.chat._command(command)
+            await wait_until(
+                pilot, lambda said=said: [n.message for n in app._notifications] == [said]
+            )
 
 
 async def test_history_deletes_brings_back_and_renames_by_key(chat: Chat):
@@ -217,16 +222,68 @@ async def test_long_history_makes_its_rows_as_one_goes_down(chat: Chat):
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         items = [Item(str(number), f"title {number}") for number in range(10_000)]
-        app.chat.history.show(items)
+        app.chat.history.show(items, today=NOON.date())
         listed = app.chat.history.query_one(OptionList)
         assert listed.option_count == WINDOW
         app.chat.history.focus_list()
         await pilot.press("end")
         await wait_until(pilot, lambda: listed.option_count == 2 * WINDOW)
-        app.chat.history.show(items[1:])
+        app.chat.history.show(items[1:], today=NOON.date())
         assert listed.highlighted == WINDOW - 1
         assert listed.highlighted_option.id == str(WINDOW)
         assert listed.option_count == 2 * WINDOW
+
+
+async def test_history_stands_under_its_days(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        ago = [timedelta(days=n) for n in (0, 0, 1, 29, 400)]
+        items = [Item(f"{n}", f"t{n}", "", (NOON - past).isoformat()) for n, past in enumerate(ago)]
+        app.chat.history.show(items, today=NOON.date())
+        listed = app.chat.history.query_one(OptionList)
+        rows = [(str(option.prompt).strip(), option.disabled) for option in listed.options]
+        days = ["today", "yesterday", "Jan 2", "Dec 27, 2024"]
+        assert [row for row, is_day in rows if is_day] == days
+        assert [row for row, is_day in rows if not is_day] == ["t0", "t1", "t2", "t3", "t4"]
+        app.chat.history.focus_list()
+        assert listed.highlighted_option.id == "0"
+        await pilot.press("down", "down")
+        assert listed.highlighted_option.id == "2"
+        app.chat.history.show(items[:2] + items[3:], today=NOON.date())
+        assert listed.highlighted_option.id == "3"
+
+
+async def test_history_that_opened_for_a_search_closes_after_it(chat: Chat):
+    app = chat()
+    async with app.run_test(size=(60, 20)) as pilot:
+        await ready(pilot)
+        await say(pilot, "tell me of rust")
+        first = app.chat.talk.turns.session.id
+        await pilot.press("ctrl+s", *"rust")
+        await wait_until(pilot, lambda: app.chat.history.shown and app.chat.history.shown[0].found)
+        assert app.chat.history.display
+        assert "that a conversation holds" in app.chat.composer.border_title
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not app.chat.history.display)
+        assert app.chat.history.words == ""
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id != first)
+        await app.chat._command("/search rust")
+        await wait_until(pilot, lambda: app.chat.history.shown and app.chat.history.shown[0].found)
+        await pilot.press("enter", "enter")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
+        await wait_until(pilot, lambda: not app.chat.history.display)
+
+
+async def test_found_words_are_in_sight_in_the_sidebar(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "prove that this scheduler cannot deadlock")
+        await pilot.press("ctrl+s", *"lock")
+        await wait_until(pilot, lambda: app.chat.history.shown and app.chat.history.shown[0].found)
+        assert app.chat.history.shown[0].found == "…t deadlock"
 
 
 async def test_chat_begins_with_the_session_that_was_asked_for(chat: Chat):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,8 +17,12 @@ from tui.program import Program
 from tui.progress import INTERRUPTED
 from tui.rejected import tell_rejected
 
+if TYPE_CHECKING:
+    from routing.battles import Battle
+
 app = group("Preference battles: import, gold, judge, pull, stats, rm, mine.")
 app.add_typer(mine.app, name="mine")
+WINNERS_SHOWN = 3
 EMBEDDED_LATER = "The next start embeds them once."
 SetName = Annotated[
     str | None, typer.Option("--name", help="What to call the set; the file's name by default.")
@@ -177,18 +182,17 @@ def stats(*, as_json: AsJson = False) -> None:
     from routing.library import read_sets
 
     sets = read_sets(Program.open().paths.router)
-    rows: list[dict[str, str | int]] = []
+    rows: list[dict[str, Any]] = []
     for name, battles in sets.items():
-        won = Counter(battle.winner for battle in battles)
+        won = Counter(filter(None, map(_winner, battles)))
         rows.append(
             {
                 "set": name,
                 "battles": len(battles),
                 "prompts": len({battle.prompt for battle in battles}),
                 "models": len({m for b in battles for m in (b.model_a, b.model_b)}),
-                "a won": won["a"],
-                "b won": won["b"],
-                "ties": won["tie"],
+                "ties": len(battles) - won.total(),
+                "won": dict(won.most_common()),
             }
         )
     if as_json:
@@ -196,7 +200,19 @@ def stats(*, as_json: AsJson = False) -> None:
         return
     from tui.tables import print_table
 
-    print_table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+    shown = [row | {"won": _winners(row["won"])} for row in rows]
+    print_table(tuple(shown[0]), [tuple(row.values()) for row in shown])
+
+
+def _winner(battle: Battle) -> str:
+    """The model that won, "" in a tie."""
+    return {"a": battle.model_a, "b": battle.model_b}.get(battle.winner, "")
+
+
+def _winners(won: Mapping[str, int]) -> str:
+    """The models that won most, and how often."""
+    named = [f"{model} {count:,}" for model, count in list(won.items())[:WINNERS_SHOWN]]
+    return ", ".join([*named, *(["…"] if len(won) > WINNERS_SHOWN else [])])
 
 
 def stem(file: Path) -> str:

@@ -57,6 +57,11 @@ class BaseScreen(Screen[None]):
         line = visible(in_line(text, hint))
         self.notify(line, markup=False, timeout=TOLD_SECONDS)
 
+    def warn(self, text: str, hint: str = "") -> None:
+        """Show a line that stays for longer, whatever else is told."""
+        line = visible(" ".join(filter(None, (text, hint))))
+        self.notify(line, markup=False, severity="warning", timeout=TROUBLE_SECONDS)
+
     def in_thread(
         self,
         work: Callable[[], T],

@@ -18,7 +18,10 @@ from tui.widgets.tones import MUTED
 WIDE = 70  # columns of the screen from which two keys stand side by side
 KEYS, KEYS_NARROW = 19, 12
 
-MOVING = '\nA key is moved in the settings file: [keys], then for example  why = "f6"'
+MOVING = (
+    '\nA key is moved in the settings file: [keys], then for example  why = "f6"\n'
+    "The keys of providers are in the settings (f5), and in: llmroute keys"
+)
 
 
 class BindingsScreen(Dialogue[None]):

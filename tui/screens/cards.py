@@ -18,8 +18,8 @@ class CardsScreen(BlocksScreen):
 
     @on(Talk.GaveBack)
     def _gave_back(self, message: Talk.GaveBack) -> None:
-        if not self.composer.draft.text.strip():  # else a letter on its way would choose an action
-            message.card.focus()
+        if not self.composer.draft.text.strip():  # else the person is writing a message
+            message.card.take_focus()
         if message.text:
             self.composer.restore(message.text)
 

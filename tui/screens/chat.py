@@ -23,9 +23,9 @@ from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
 from tui.screens.slash import complete, run_command
 from tui.visible import visible
+from tui.widgets.actions import Actionable
 from tui.widgets.block import Block
 from tui.widgets.block import hints as block_hints
-from tui.widgets.card import Card
 from tui.widgets.composer import Composer, Draft
 from tui.widgets.find import Find
 from tui.widgets.header import Header, Mode
@@ -39,6 +39,7 @@ TITLE_MARGIN = 4  # columns of a border that its title leaves free
 EDITING = "another version of your message · enter sends it · esc leaves it as it was"
 CARD = "a key of the card does it · any other writes a message"
 LISTED = "enter opens · d deletes · u brings back · r renames · esc back"
+SEARCHING = "words that a conversation holds · enter goes to the list · esc back"
 TEMPORARY = "temporary: not kept"
 EARLY = (
     frozenset(  # actions that need no conversation, which is there a moment after the first paint
@@ -194,9 +195,11 @@ class ChatScreen(SayingScreen):
         """What the keys do where the focus is; "" in the composer."""
         if self.history.list_has_focus:
             return LISTED
+        if self.history.box_has_focus:
+            return SEARCHING
         if self.block:
             return block_hints(self.size.width - TITLE_MARGIN)
-        return CARD if isinstance(self.focused, Card) else ""
+        return CARD if isinstance(self.focused, Actionable) else ""
 
     def _hints(self, names: Sequence[str]) -> str:
         """Those actions, each after the first of its keys."""
@@ -269,7 +272,7 @@ class ChatScreen(SayingScreen):
         share = turns.context_share or 0.0
         if share >= NEARLY_FULL and self._full != turns.session.id:
             self._full = turns.session.id
-            self.tell(
+            self.warn(
                 f"This conversation fills {percent(share)} of what its models read.",
                 "/new begins another; alt+up, then e on a message goes back to before it.",
             )
@@ -382,7 +385,7 @@ class ChatScreen(SayingScreen):
 
     def action_stop(self) -> None:
         if not (self.talk.stop() or self.stop_editing()):
-            self.history.forget_search()
+            self.end_search()
             self.composer.draft.focus()
 
     def action_clear_or_quit(self) -> None:

@@ -19,8 +19,10 @@ from tui.widgets.talk import Talk
 if TYPE_CHECKING:
     from tui.budget import Month
     from tui.sessions import Session, SessionInfo
+    from tui.sessions.search import Hit
 
 HITS = 50
+FOUND_BEFORE = 6  # characters of a snippet before what was found
 PURGE_SECONDS = 10  # after the first paint, when nobody waits for the disk
 
 
@@ -60,10 +62,6 @@ class LibraryScreen(LearningScreen):
         words = self._words = self.history.words
         look = partial(self._found, words) if words else self._listed
         self.in_thread(look, lambda found: found, "list", alone=True)
-
-    def search(self, words: str) -> None:
-        """Look for words in all conversations."""
-        self.history.search(words)
 
     def rename(self, title: str, session_id: str = "") -> None:
         """Give a conversation that title, this one by default; without a title ask for it."""
@@ -211,7 +209,7 @@ class LibraryScreen(LearningScreen):
             *(said.text for said in message.session.branch() if said.role == "user")
         )
         if message.session.trouble:
-            self.tell(message.session.trouble)
+            self.warn(message.session.trouble)
         self.history.current = message.session.id
         self.list_sessions()
         if message.in_list:
@@ -227,11 +225,16 @@ class LibraryScreen(LearningScreen):
             self._keep_to_budget(message.month)
             self.talk.post_message(Talk.Changed())
         self.history.current = self.talk.turns.session.id
-        self.history.show(message.items, empty="nothing found" if message.words else "nothing yet")
+        empty = "nothing found" if message.words else "nothing yet"
+        self.history.show(message.items, today=self.clock().date(), empty=empty)
 
     def _listed(self) -> Listed:
         infos = self.sessions.list(trash=True)  # what was thrown away was spent all the same
-        items = [Item(info.id, info.title, info.trouble) for info in infos if not info.deleted]
+        items = [
+            Item(info.id, info.title, info.trouble, info.updated)
+            for info in infos
+            if not info.deleted
+        ]
         turns = sum(sum(info.ledger.turns.values()) for info in infos)
         return Listed("", items, self._month(infos), turns)
 
@@ -248,7 +251,7 @@ class LibraryScreen(LearningScreen):
         self.talk.turns.limit = limit_of(month, budget)
         warning = warning_of(month, budget)
         if warning and not self._warned:
-            self.tell(warning)
+            self.warn(warning)
         self._warned = bool(warning)
 
     def _found(self, words: str) -> Listed:
@@ -256,7 +259,13 @@ class LibraryScreen(LearningScreen):
         items: dict[str, Item] = {}
         search = self.sessions.search(words, stop=lambda: self._words != words)
         for hit in search:
-            items.setdefault(hit.session, Item(hit.session, hit.title, hit.snippet))
+            items.setdefault(hit.session, Item(hit.session, hit.title, _around(hit)))
             if len(items) == HITS:
                 break
         return Listed(words, list(items.values()))
+
+
+def _around(hit: Hit) -> str:
+    """The snippet from just before what was found, as narrow as the sidebar is."""
+    start = hit.matches[0][0] - FOUND_BEFORE if hit.matches else 0
+    return f"…{hit.snippet[start:]}" if start > 0 else hit.snippet

@@ -7,7 +7,7 @@ from typing import Any
 from textual import on
 
 from tui.diagnosis import diagnose
-from tui.messages import Examined
+from tui.messages import Examined, SessionReady
 from tui.screens.audits import AuditsScreen
 from tui.widgets.reply import Reply
 
@@ -20,6 +20,7 @@ class PanelsScreen(AuditsScreen):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
         self._folds: dict[str, bool] = {}  # what the person opened or closed by hand
+        self._opened_to_search = False
 
     def fold(self, width: int) -> None:
         """Open and close the panels for a screen of that many columns."""
@@ -44,18 +45,38 @@ class PanelsScreen(AuditsScreen):
 
         self.app.push_screen(DoctorScreen(message.facts))
 
-    def action_history(self) -> None:
-        self._folds["history"] = not self.history.has_class("-open")
+    def search(self, words: str | None = None) -> None:
+        """Go to the search box of all conversations, and look for these words."""
+        self._opened_to_search |= not self.history.has_class("-open")
+        self._open_history(is_open=True)
+        self.history.search(words)
+
+    def end_search(self) -> None:
+        """List everything again."""
+        self.history.forget_search()
+        self._close_search()
+
+    @on(SessionReady)
+    def _close_search(self) -> None:
+        """A history that was opened for a search closes."""
+        if self._opened_to_search:
+            self._opened_to_search = False
+            self._open_history(is_open=False)
+
+    def _open_history(self, *, is_open: bool) -> None:
+        self._folds["history"] = is_open
         self.fold(self.size.width)
+
+    def action_history(self) -> None:
+        self._opened_to_search = False
+        self._open_history(is_open=not self.history.has_class("-open"))
         if self._folds["history"]:
             self.history.focus_list()
         else:
             self.composer.draft.focus()
 
     def action_search(self) -> None:
-        self._folds["history"] = True
-        self.fold(self.size.width)
-        self.history.search()
+        self.search()
 
     def action_why(self) -> None:
         self._folds["why"] = not self.talk.why.has_class("-open")

@@ -124,9 +124,8 @@ class RoutingScreen(BaseScreen):
         self.focus_opening()
 
     def focus_opening(self) -> None:
-        """Let one key answer the welcome; any other is typed into the composer."""
-        welcome = self.query(Welcome)
-        self.set_focus(welcome.first() if welcome else self.composer.draft)
+        """Whatever an empty conversation shows, what is typed is a message."""
+        self.set_focus(self.composer.draft)
 
     def find_servers(self) -> None:
         """Look for model servers on this machine."""

@@ -14,7 +14,8 @@ from tui.errors import UsageError
 from tui.messages import PoolChosen
 from tui.screens.cards import CardsScreen
 from tui.turns import Pin
-from tui.widgets.welcome import Welcome
+from tui.widgets.actions import Actionable
+from tui.widgets.welcome import OPENING_ACTIONS, Welcome
 
 
 class SayingScreen(CardsScreen):
@@ -27,8 +28,7 @@ class SayingScreen(CardsScreen):
         if self.talk.turns.live:
             self._hold_back(text, "A reply is streaming; Esc stops it.")
         elif self.talk.turns.routing.pool is None:
-            self.composer.restore(text)
-            await self._wait_for_models(text, pin)
+            await self._answer_welcome(text, pin)
         else:
             await self._send(text, pin)
 
@@ -63,7 +63,17 @@ class SayingScreen(CardsScreen):
         self.composer.restore(self._draft_aside)
         self._draft_aside = ""
         if lost := await asyncio.to_thread(missing, text, folder):
-            self.tell(f"No file is here: {', '.join(lost)}. It was sent as a word.")
+            self.warn(f"No file is here: {', '.join(lost)}. It was sent as a word.")
+
+    async def _answer_welcome(self, text: str, pin: Pin) -> None:
+        """Do what a lone letter says, where the welcome is in sight; else it is a message."""
+        keys = {action.key: action.name for action in OPENING_ACTIONS}
+        chosen = keys.get(text.strip().lower()) if self.query(Welcome) else None
+        if chosen and not self._waiting:
+            self.query_one(Welcome).post_message(Actionable.Chosen(chosen))
+        else:
+            self.composer.restore(text)
+            await self._wait_for_models(text, pin)
 
     async def _wait_for_models(self, text: str, pin: Pin) -> None:
         """Ask who answers; the message is sent then, if the person has not changed it."""
@@ -72,7 +82,7 @@ class SayingScreen(CardsScreen):
         self._waiting = text, pin
         welcome = self.query_one(Welcome)
         welcome.holds_message = True
-        welcome.focus()
+        welcome.take_focus()
 
     @on(PoolChosen)
     async def _send_what_waited(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+from time import monotonic
 from typing import NamedTuple
 
 from textual import events
@@ -18,6 +20,9 @@ class Action(NamedTuple):
     name: str
     key: str
     label: str
+
+
+TAKEN_SECONDS = 0.5  # a letter typed this soon after a box took the focus was not meant for it
 
 
 class ActionLabel(Static):
@@ -61,9 +66,15 @@ class Actionable(VerticalGroup, can_focus=True):
         super().__init__()
         self.actions = actions
         self._left = False  # for the composer; the focus follows a moment later
+        self._taken = -inf  # when it took the focus by itself
 
     def on_focus(self) -> None:
         self._left = False
+
+    def take_focus(self) -> None:
+        """Take the focus from whoever may be about to type a message."""
+        self._taken = monotonic()
+        self.focus()
 
     def compose_actions(self) -> ComposeResult:
         """The row of actions."""
@@ -77,7 +88,7 @@ class Actionable(VerticalGroup, can_focus=True):
             event.stop()
             self._left = True
             self.post_message(self.Sent())
-        elif chosen and not self._left:
+        elif chosen and not self._left and monotonic() > self._taken + TAKEN_SECONDS:
             event.stop()
             self.post_message(self.Chosen(chosen.name))
         elif event.key == "escape" or (event.is_printable and event.character):

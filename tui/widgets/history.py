@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import ClassVar, NamedTuple
 
 from textual import on
@@ -22,11 +23,17 @@ WINDOW = 100  # rows that are made at a time: ten thousand at once stall the scr
 
 
 class Item(NamedTuple):
-    """One conversation in the list. `found`: the words that a search found in it."""
+    """One conversation in the list.
+
+    Attributes:
+        found: the words that a search found in it.
+        updated: when it was changed last, as ISO 8601; "" where that is not said.
+    """
 
     session_id: str
     title: str
     found: str = ""
+    updated: str = ""
 
 
 def _key(key: str, name: str, tooltip: str) -> Binding:
@@ -76,6 +83,9 @@ class History(Vertical):
         super().__init__()
         self.current = ""
         self.shown: Sequence[Item] = ()  # all of them, also those that have no row yet
+        self._rows = 0  # how many have one
+        self._day = ""  # of the last row
+        self._today = date.min
 
     def compose(self) -> ComposeResult:
         yield Static(Content("HISTORY"))
@@ -108,6 +118,11 @@ class History(Vertical):
         """Whether one moves in the list."""
         return any(listed.has_focus for listed in self.query(OptionList))
 
+    @property
+    def box_has_focus(self) -> bool:
+        """Whether one types what to look for."""
+        return any(box.has_focus for box in self.query(Input))
+
     def action_choose(self, name: str) -> None:
         option = self.query_one(OptionList).highlighted_option
         self.post_message(self.Chosen(name, (option and option.id) or ""))
@@ -119,15 +134,17 @@ class History(Vertical):
         if listed.highlighted is None:
             listed.action_first()
 
-    def show(self, items: Sequence[Item], *, empty: str = "nothing yet") -> None:
-        """List these conversations."""
+    def show(self, items: Sequence[Item], *, today: date, empty: str = "nothing yet") -> None:
+        """List these conversations under the days on which they were changed last."""
         listed = self.query_one(OptionList)
-        at, rows = listed.highlighted, max(listed.option_count, WINDOW)
-        self.shown = items
+        at, rows = listed.highlighted, max(self._rows, WINDOW)
+        self.shown, self._rows, self._day, self._today = items, 0, "", today
         listed.clear_options()
         self._add_rows(rows)
         if items and at is not None:
             listed.highlighted = min(at, listed.option_count - 1)
+            if listed.highlighted_option and listed.highlighted_option.disabled:
+                listed.action_cursor_down()
         if not items:
             listed.add_option(Option(Content.styled(f"  {empty}", MUTED), disabled=True))
 
@@ -144,11 +161,17 @@ class History(Vertical):
 
     def _add_rows(self, count: int) -> None:
         """Make more rows at the end of the list, where there are more."""
-        listed = self.query_one(OptionList)
-        more = self.shown[listed.option_count : listed.option_count + count]
-        listed.add_options(
-            [Option(_prompt(i, i.session_id == self.current), id=i.session_id) for i in more]
-        )
+        more = self.shown[self._rows : self._rows + count]
+        self._rows += len(more)
+        options: list[Option] = []
+        for item in more:
+            day = day_of(item.updated, self._today)
+            if day != self._day:
+                self._day = day
+                options.append(Option(Content.styled(day, MUTED), disabled=True))
+            prompt = _prompt(item, item.session_id == self.current)
+            options.append(Option(prompt, id=item.session_id))
+        self.query_one(OptionList).add_options(options)
 
     def on_input_changed(self, message: Input.Changed) -> None:
         message.stop()
@@ -162,6 +185,17 @@ class History(Vertical):
         message.stop()
         if message.option_id:
             self.post_message(self.Opened(message.option_id))
+
+
+def day_of(moment: str, today: date) -> str:
+    """The day of that moment in the person's own time zone, as one says it; "" for none."""
+    if not moment:
+        return ""
+    day = datetime.fromisoformat(moment).astimezone().date()
+    ago = (today - day).days
+    if ago in {0, 1}:
+        return "yesterday" if ago else "today"
+    return f"{day:%b} {day.day}" + (f", {day.year}" if day.year != today.year else "")
 
 
 def _prompt(item: Item, current: bool) -> Content:

@@ -14,6 +14,7 @@ from routing.models import Pool
 from tui.visible import one_line, visible
 from tui.widgets.actions import Action, Actionable
 from tui.widgets.badge import LETTERS
+from tui.widgets.tones import MUTED
 
 if TYPE_CHECKING:
     from tui.local_servers import LocalServer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DEMO = Action("demo", "d", "start with the demo pair")
 KEY = Action("key", "k", "add a key")
 MODELS = Action("models", "m", "choose models")
+OPENING_ACTIONS = (DEMO, KEY, MODELS)
 
 PITCH = (
     "Every turn goes to a strong or a weak model; you see which one, why, and what it costs.",
@@ -29,6 +31,7 @@ PITCH = (
 )
 
 
+CHOOSING = "Type a letter and enter, or a message:"
 WAITING = "Who is to answer? Your message is sent as soon as you have chosen."
 
 
@@ -39,15 +42,15 @@ class Welcome(Actionable):
     /* No margin at the sides: a stream layout measures heights as if there were none. */
     Welcome { height: auto; margin: 1 0; padding: 1 2; border: round $primary; }
     Welcome:focus { border: round $accent; }
-    Welcome .actions { margin: 1 0 0 0; }
     Welcome > #waiting { display: none; margin: 1 0 0 0; }
+    Welcome > #choosing { margin: 1 0 0 0; }
     """
 
     servers: reactive[Sequence[LocalServer] | None] = reactive(None)
     holds_message = reactive(default=False)
 
     def __init__(self, key_names: Sequence[str]) -> None:
-        super().__init__((DEMO, KEY, MODELS))
+        super().__init__(OPENING_ACTIONS)
         self.key_names = key_names
 
     def compose(self) -> ComposeResult:
@@ -56,6 +59,7 @@ class Welcome(Actionable):
         yield Static(Content(self._keys()))
         yield Static(Content(self._servers()), id="servers")
         yield Static(Content.styled(WAITING, "bold $text-warning"), id="waiting")
+        yield Static(Content.styled(CHOOSING, MUTED), id="choosing")
         yield from self.compose_actions()
 
     def watch_servers(self) -> None:
@@ -65,6 +69,7 @@ class Welcome(Actionable):
     def watch_holds_message(self) -> None:
         if self.is_mounted:
             self.query_one("#waiting").display = self.holds_message
+            self.query_one("#choosing").display = not self.holds_message
 
     def _keys(self) -> str:
         if not self.key_names:
