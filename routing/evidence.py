@@ -10,6 +10,7 @@ from routing.arrays import Doubles
 from routing.evaluate import Chance, Grades
 
 LEAST_PROMPTS = 30  # of fewer the bootstrap's intervals are too narrow to be believed
+LEAST_DISTINCT = 0.95  # of the prompts, below which their repeats matter
 USEFUL = 0.6  # the APGR of a router that is worth having: the paper's best on MMLU
 SPREADS = 1.96  # standard deviations that chance stays within 19 times of 20
 NEEDED_SPREADS = SPREADS + 0.84  # at which such a router shows 4 times of 5
@@ -40,7 +41,7 @@ class Evidence:
     def remarks(self) -> list[str]:
         """What to know of the set, a sentence each."""
         found = [self.doubt] if self.doubt else []
-        if self.distinct < self.prompts:
+        if self.distinct < LEAST_DISTINCT * self.prompts:
             found.append(
                 f"Of these {self.prompts:,} prompts {self.distinct:,} are different: what repeats "
                 "makes the intervals narrower than they are."
