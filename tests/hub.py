@@ -5,19 +5,19 @@ from __future__ import annotations
 import io
 import json
 import re
-import threading
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pyarrow
 from pyarrow import parquet
 
+from tests.loopback import Loopback
+
 COMMIT, DIGEST = "0" * 40, "1" * 40
 
 
-class HubServer:
+class HubServer(Loopback):
     """Holds data sets and models by their id, each as its files by path; no others are found.
 
     Attributes:
@@ -32,22 +32,7 @@ class HubServer:
         self.served: list[str] = []
         held = {"datasets": datasets or {}, "models": models or {}, "served": self.served}
         handler = type("Handler", (_Handler,), held)
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
-
-    def __enter__(self) -> HubServer:
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
+        self.url = f"http://127.0.0.1:{self.listen(handler)}"
 
 
 def dataset(config: str, splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, bytes]:

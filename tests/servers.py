@@ -1,7 +1,7 @@
 """A scriptable server on loopback that speaks OpenAI's chat protocol, well or badly.
 
 In tests: `with ScriptedServer(["500", "ok"]) as server:` answers the first request with a 500 and
-all later ones with a reply. By hand: `python tests/servers.py --port 0 --script 500,ok` prints its
+all later ones with a reply. By hand: `python -m tests.servers --port 0 --script 500,ok` prints its
 address and serves until it is stopped.
 """
 
@@ -17,9 +17,10 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import Loopback
 
 REPLY = "The answer is **42**: seven times six, in one line."
 HUGE_CHARACTERS = 60_000
@@ -45,7 +46,7 @@ class Received:
 
 
 @dataclass
-class ScriptedServer:
+class ScriptedServer(Loopback):
     """Answers one request after the other as its script says; the last entry stays.
 
     Attributes:
@@ -77,28 +78,16 @@ class ScriptedServer:
 
     def __post_init__(self) -> None:
         handler = type("Handler", (_Handler,), {"script": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
-        self._http.daemon_threads = True
-        self.port = self._http.server_port
+        self.port = self.listen(handler, self.port)
         self._turns: dict[str, int] = {}
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
-    def __enter__(self) -> ScriptedServer:
-        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.closing.set()
-        self._http.shutdown()
-        self._http.server_close()
+        super().__exit__()
 
     def serve_forever(self) -> None:
         self._http.serve_forever()

@@ -13,9 +13,10 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import Loopback
 
 COMPLETION_TOKENS = 1
 
@@ -47,7 +48,7 @@ def asked_symbols(message: str) -> list[str]:
 
 
 @dataclass
-class EndpointServer:
+class EndpointServer(Loopback):
     """Attributes:
     completions: "echo", "bos" (with a token before the text), "broken characters" (tokens that
         do not join to the text), "silent" (echo without logprobs), "constant", "none" (404).
@@ -74,27 +75,9 @@ class EndpointServer:
 
     def __post_init__(self) -> None:
         handler = type("Handler", (_Handler,), {"server_of": self})
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._http.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.listen(handler)}/v1"
         self._changed = threading.Condition()
         self._at_once = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._http.server_port}/v1"
-
-    def __enter__(self) -> EndpointServer:
-        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._http.shutdown()
-        self._http.server_close()
 
     def bodies(self, path: str) -> list[Mapping[str, Any]]:
         return [body for asked, body, _ in self.requests if asked == path]
