@@ -255,6 +255,39 @@ async def test_other_model_answers_when_asked(chat: Chat):
         assert engine.requests[1].pin == "demo/strong"
 
 
+async def test_short_conversation_stays_at_the_top_when_there_are_fewer_reasons(chat: Chat):
+    pinned = reply_events("ok", "strong", pinned=True)
+    app = chat(FakeEngine([reply_events("x")[0], errors.RateLimitError("slow")], pinned))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        before = app.chat.talk.transcript.size.height
+        await pilot.press("o")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+        await wait_until(pilot, lambda: app.chat.talk.transcript.size.height > before)
+        await pilot.pause()
+        assert app.chat.query_one(Said).region.y == app.chat.talk.transcript.region.y
+        assert app.chat.talk.transcript.scroll_y == 0
+
+
+async def test_end_stays_in_sight_when_the_reasons_take_its_place(chat: Chat):
+    app = chat(FakeEngine(reply_events("a line\n\n" * 12)))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        transcript, reply = app.chat.talk.transcript, app.chat.query_one(Reply)
+        little = transcript.size.height
+        await pilot.press("ctrl+w")
+        await wait_until(pilot, lambda: transcript.size.height > little)
+        await pilot.pause()
+        assert transcript.max_scroll_y == 0  # it fits without the reasons
+        await pilot.press("ctrl+w")
+        await wait_until(pilot, lambda: transcript.size.height == little)
+        await pilot.pause()
+        assert transcript.max_scroll_y > 0
+        assert reply.region.bottom <= transcript.region.bottom
+
+
 @pytest.mark.parametrize(("fallback", "requests"), [(True, 2), (False, 1)])
 async def test_rate_limit_falls_back_only_where_set(chat: Chat, fallback: bool, requests: int):
     engine = FakeEngine([reply_events("x")[0], errors.RateLimitError("slow")])

@@ -50,7 +50,8 @@ class Transcript(VerticalScroll, can_focus=False):
     def watch_virtual_size(self, size: Size) -> None:
         """Follow the end once there is more than fits: less than that hangs at the bottom."""
         self._stay()
-        overflows = 0 < self.container_size.height < size.height
+        # Textual sets container_size after this: it is still that of the layout before.
+        overflows = 0 < self.size.height < size.height
         if overflows != self.is_anchored:
             self.anchor(overflows)
             # Textual's anchor waits for the scrollbar, which only the next layout shows.
