@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
 import math
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from routing.arrays import Doubles
 from routing.errors import DataError
 from routing.evaluate import Grades, best_cosines
+from routing.rows import read_text
 
 STRONG, WEAK = "gpt-4-1106-preview", "mistralai/Mixtral-8x7B-Instruct-v0.1"
 # US dollars for a million tokens, prompts and replies together: arXiv 2406.18665, cost analysis.
@@ -32,6 +32,7 @@ EXPECTED = (
     "or votes with prompt, model_a, model_b and winner, as JSON lines, CSV or Parquet"
 )
 PROBLEMS_SHOWN = 3
+PARQUET, VOTED_ON = b"PAR1", "model_a"
 NEAR = 0.95  # the cosine from which on two prompts are one question
 
 
@@ -184,27 +185,17 @@ class _Row:
 
 
 def _holds_votes(path: Path) -> bool:
-    """Whether the file is a table, or its first line of JSON has a winner."""
+    """Whether the file is Parquet, or its first line names the models of a battle."""
     try:
         with path.open("rb") as file:
-            first = next((line for line in file if line.strip()), b"")
+            is_parquet = file.read(len(PARQUET)) == PARQUET
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    start = first.removeprefix(codecs.BOM_UTF8).lstrip()
-    return b'"model_a"' in start if start.startswith((b"{", b"[")) else _is_table(start)
-
-
-def _is_table(start: bytes) -> bool:
-    """Whether a file that starts like that is Parquet, gzip or CSV with columns of battles."""
-    return start.startswith((b"PAR1", b"\x1f\x8b")) or b"model_a" in start
+    return is_parquet or next((VOTED_ON in line for _, line in _lines(path)), False)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as UTF-8 text", detail=str(error)) from error
-    for line, row in enumerate(text.split("\n"), start=1):
+    for line, row in enumerate(read_text(path).split("\n"), start=1):
         if row.strip():
             yield line, row
 

@@ -202,10 +202,12 @@ def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -
 
     Raises:
         DataError: the set has no grades of one.
-        UsageError: a pool and a pair are wanted.
+        UsageError: a pool and a pair are wanted, or a pool is none.
     """
     if wanted.pool and (wanted.strong or wanted.weak):
         raise UsageError("Give --pool, or --strong and --weak.")
+    if wanted.pool and len({*wanted.pool}) < max(2, len(wanted.pool)):
+        raise UsageError(f"--pool {','.join(wanted.pool)}: expected two different models or more")
     is_pair = wanted.strong or wanted.weak or len(evaluation.models) == 2
     if not wanted.pool and (is_pair or evaluation.cost is None):
         return chosen_pair(evaluation, wanted, program)

@@ -1,6 +1,7 @@
 """Sets of graded prompts: files, their faults, and the paper's three."""
 
 import csv
+import gzip
 import json
 import os
 from pathlib import Path
@@ -86,6 +87,15 @@ def test_what_is_no_set(tmp_path: Path):
         read_file(tmp_path / "binary")
     with pytest.raises(DataError, match="neither a file nor one of mt-bench, mmlu, gsm8k"):
         read_set("mmlue")
+
+
+def test_files_may_be_gzipped(tmp_path: Path):
+    path = tmp_path / "mine.jsonl.gz"
+    path.write_bytes(gzip.compress(row().encode()))
+    assert read_set(str(path)).prompts == ("hi",)
+    path.write_bytes(path.read_bytes()[:-12])
+    with pytest.raises(DataError, match="the gzip data is cut or damaged"):
+        read_set(str(path))
 
 
 def test_models_that_a_set_has_not(tmp_path: Path):

@@ -127,6 +127,8 @@ def test_prompts_that_the_battles_hold_are_left_out(run: Run, graded: Path, tmp_
         (["--set", "GRADED", "--strong", "huge"], "no grades of huge; it has those of big, small"),
         (["--set", "GRADED", "--router", "oracle"], "unknown router 'oracle'; known: "),
         (["--set", "GRADED", "--router", "chance,chance"], "a router is named twice"),
+        (["--set", "GRADED", "--pool", "big"], "--pool big: expected two different models or more"),
+        (["--set", "GRADED", "--pool", "big,small,big"], "expected two different models or more"),
         (["--set", "GRADED", "--plot", "a.pdf"], "expected a name that ends in .svg or .png"),
     ],
 )
