@@ -72,40 +72,27 @@ def remedies(variants: Sequence[Variant], scores: Sequence[Score]) -> tuple[Reme
     groups = _groups(variants, scores)
     if not groups:
         return ()
-    found = [
-        _remedy("none", "as scored", groups, [g.pick for g in groups]),
-        _remedy(
-            "batch calibration",
-            "each position against its mean probability",
-            groups,
-            [batch_calibrated(g.plain).argmax(axis=1) for g in groups],
-        ),
-    ]
-    turned = [g.turned for g in groups if g.turned is not None]
-    if len(turned) < len(groups):
-        return tuple(found)
-    pairs = list(zip(groups, turned, strict=True))
-    return (
-        *found,
-        _remedy(
-            "PriDe",
-            "the prior of each position taken out",
-            groups,
-            [pride(g.plain, pride_prior(t)).argmax(axis=1) for g, t in pairs],
-        ),
-        _remedy(
-            "cyclic average",
-            "mean probability over all rotations",
-            groups,
-            [cyclic_average(t).argmax(axis=1) for t in turned],
-        ),
-        _remedy(
-            "CircularEval",
-            "right in every rotation",
-            groups,
-            [_circular(t, g.gold) for g, t in pairs],
-        ),
-    )
+    picks = {
+        ("none", "as scored"): [g.pick for g in groups],
+        ("batch calibration", "each position against its mean probability"): [
+            batch_calibrated(g.plain).argmax(axis=1) for g in groups
+        ],
+    }
+    turned = [(g, g.turned) for g in groups if g.turned is not None]
+    if len(turned) == len(groups):
+        picks |= {
+            ("PriDe", "the prior of each position taken out"): [
+                pride(g.plain, pride_prior(nats)).argmax(axis=1) for g, nats in turned
+            ],
+            ("cyclic average", "mean probability over all rotations"): [
+                cyclic_average(nats).argmax(axis=1) for _, nats in turned
+            ],
+            ("CircularEval", "right in every rotation"): [
+                _circular(nats, g.gold) for g, nats in turned
+            ],
+        }
+    gold = np.concatenate([g.gold for g in groups])
+    return tuple(_remedy(*named, gold, np.concatenate(each)) for named, each in picks.items())
 
 
 def _circular(turned: Floats, gold: Ints) -> Ints:
@@ -115,9 +102,8 @@ def _circular(turned: Floats, gold: Ints) -> Ints:
     return np.where((options == gold[:, None]).all(axis=1), gold, -1)
 
 
-def _remedy(name: str, summary: str, groups: Sequence[_Group], picks: Sequence[Ints]) -> Remedy:
-    gold = np.concatenate([group.gold for group in groups])
-    correct = np.concatenate(picks) == gold
+def _remedy(name: str, summary: str, gold: Ints, pick: Ints) -> Remedy:
+    correct = pick == gold
     return Remedy(name, summary, len(gold), float(correct.mean()), rstd(gold, correct))
 
 

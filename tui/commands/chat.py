@@ -60,16 +60,8 @@ def chat(
         "threshold": threshold,
         "theme": theme,
     }
-    if port and not web:
-        raise UsageError("--port is that of --web, which is not given.")
-    if web and screen_reader:
-        raise UsageError("--screen-reader writes lines in a terminal; --web draws in a browser.")
     in_browser = is_in_browser(os.environ)
-    if not (web or in_browser or (sys.stdin.isatty() and sys.stdout.isatty())):
-        raise UsageError(
-            "The chat needs a terminal.",
-            hint='In a pipe or a script: llmroute ask "your question".',
-        )
+    _check_place(port, web=web, in_browser=in_browser, screen_reader=screen_reader)
     program = Program.open(**given, pool=pool and split_pool(pool), screen_reader=screen_reader)
     session_id = options.session_to_go_on(
         program.paths.sessions, newest=go_on, name=session, temporary=temporary
@@ -88,6 +80,23 @@ def chat(
     from tui.app import run_chat
 
     raise typer.Exit(run_chat(program, session_id, temporary=temporary))
+
+
+def _check_place(port: int, *, web: bool, in_browser: bool, screen_reader: bool | None) -> None:
+    """Let pass a chat that has one place to be shown in.
+
+    Raises:
+        UsageError: it has none, or two.
+    """
+    if port and not web:
+        raise UsageError("--port is that of --web, which is not given.")
+    if web and screen_reader:
+        raise UsageError("--screen-reader writes lines in a terminal; --web draws in a browser.")
+    if not (web or in_browser or (sys.stdin.isatty() and sys.stdout.isatty())):
+        raise UsageError(
+            "The chat needs a terminal.",
+            hint='In a pipe or a script: llmroute ask "your question".',
+        )
 
 
 def _serve(program: Program, given: Mapping[str, object], port: int) -> None:
