@@ -20,6 +20,10 @@ from routing.evaluation_sets import EvaluationSet
 from routing.evidence import Evidence, pool_evidence
 
 THRESHOLDS = 21
+# Quality that a unit of cost is worth, in the spread of all qualities over that of all costs; the
+# ends only break ties: the cheapest of the best, the best of the cheapest.
+RATES = (-3, 3, 61)
+LEAST_RATE, MOST_RATE = 1e-6, 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +112,7 @@ class PoolComparison:
         models: the strongest first, the cheapest last.
         quality, cost: means of each model, in their order.
         mix: what mixing models by lot can reach.
+        oracle: what knowing every grade beforehand would reach.
         best: place of the best single model.
         evidence: whether the prompts can tell anything of that.
     """
@@ -118,6 +123,7 @@ class PoolComparison:
     quality: Doubles
     cost: Doubles
     mix: CostCurve
+    oracle: CostCurve
     best: int
     routers: tuple[PoolMeasured, ...]
     evidence: Evidence
@@ -158,6 +164,7 @@ def compare_pool(
         outcomes.quality.mean(axis=0),
         outcomes.cost.mean(axis=0),
         blind_mix(outcomes),
+        oracle_mix(outcomes),
         best_single(outcomes),
         tuple(routers),
         pool_evidence(evaluation.prompts, outcomes.quality),
@@ -183,6 +190,19 @@ def blind_mix(outcomes: Outcomes) -> CostCurve:
     The upper hull of the single models, from the cheapest on to the best.
     """
     return _hull(outcomes.cost.mean(axis=0), outcomes.quality.mean(axis=0))
+
+
+def oracle_mix(outcomes: Outcomes) -> CostCurve:
+    """The best that any router could reach at each cost: it knows the grades.
+
+    At every exchange rate of quality into cost each prompt goes to the model that is worth most.
+    """
+    quality, cost = outcomes.quality, outcomes.cost
+    unit = np.ptp(quality) / (np.ptp(cost) or 1.0)
+    rates = unit * np.concatenate([[LEAST_RATE], np.logspace(*RATES), [MOST_RATE]])
+    picks = np.array([np.argmax(quality - rate * cost, axis=1) for rate in rates])
+    reached, spent = outcomes.of(picks).mean(axis=2)
+    return _hull(spent, reached)
 
 
 def routed(outcomes: Outcomes, picks: Ints) -> CostCurve:

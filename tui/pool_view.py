@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 COLUMNS = ("", "mean cost", "quality", "price-only mix", "gain")
 LEGEND = (
     "Gain: quality above the price-only mix, which sends prompts to models by lot and costs the "
-    "same. A router's rows are points of its curve."
+    "same. A router's rows are points of its curve; the oracle knows every grade beforehand."
 )
 POINTS = 6
 
@@ -33,15 +33,10 @@ def view(comparison: PoolComparison) -> View:
 
 
 def rows(comparison: PoolComparison) -> list[tuple[str, ...]]:
-    """The table under `COLUMNS`: points of each router's curve, then each model alone."""
-    found = []
+    """The table under `COLUMNS`: points of each curve, the oracle first; then each model alone."""
+    found = _curve_rows("oracle", comparison.oracle, comparison.mix)
     for router in comparison.routers:
-        curve = router.curve
-        steps = max(1, (len(curve.cost) - 1) // (POINTS - 1))
-        mixed = comparison.mix.at(curve.cost)
-        for at in range(0, len(curve.cost), steps):
-            quality = float(curve.quality[at])
-            found.append(_row(router.name, float(curve.cost[at]), quality, float(mixed[at])))
+        found += _curve_rows(router.name, router.curve, comparison.mix)
     mixed = comparison.mix.at(comparison.cost)
     for at, model in enumerate(comparison.models):
         mark = " (best)" if at == comparison.best else ""
@@ -72,6 +67,7 @@ def as_json(comparison: PoolComparison) -> dict[str, Any]:
         ],
         "best_single": comparison.models[comparison.best],
         "evidence": evidence_fields(comparison.evidence),
+        "oracle": _points(comparison.oracle),
         "price_only_mix": _points(comparison.mix),
         "routers": [
             {
@@ -105,11 +101,23 @@ def chart(comparison: PoolComparison) -> Chart:
         f"{comparison.set_name}: {len(comparison.models)} models",
         "mean cost of a reply, in the set's unit",
         "mean quality",
-        [*lines, _line("price-only mix", comparison.mix, is_reference=True)],
+        [
+            *lines,
+            _line("oracle", comparison.oracle, is_reference=True),
+            _line("price-only mix", comparison.mix, is_reference=True),
+        ],
         [Level(f"best single: {comparison.models[best]} {quality[best]:.2f}", quality[best])],
         points=points,
         subtitle=subtitle(comparison.size, comparison.evidence),
     )
+
+
+def _curve_rows(name: str, curve: CostCurve, mix: CostCurve) -> list[tuple[str, ...]]:
+    steps = max(1, (len(curve.cost) - 1) // (POINTS - 1))
+    shown = slice(None, None, steps)
+    cost, quality = curve.cost[shown], curve.quality[shown]
+    points = zip(cost.tolist(), quality.tolist(), mix.at(cost).tolist(), strict=True)
+    return [_row(name, *point) for point in points]
 
 
 def _row(name: str, cost: float, quality: float, mixed: float) -> tuple[str, ...]:

@@ -109,6 +109,8 @@ def facts(program: Program, name: str) -> dict[str, str]:
     }
     if name in TRAINED:
         found |= _trained_facts(program, name)
+    elif name != "chance":
+        found["learns from"] = _sets(program)
     if unknown := strangers(program, name):
         found["mind"] = unknown
     return found
@@ -129,6 +131,13 @@ def _trained_facts(program: Program, name: str) -> dict[str, str]:
         "kept in": str(checkpoint_folder(program.paths.router, name)),
     }
     return known
+
+
+def _sets(program: Program) -> str:
+    from routing.library import read_sets
+
+    sets = read_sets(program.paths.router)
+    return ", ".join(f"{len(battles):,} battles of {name}" for name, battles in sets.items())
 
 
 def _some(names: tuple[str, ...]) -> str:

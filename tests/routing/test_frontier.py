@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from routing.evaluate import Grades, curve
-from routing.frontier import Outcomes, blind_mix, routed, verdict
+from routing.frontier import Outcomes, blind_mix, oracle_mix, routed, verdict
 
 
 def outcomes(quality: list[list[float]], prices: list[float]) -> Outcomes:
@@ -33,6 +33,22 @@ def test_blind_mix_keeps_a_model_above_the_line():
 def test_of_two_models_of_one_price_the_better_counts():
     mix = blind_mix(outcomes([[0.2, 0.6]], [1, 1]))
     assert (mix.cost.tolist(), mix.quality.tolist()) == ([1], [0.6])
+
+
+def test_oracle_pays_only_where_a_dearer_model_is_better():
+    found = oracle_mix(outcomes([[0, 1, 1], [1, 1, 1], [0, 0, 1], [0, 0, 0]], [1, 2, 8]))
+    assert found.cost.tolist() == [1, 1.25, 3]  # nothing; the first to the second model; the third
+    assert found.quality.tolist() == [0.25, 0.5, 0.75]
+
+
+def test_no_routing_beats_the_oracle():
+    rng = np.random.default_rng(4)
+    table = Outcomes(rng.random((300, 3)), rng.random((300, 3)) * np.array([9, 3, 1]))
+    best = oracle_mix(table)
+    for _ in range(30):
+        found = routed(table, rng.integers(3, size=(4, 300)))
+        assert (found.quality <= best.at(found.cost) + 1e-9).all()
+    assert best.quality[-1] == pytest.approx(table.quality.max(axis=1).mean())
 
 
 def test_routed_points_are_means_of_what_was_picked():

@@ -142,6 +142,13 @@ def test_one_sided_battles_are_told(run: Run, tmp_path: Path):
     assert "one-sided" in err
 
 
+def test_what_an_untrained_router_learns_from_is_told(run: Run, file: str):
+    run("battles", "import", file, "--name", "votes")
+    found = json.loads(run("router", "info", "ridge", "--json")[1])
+    assert "battles of starter, 60 battles of votes, 0 battles of mine" in found["learns_from"]
+    assert "learns_from" not in json.loads(run("router", "info", "chance", "--json")[1])
+
+
 def test_router_that_knows_none_of_ones_models_says_who_stands_in(run: Run, file: str):
     run("router", "train", "factorization", "--battles", file, "--epochs", "1")
     assert run("router", "use", "factorization")[2] == ""
