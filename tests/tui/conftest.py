@@ -9,18 +9,33 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 
 from tests.tui.fakes import NOON, FakeEngine
 from tui import cli
 from tui.app import ChatApp
 from tui.program import Program
-from tui.sessions import Sessions
+from tui.sessions import Message, Sessions
 
 Chat = Callable[..., ChatApp]
 Run = Callable[..., tuple[int, str, str]]
 
+SIZE = (110, 34)
 SECONDS = 60.0  # the slowest machine's patience; nothing waits longer than it takes
+
+
+def stored(app: ChatApp) -> list[Message]:
+    """What another program would find on disk."""
+    sessions = Sessions(app.chat.program.paths.sessions)
+    [info] = sessions.list()
+    return sessions.open(info.id).branch()
+
+
+def typed(text: str) -> list[Key]:
+    """The keys of a text, Enter for the end of a line."""
+    names = {" ": "space", "\n": "enter", ",": "comma"}
+    return [Key(names.get(c, c), "\r" if c == "\n" else c) for c in text]
 
 
 async def wait_until(pilot: Pilot[None], happened: Callable[[], object]) -> None:
