@@ -128,7 +128,7 @@ async def test_what_was_thrown_away_was_spent_this_month(chat: Chat):
 
 
 async def test_old_trash_is_emptied_in_the_background(chat: Chat, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("tui.screens.library.PURGE_SECONDS", 0.01)
+    monkeypatch.setattr("tui.screens.sessions.PURGE_SECONDS", 0.01)
     app = chat()
     trash = app.chat.program.paths.sessions / "trash"
     trash.mkdir(parents=True)

@@ -141,7 +141,7 @@ class ChatScreen(SayingScreen):
 
     async def _after_first_paint(self) -> None:
         self.talk.start_engine()
-        await self.open_library()
+        await self.begin_session()
         self.look_for_audits()
         if self.talk.turns.routing.pool is None:
             self.find_servers()

@@ -26,7 +26,7 @@ FOUND_BEFORE = 6  # characters of a snippet before what was found
 PURGE_SECONDS = 10  # after the first paint, when nobody waits for the disk
 
 
-class LibraryScreen(LearningScreen):
+class SessionsScreen(LearningScreen):
     """What the history sidebar and its commands do."""
 
     deleted: Sequence[str] = ()  # in this run, the latest last
@@ -36,7 +36,7 @@ class LibraryScreen(LearningScreen):
     temporary = False  # nothing of this run is kept
     _words = ""  # what the list in sight, or the one under way, was searched for
 
-    async def open_library(self) -> None:
+    async def begin_session(self) -> None:
         """Load what keeps the sessions, and begin one; done after the first paint."""
         self.sessions = await asyncio.to_thread(self._open_sessions)
         await self.history.fill()
