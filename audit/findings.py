@@ -56,18 +56,22 @@ def find(results: Results, level: float = LEVEL) -> tuple[Finding, ...]:
 
 def verdict(results: Results, level: float = LEVEL) -> str:
     """One sentence over all: how many findings, at which level, out of how many tests."""
-    found = len(find(results, level))
-    tests = sum(
-        test is not None and test.p is not None
-        for effect in results.effects
-        for test in (effect.by_position, effect.by_symbol, effect.change)
-    )
+    found, tests = len(find(results, level)), tests_of(results)
     if not tests:
         return "Nothing was found, for nothing could be tested"
     sure = f"at the {level:.0%} level over {tests} test{'s' * (tests > 1)}"
     if not found:
         return f"No bias found {sure}"
     return f"{found} finding{'s' * (found > 1)} {sure}"
+
+
+def tests_of(results: Results) -> int:
+    """How many differences and biases were tested."""
+    return sum(
+        test is not None and test.p is not None
+        for effect in results.effects
+        for test in (effect.by_position, effect.by_symbol, effect.change)
+    )
 
 
 def decomposition(results: Results, level: float = LEVEL) -> str:

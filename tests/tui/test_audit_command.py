@@ -225,6 +225,7 @@ def test_list_shows_what_is_kept(run: Run, server: EndpointServer, questions: Pa
     assert row["model"] == "tiny"
     assert row["questions"] == "24 of mine"
     assert "finding" in row["verdict"]
+    assert row["tests"] > 0
 
 
 def test_damaged_report_hides_no_other(

@@ -143,9 +143,10 @@ def _accuracy(report: _Report) -> str:
 
 def _first_finding(report: _Report) -> str:
     """What the first finding says before its numbers: "picks C when unsure"."""
-    if not report.findings:
-        return "no bias found"
-    words = report.findings[0].sentence.partition(":")[0]
+    if report.findings:
+        words = report.findings[0].sentence.partition(":")[0]
+    else:
+        words = report.verdict.partition(" at the ")[0]  # that no bias was found, or none sought
     return words[:1].lower() + words[1:]
 
 

@@ -155,7 +155,7 @@ def compare(
 @app.command("list")
 def list_reports(*, as_json: AsJson = False) -> None:
     """The reports kept so far, the newest first."""
-    from audit.findings import find, verdict
+    from audit.findings import find, tests_of, verdict
     from audit.report import from_json
     from tui.audits.kept import report_files
     from tui.tables import print_table
@@ -175,6 +175,7 @@ def list_reports(*, as_json: AsJson = False) -> None:
                 "battery": form.battery,
                 "questions": f"{len(report.results.question_ids)} of {form.questions}",
                 "findings": len(find(report.results)),
+                "tests": tests_of(report.results),
                 "verdict": verdict(report.results),
                 "report": file.stem,
                 "file": str(file),
@@ -183,7 +184,7 @@ def list_reports(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif rows:
-        columns = ("report", "model", "battery", "questions", "findings")
+        columns = ("report", "model", "battery", "questions", "findings", "tests")
         print_table(columns, [tuple(row[name] for name in columns) for row in rows])
     else:
         typer.echo("No report is kept yet: llmroute audit --model demo/biased makes one.")
