@@ -17,6 +17,7 @@ from audit.scorers import Score
 from audit.scorers.client import Client
 from audit.scorers.replies import is_refusal, named_option
 from audit.variants import LETTERS, Shown, Variant
+from routing.errors import NoModelError
 
 TOP_LOGPROBS = 20  # the most that OpenAI's protocol allows
 SAMPLES = 5
@@ -97,7 +98,10 @@ class Echo:
         if not client.speaks_openai:
             return "echo: its provider has no completions protocol"
         context, text = _pairs(PROBE)[0]
-        response = await _echo(client, context + text)
+        try:
+            response = await _echo(client, context + text)
+        except NoModelError:  # a server without completions says so too
+            return "echo: the server has no completions, which would echo the prompt"
         values = _values(response)[:-1]  # the last may be the generated token's
         if not any(value is not None for value in values):
             return "echo: accepted, but no log probabilities of the prompt came back"
