@@ -86,18 +86,17 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What the table comes to: the pairwise differences and the verdicts."""
-    evidence = comparison.evidence
-    found = []
-    if evidence.is_enough:
-        found += [_difference(each) for each in comparison.differences if each.apgr > 0]
-        found += [_savings(each) for each in comparison.routers if not math.isnan(each.z)]
-    models = (comparison.weak, comparison.strong)
-    verdicts = (
-        f"{each.name}: {each.verdict.words(models, is_enough=evidence.is_enough)}"
+    """What the table comes to: the verdicts, then pairwise differences and savings."""
+    is_enough, models = comparison.evidence.is_enough, (comparison.weak, comparison.strong)
+    verdicts = [
+        f"{each.name}: {each.verdict.words(models, is_enough=is_enough)}"
         for each in comparison.routers
-    )
-    return [*found, *verdicts]
+    ]
+    if not is_enough:
+        return verdicts
+    differences = [_difference(each) for each in comparison.differences if each.apgr > 0]
+    savings = [_savings(each) for each in comparison.routers if not math.isnan(each.z)]
+    return [*verdicts, *differences, *savings]
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

@@ -148,6 +148,7 @@ def _print(view: View, found: Evaluated) -> None:
         console.print(Text(caution, style="bold"))
     typer.echo()
     table = Table(*view.columns, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.columns[0].overflow = "fold"
     for column in table.columns[1:]:
         column.justify = "right"
     for row in view.rows:
