@@ -23,7 +23,7 @@ from tinydb.storages import JSONStorage
 from routing.conversation import Usage
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour
-from tui.screens.library import HITS
+from tui.screens.sessions import HITS
 from tui.sessions import Conversation, Message, Session, Sessions
 from tui.sessions.lock import Lock
 from tui.sessions.message import new_id, timestamp
