@@ -164,7 +164,7 @@ def _with_llmroute(model: str, asked: Sequence[Variant]) -> dict[str, object]:
     scorer = LocalScorer(weights, tokenizer, name=model)
     lay_out(weights)
     scores = list(scorer.score(asked))
-    return _result(start, [nats for score in scores for nats in score.loglik])
+    return _result(start, [nats for score in scores for nats in score.loglik if nats is not None])
 
 
 def _with_lm_eval(model: str, asked: Sequence[Variant]) -> dict[str, object]:

@@ -30,7 +30,7 @@ from rich.table import Table
 from bench.datasets import ELOBENCH, benchmarks, embedded
 from routing.arrays import Doubles, Floats
 from routing.battle_files import read_battles
-from routing.battles import Battle
+from routing.battles import Battle, Winner
 from routing.embeddings import SentenceEmbedder
 from routing.index import unique_prompts
 from routing.routers.similarity import GAMMA, REFERENCE_GAMMA, Form, SimilarityRouter
@@ -63,7 +63,8 @@ class Timed(NamedTuple):
 
 def unit(rows: NDArray[np.floating[Any]]) -> Floats:
     """Rows of length 1."""
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    lengths: Doubles = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / lengths, dtype=np.float32)
 
 
 def sample(count: int, embedder: SentenceEmbedder) -> Sample:
@@ -106,7 +107,7 @@ def made_up(rng: np.random.Generator) -> tuple[list[Battle], Floats, Floats]:
         a, b = rng.choice(25, 2, replace=False)
         tie = rng.random() < 0.6 * ease[cluster[place]]
         a_wins = rng.random() < 1 / (1 + np.exp((a - b) / 6))
-        winner = "tie" if tie else ("a" if a_wins else "b")
+        winner: Winner = "tie" if tie else ("a" if a_wins else "b")
         battles.append(Battle(f"made up {place}", f"model{a}", f"model{b}", winner))
     return battles, rows[:20_000], rows[20_000:]
 
@@ -209,7 +210,7 @@ def forms_table(count: int, embedder: SentenceEmbedder) -> Table:
         "rank corr.", "memory and time to fit", title=f"{count:,} battles x {DIMENSION}", box=None,
     )  # fmt: skip
     slow = None
-    routers = {form: fitted(data, embedder, form) for form in forms(count)}
+    routers: dict[str, Fitted] = {form: fitted(data, embedder, form) for form in forms(count)}
     for gamma in (REFERENCE_GAMMA, GAMMA):
         routers = {form: each.at(gamma) for form, each in routers.items()}
         asks = {form: asker(each.router) for form, each in routers.items()}

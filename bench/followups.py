@@ -127,7 +127,7 @@ def auc(scores: NDArray[np.float64], deserves: NDArray[np.bool_]) -> float:
 def right(scores: NDArray[np.float64], deserves: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Whether each turn goes where it should, at the share of strong calls that is deserved."""
     threshold = np.sort(scores)[-deserves.sum()]
-    return (scores >= threshold) == deserves
+    return np.asarray((scores >= threshold) == deserves, dtype=np.bool_)
 
 
 def gain(

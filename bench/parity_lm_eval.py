@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from audit.perturbations import Materials, unperturbed
 from audit.prompts import render
 from audit.question_files import read
@@ -106,7 +108,8 @@ def compare(
             ours = [(prompt.context, continuation) for continuation in prompt.continuations]
             nats = [float(nats) for nats, _ in sample["filtered_resps"]]
             prompts += ours != _arguments(sample)
-            apart = max(apart, *(abs(a - b) for a, b in zip(score.loglik, nats, strict=True)))
+            found = np.array(score.loglik, dtype=np.float64)
+            apart = max(apart, float(np.abs(found - nats).max()))
             options += len(nats)
             by_nats, by_length = (
                 choose(variant, score, "none"),

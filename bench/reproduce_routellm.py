@@ -216,7 +216,8 @@ def untrained(name: str, seed: int, embedder: KeptEmbedder) -> Router:
         options["tokens"] = SHORT_TOKENS
     if name == "causal":
         options["base"] = str(STORIES)
-    return kind(embedder, STRONG, WEAK, **options)
+    router: Router = kind(embedder, STRONG, WEAK, **options)
+    return router
 
 
 class Yardstick:

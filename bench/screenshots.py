@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -48,7 +49,7 @@ async def _chat() -> None:
     async with app.run_test(size=SIZE) as pilot:
         for number, prompt in enumerate(PROMPTS, 1):
             await _type(pilot, prompt)
-            await _until(pilot, lambda count=number: _done(app, count))
+            await _until(pilot, partial(_done, app, number))
         app.chat.talk.transcript.scroll_home(animate=False)
         await pilot.pause()
         _save(app, "chat")

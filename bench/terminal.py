@@ -38,10 +38,12 @@ class Terminal:
         folders = ("HOME", "LLMROUTE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
         self._process = subprocess.Popen(
             command,
-            env=os.environ
-            | dict.fromkeys(folders, str(home))
-            | {"TERM": "xterm-256color"}
-            | (settings or {}),
+            env={
+                **os.environ,
+                **dict.fromkeys(folders, str(home)),
+                "TERM": "xterm-256color",
+                **(settings or {}),
+            },
             preexec_fn=partial(os.login_tty, slave),  # it is told when the terminal goes
         )
         os.close(slave)

@@ -92,7 +92,7 @@ class TextRouter(TrainedRouter):
     strong_classes: ClassVar[int]
     default_base: ClassVar[str]
     default_tokens: ClassVar[int]
-    sample_size: ClassVar[int] = SAMPLE_SIZE
+    sample_size: int = SAMPLE_SIZE
 
     def __init__(  # noqa: PLR0913 the settings of an estimator, as in scikit-learn
         self,
