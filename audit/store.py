@@ -11,10 +11,10 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from io import BufferedWriter
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from filelock import FileLock, Timeout
@@ -68,22 +68,15 @@ class ScoreStore:
                 detail=str(self.path),
             ) from error
         except OSError as error:
-            self._lock.release()
+            self._close()
             raise StoreError(f"cannot keep scores in {self.path}: {error.strerror}") from error
         except StoreError:
-            self._lock.release()
+            self._close()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._stream:
-            self._stream.close()
-        self._lock.release()
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
     def __len__(self) -> int:
         return len(self._scores)
@@ -130,6 +123,12 @@ class ScoreStore:
         elif not known.endswith(b"\n"):
             self._stream.write(b"\n")
         self._stream.flush()
+
+    def _close(self) -> None:
+        if self._stream:
+            with suppress(OSError):  # told already, where a line was refused
+                self._stream.close()
+        self._lock.release()
 
     def _header(self) -> dict[str, Any]:
         return {"format": _FORMAT, "identity": asdict(self.identity)}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, Self
 
 import msgspec
@@ -76,22 +76,15 @@ class Verdicts:
         except Timeout as error:
             raise DataError(f"{self.path}: another program is judging this set") from error
         except OSError as error:
-            self._lock.release()
+            self._close()
             raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
         except DataError:
-            self._lock.release()
+            self._close()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._file:
-            self._file.close()
-        self._lock.release()
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
     def get(self, prompt: str, role: Role) -> Said | None:
         """What the model in that role said of the prompt; None where it was not asked yet."""
@@ -152,6 +145,12 @@ class Verdicts:
             f"{self.path} holds replies of {asked}, or to another question",
             hint="Give another --name for other models.",
         )
+
+    def _close(self) -> None:
+        if self._file:
+            with suppress(OSError):  # told already, where a line was refused
+                self._file.close()
+        self._lock.release()
 
     def _write(self, line: msgspec.Struct) -> None:
         assert self._file is not None
