@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: chat test check bench screenshots starter-index clean
+.PHONY: chat test check bench screenshots recordings starter-index clean
 
 chat: $(VENV)/.installed
 	@$(BIN)/llmroute chat
@@ -25,6 +25,9 @@ bench: $(VENV)/.installed-bench
 
 screenshots: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.screenshots
+
+recordings: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.recordings recordings
 
 starter-index: $(VENV)/.installed
 	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.starter_index

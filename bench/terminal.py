@@ -28,13 +28,19 @@ class Terminal:
 
     Attributes:
         pid: of the process that draws.
+        heard: is given all that is written to the terminal.
     """
 
     def __init__(
-        self, command: Sequence[str], home: Path, settings: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        home: Path,
+        settings: Mapping[str, str] | None = None,
+        size: tuple[int, int] = SIZE,
     ) -> None:
+        self.heard: Callable[[bytes], object] | None = None
         self._end, slave = pty.openpty()
-        self.resize(*SIZE)
+        self.resize(*size)
         folders = ("HOME", "LLMROUTE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
         self._process = subprocess.Popen(
             command,
@@ -55,6 +61,10 @@ class Terminal:
         """What was written last, without what moves and colours."""
         return ESCAPES.sub(b"", self._shown).decode(errors="replace")
 
+    def forget(self) -> None:
+        """What was shown until now counts no more."""
+        self._shown = b""
+
     def type(self, keys: str) -> None:
         """Type these characters."""
         os.write(self._end, keys.encode())
@@ -69,7 +79,7 @@ class Terminal:
         Raises:
             TimeoutError: they never were.
         """
-        self._shown = b""
+        self.forget()
         self.wait_until(lambda: words in self.shown, seconds, meanwhile=meanwhile)
 
     def wait_until(
@@ -133,7 +143,10 @@ class Terminal:
         ready, _, _ = select.select([self._end], [], [], 0.01)
         with suppress(OSError):  # the program has ended
             if ready:
-                self._shown = (self._shown + os.read(self._end, 65536))[-KEPT:]
+                written = os.read(self._end, 65536)
+                self._shown = (self._shown + written)[-KEPT:]
+                if self.heard:
+                    self.heard(written)
 
 
 def _with_children(pid: int) -> list[int]:

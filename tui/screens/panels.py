@@ -47,8 +47,9 @@ class PanelsScreen(AuditsScreen):
 
     def search(self, words: str | None = None) -> None:
         """Go to the search box of all conversations, and look for these words."""
-        self._opened_to_search |= not self.history.has_class("-open")
-        self._open_history(is_open=True)
+        if not self.history.has_class("-open"):
+            self._opened_to_search = True
+            self._open_history(is_open=True)
         self.history.search(words)
 
     def end_search(self) -> None:
