@@ -1,4 +1,4 @@
-"""What a person is told after the first turns that they ever have, and not again."""
+"""What a person is told where they may not know how to go on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ HINTS = (  # one a turn; the names in braces are those of keys
     "{good} or {bad} teaches the router what you prefer · {again} asks the strong model",
     "{walk_up} earlier messages: copy, edit, fork · {search} all conversations",
 )
+OLDER_TRASH = "What was deleted before: llmroute sessions list --trash"
 
 
 def hint_after(turns: int, keys: Mapping[str, str]) -> str:

@@ -416,8 +416,12 @@ def test_sessions_go_by_the_end_of_their_ids_and_come_back_from_the_trash(
     assert run("sessions", "show", name)[1].startswith("# and the sea?")
     assert f"sessions restore {name}" in run("sessions", "rm", name)[1]
     assert run("sessions", "show", name)[0] == 2
+    assert [
+        row["title"] for row in json.loads(run("sessions", "list", "--trash", "--json")[1])
+    ] == ["and the sea?"]
     assert run("sessions", "restore", "sky")[0] == 2
     assert run("sessions", "restore", name)[1] == "'and the sea?' is back.\n"
+    assert run("sessions", "list", "--trash")[1] == "The trash is empty.\n"
     assert run("sessions", "show", name)[0] == 0
 
 

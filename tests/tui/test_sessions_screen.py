@@ -10,6 +10,7 @@ from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import NOON, FakeEngine, reply_events
 from tui.app import ChatApp
 from tui.budget import Month
+from tui.hints import OLDER_TRASH
 from tui.messages import Listed
 from tui.program import Program
 from tui.screens.title import TitleScreen
@@ -146,7 +147,7 @@ async def test_nothing_to_delete_and_nothing_to_bring_back_are_said(chat: Chat):
         await ready(pilot)
         for command, said in (
             ("/delete", "There is nothing to delete yet."),
-            ("/undo", "Nothing was deleted since the chat was opened."),
+            ("/undo", f"Nothing was deleted since the chat was opened. {OLDER_TRASH}"),
         ):
             await app.chat._command(command)
             await wait_until(

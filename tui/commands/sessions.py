@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.commands.options import AsJson, group
+from tui.commands.options import AsJson, flag, group
 from tui.errors import UsageError
 from tui.money import ledger_fields, spent_text
 from tui.program import Program
@@ -30,18 +30,19 @@ OrNewest = Annotated[
         metavar="SESSION", help="Its id, or a part of it or of its title; else the newest."
     ),
 ]
+Trash = Annotated[bool, flag("--trash", about="Those in the trash, kept there for 30 days.")]
 
 
 @app.command("list")
-def list_sessions(*, as_json: AsJson = False) -> None:
+def list_sessions(*, as_json: AsJson = False, trash: Trash = False) -> None:
     """All conversations, the newest first."""
-    rows = _sessions().list()
+    rows = [row for row in _sessions().list(trash=trash) if row.deleted == trash]
     warn_of_damage(rows)
     if as_json:
         typer.echo(json.dumps([_fields(row) for row in rows], indent=2))
         return
     if not rows:
-        typer.echo("No conversation is kept yet.")
+        typer.echo("The trash is empty." if trash else "No conversation is kept yet.")
         return
     from tui.sessions import short
     from tui.tables import print_table

@@ -12,6 +12,7 @@ import msgspec
 from tui import clipboard
 from tui.editor import edit
 from tui.errors import UsageError
+from tui.hints import OLDER_TRASH
 from tui.money import parse_share, percent
 from tui.plain import sentences
 from tui.screens.slash import export_kind
@@ -173,7 +174,7 @@ def _delete(chat: PlainChat, _: str) -> None:
 
 def _undo(chat: PlainChat, _: str) -> None:
     if not chat.deleted:
-        raise UsageError("Nothing was deleted since the chat was opened.")
+        raise UsageError("Nothing was deleted since the chat was opened.", hint=OLDER_TRASH)
     chat.sessions.restore(chat.deleted[-1])
     chat.open(chat.sessions.open(chat.deleted.pop()))
 

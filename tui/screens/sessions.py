@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from textual import on
 
 from tui.errors import StoreError
+from tui.hints import OLDER_TRASH
 from tui.messages import HeaderChanged, Listed, SessionReady, Told, Trouble
 from tui.screens.learning import LearningScreen
 from tui.widgets.history import History, Item
@@ -87,7 +88,7 @@ class SessionsScreen(LearningScreen):
     def undo_delete(self) -> None:
         """Bring back the conversation that was deleted last, and open it."""
         if not self.deleted:
-            self.tell("Nothing was deleted since the chat was opened.")
+            self.tell("Nothing was deleted since the chat was opened.", OLDER_TRASH)
         elif self.talk.turns.live:
             self.tell("A reply is streaming; Esc stops it.")
         else:

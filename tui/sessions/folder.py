@@ -136,7 +136,8 @@ class Sessions:
         if not found:
             where = " in the trash" if trash else ""
             raise UsageError(
-                f"No session{where} is called {name!r}.", hint="llmroute sessions list"
+                f"No session{where} is called {name!r}.",
+                hint=f"llmroute sessions list{' --trash' if trash else ''}",
             )
         if len(found) > 1:
             some = ", ".join(short(row.id) for row in found[:NAMED])
