@@ -33,10 +33,8 @@ def find_fault(
     if tokens[-1] == "key_name":  # whoever put the key itself there does not want it shown
         wanted = "expected the name of a variable such as MY_KEY, not the key itself"
         return Fault(path, f"{'.'.join(path)}: {wanted}")
-    expected = _type_at(tokens, settings)
-    if isinstance(expected, inspect.LiteralType):
-        message = f"expected {' or '.join(map(repr, expected.values))}"
-    return Fault(path, f"{'.'.join(path)} is {_value_at(path, values)!r}: {message}")
+    wanted = _in_words(_type_at(tokens, settings)) or message
+    return Fault(path, f"{'.'.join(path)} is {_value_at(path, values)!r}: {wanted}")
 
 
 def line_of(path: Sequence[str], text: str) -> int | None:
@@ -90,6 +88,34 @@ def _type_at(tokens: Sequence[str], settings: type[msgspec.Struct]) -> inspect.T
         elif isinstance(kind, inspect.StructType):
             kind = next(field.type for field in kind.fields if field.name == token)
     return kind
+
+
+def _in_words(kind: inspect.Type) -> str:
+    """What a setting of that type takes; "" where msgspec says it as well."""
+    if isinstance(kind, inspect.UnionType):  # with None, for a setting that may be left out
+        kind = kind.types[0]
+    match kind:
+        case inspect.LiteralType():
+            return f"expected {' or '.join(map(repr, kind.values))}"
+        case inspect.BoolType():
+            return "expected true or false"
+        case inspect.IntType() | inspect.FloatType():
+            whole = "whole " if isinstance(kind, inspect.IntType) else ""
+            return f"expected a {whole}number{_limits(kind)}"
+        case inspect.StrType():
+            return "expected text in quotes"
+        case inspect.VarTupleType():
+            return 'expected a list such as ["openai/big", "openai/small"]'
+        case _:
+            return ""
+
+
+def _limits(kind: inspect.IntType | inspect.FloatType) -> str:
+    if kind.ge is not None and kind.le is not None:
+        return f" from {kind.ge:g} to {kind.le:g}"
+    if kind.gt is not None:
+        return f" above {kind.gt:g}" + ("" if kind.le is None else f", {kind.le:g} at most")
+    return "" if kind.ge is None else f", {kind.ge:g} or more"
 
 
 def _value_at(path: Sequence[str], values: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any setting's

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, JustifyMethod
+from rich.console import Console, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from tui.visible import visible
 
-PIPE_CELLS = 4096  # a script reads whole lines: no cell is folded for a window that is not there
+PIPE_CELLS = 4096  # wider than any row
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
@@ -25,24 +25,29 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> 
         table.add_column(name, justify=justify, overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
-    _console().print(table)
+    _print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, str]) -> None:
     """Print names and what is known of each, under a title."""
-    console = _console()
-    console.print(Text(title, style="bold"))
     table = Table(box=None, show_header=False, padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name, fact in facts.items():
         table.add_row(Text(name), _cell(fact))
-    console.print(table if facts else Text("  none"))
-    console.print()
+    _print(Text(title, style="bold"), table if facts else Text("  none"), Text())
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PIPE_CELLS)
+def _print(*parts: RenderableType) -> None:
+    """Print for a person's window, or whole lines for a script: nothing folded, nothing padded."""
+    if sys.stdout.isatty():
+        Console().print(*parts, sep="\n")
+        return
+    console = Console(width=PIPE_CELLS)
+    with console.capture() as capture:
+        console.print(*parts, sep="\n")
+    for line in capture.get().splitlines():
+        print(line.rstrip())  # noqa: T201  # as the console does
 
 
 def _cell(value: str | int) -> Text:

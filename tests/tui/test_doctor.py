@@ -65,3 +65,11 @@ def test_last_line_says_what_is_wrong(run: Run, home: Path):
     assert run("doctor", "--no-engine")[1].splitlines()[-1] == "All is well."
     (home / "settings.toml").write_text("share = 7\n")
     assert run("doctor", "--no-engine")[1].splitlines()[-1] == "Trouble with: settings."
+
+
+def test_script_reads_whole_lines_without_padding(run: Run, home: Path):
+    long = "a/" + "x" * 200
+    (home / "settings.toml").write_text(f'strong = "{long}"\nweak = "demo/weak"\n')
+    _, out, _ = run("doctor", "--no-engine")
+    assert any(f'"{long}" ({home / "settings.toml"})' in line for line in out.splitlines())
+    assert all(line == line.rstrip() for line in out.splitlines())

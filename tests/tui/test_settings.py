@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from tui.errors import SettingsError
+from tui.keymap import check_keymap
 from tui.settings import load, pool_settings, save
 
 
@@ -31,6 +32,15 @@ def test_file_gives_way_to_environment_and_environment_to_flags(file: Path):
     assert loaded.origins["timeout"] == "command line"
 
 
+def test_settings_that_the_readme_shows_are_good(file: Path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("```toml\n")[2].partition("```")[0]
+    file.write_text(shown)
+    settings = load(file, {}, {}).settings
+    check_keymap(settings.keys, file)
+    assert settings.budget.past == "weak"
+
+
 def test_flags_that_were_not_given_change_nothing(file: Path):
     file.write_text("share = 0.1\n")
     assert load(file, {}, {"share": None}).settings.share == 0.1
@@ -52,22 +62,31 @@ def test_price_of_a_model_is_per_million_tokens(file: Path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("share = 'lots'\n", ["line 1", "share", "'lots'", "float"]),
-        ("learn = true\nshare = 1.5\n", ["line 2", "share", "1.5", "<= 1.0"]),
+        ("share = 'lots'\n", ["line 1", "share", "'lots'", "a number from 0 to 1"]),
+        ("learn = true\nshare = 1.5\n", ["line 2", "share", "1.5", "a number from 0 to 1"]),
         ("shar = 0.5\n", ["line 1", "'shar'", "did you mean share"]),
         ("share = \n", ["line 1", "not TOML"]),
-        ("[budget]\nmonthly_usd = -3\n", ["line 2", "monthly_usd", "-3", ">= 0.0"]),
+        ("learn = 'yes'\n", ["line 1", "learn", "'yes'", "true or false"]),
+        ("timeout = 0\n", ["line 1", "timeout", "a number above 0"]),
+        ("pool = 'a,b'\n", ["line 1", "pool", "a list such as"]),
+        ("strong = 3\n", ["line 1", "strong", "text in quotes"]),
+        ('[models."a/b"]\ncontext_tokens = 1.5\n', ["line 2", "1.5", "a whole number above 0"]),
+        ('[models."a/b"]\ntop_p = 0\n', ["line 2", "top_p", "a number above 0, 1 at most"]),
+        ("[budget]\nmonthly_usd = -3\n", ["line 2", "monthly_usd", "-3", "a number, 0 or more"]),
         ("[budget]\npast = 'stop'\n", ["line 2", "past", "'stop'"]),
-        ('[models."a/b"]\nprompt_price = "x"\n', ["line 2", "prompt_price", "'x'", "float"]),
+        ('[models."a/b"]\nprompt_price = "x"\n', ["line 2", "prompt_price", "'x'", "a number"]),
         (
             '[models."c/d"]\nprompt_price = 1\n[models."a/b"]\nprompt_price = "x"\n',
-            ["line 4", "models.a/b.prompt_price", "'x'", "float"],
+            ["line 4", "models.a/b.prompt_price", "'x'", "a number"],
         ),
         (
             '[models."a/b"]\nprice = 2\n',
             ["line 2", "models.a/b", "'price'", "did you mean prompt_price"],
         ),
-        ("weak = 'c/d'\nstrong = 'a/b'\n[keys]\nweak = 3\n", ["line 4", "keys.weak", "3", "str"]),
+        (
+            "weak = 'c/d'\nstrong = 'a/b'\n[keys]\nweak = 3\n",
+            ["line 4", "keys.weak", "3", "text in quotes"],
+        ),
         ("budget = {past = 'stop'}\n", ["line 1", "budget.past", "'stop'"]),
         ("share = 0.2\nbudget.past = 'stop'\n", ["line 2", "budget.past", "'stop'"]),
         ("[budget]\nmonthly = 3\n", ["line 2", "'monthly'", "did you mean monthly_usd"]),
@@ -76,7 +95,7 @@ def test_price_of_a_model_is_per_million_tokens(file: Path):
         ("\npool = ['a', 'b']\nweak = 'c'\n", ["line 2", "pool is set beside weak"]),
         ("pool = ['a']\n", ["line 1", "pool", "two or more different models"]),
         ("pool = ['a', 'b', 'a']\n", ["line 1", "a, b, a", "different models"]),
-        ("pool = 'a,b'\n", ["line 1", "pool", "'a,b'", "array"]),
+        ("pool = 'a,b'\n", ["line 1", "pool", "'a,b'", "a list"]),
     ],
 )
 def test_bad_file_names_line_value_and_expectation(file: Path, text: str, words: list[str]):
@@ -88,7 +107,7 @@ def test_bad_file_names_line_value_and_expectation(file: Path, text: str, words:
 
 
 def test_bad_variable_is_named(file: Path):
-    with pytest.raises(SettingsError, match=r"LLMROUTE_SHARE.*'much'.*float"):
+    with pytest.raises(SettingsError, match=r"LLMROUTE_SHARE.*'much'.*a number from 0 to 1"):
         load(file, {"LLMROUTE_SHARE": "much"}, {})
 
 
