@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from routing.conversation import Turn, Usage
 from routing.cost import Bill, Ledger
 from routing.decide import Candidate, Decision, Neighbour
-from tui.errors import StoreError
+from tui.errors import StoreError, UsageError
+from tui.screens.slash import export_place
 from tui.sessions import Message, Session, Sessions, to_json, to_markdown, total, write_export
 
 WEAK = Decision(
@@ -578,7 +579,22 @@ def test_exported_file_is_named_after_the_title(sessions: Sessions, tmp_path: Pa
     nameless = sessions.create().conversation
     assert write_export(nameless, tmp_path, "json").name == f"conversation-{nameless.id[-8:]}.json"
     with pytest.raises(StoreError, match="cannot be written"):
-        write_export(nameless, tmp_path / "nowhere", "md")
+        write_export(nameless, tmp_path / "nowhere" / "it.md", "md")
+
+
+def test_export_takes_the_file_it_is_given_and_no_other(sessions: Sessions, tmp_path: Path):
+    conversation = sessions.create("a title").conversation
+    file = tmp_path / "notes.md"
+    assert write_export(conversation, *export_place(str(file))) == file
+    assert file.read_text().startswith("# a title")
+    with pytest.raises(StoreError, match=r"notes\.md is there already"):
+        write_export(conversation, file, "md")
+    assert export_place("").kind == "md"
+    assert export_place("json") == (Path.cwd(), "json")
+    assert export_place("~/it.json") == (Path.home() / "it.json", "json")
+    for wrong in ("pdf", "it.pdf"):
+        with pytest.raises(UsageError, match="is no export"):
+            export_place(wrong)
 
 
 def test_json_export_holds_every_branch(sessions: Sessions):

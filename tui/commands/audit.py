@@ -75,7 +75,10 @@ def audit(
     key_name: KeyName = None,
     device: Annotated[str, typer.Option(help="Of a local model: cpu, cuda, cuda:1.")] = "",
     dtype: Annotated[
-        Literal["", "float32", "bfloat16", "float16"], typer.Option(help="Of a local model.")
+        Literal["", "float32", "bfloat16", "float16"],
+        typer.Option(
+            metavar="float32|bfloat16|float16", show_default=False, help="Of a local model."
+        ),
     ] = "",
     json_file: JsonFile = None,
     html: HtmlFile = None,
@@ -191,7 +194,9 @@ def list_reports(*, as_json: AsJson = False) -> None:
 
 
 @data.command("pull")
-def pull(name: Annotated[Literal["mmlu", "arc", "csqa"], typer.Argument()]) -> None:
+def pull(
+    name: Annotated[Literal["mmlu", "arc", "csqa"], typer.Argument(metavar="mmlu|arc|csqa")],
+) -> None:
     """Fetch a well-known question set from the Hugging Face hub."""
     from audit.pull import pull as fetch
     from audit.question_files import read

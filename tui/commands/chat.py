@@ -27,7 +27,12 @@ def chat(
     demo: options.Demo = False,
     api_base: options.ApiBase = None,
     key_name: options.KeyName = None,
-    theme: Annotated[str | None, typer.Option(help="Colour theme.")] = None,
+    theme: Annotated[
+        str | None,
+        typer.Option(
+            metavar="dark|light|contrast|NAME", help="Colours: ours, or a theme of Textual's."
+        ),
+    ] = None,
     screen_reader: Annotated[
         bool | None,
         options.flag("--screen-reader", about="Lines that are said once; nothing is drawn."),

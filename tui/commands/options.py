@@ -88,7 +88,7 @@ Session = Annotated[
 ]
 Temporary = Annotated[bool, flag("--temporary", about="Keep nothing.")]
 AsJson = Annotated[bool, flag("--json", about="Print JSON.")]
-File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
+File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
 
 
 def session_to_go_on(

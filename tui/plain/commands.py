@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -15,7 +14,7 @@ from tui.errors import UsageError
 from tui.hints import OLDER_TRASH
 from tui.money import parse_share, percent
 from tui.plain import sentences
-from tui.screens.slash import export_kind
+from tui.screens.slash import export_place
 from tui.visible import one_line, visible
 
 if TYPE_CHECKING:
@@ -207,7 +206,7 @@ def _copy(chat: PlainChat, what: str) -> None:
 def _export(chat: PlainChat, argument: str) -> None:
     from tui.sessions import write_export
 
-    path = write_export(chat.turns.session.conversation, Path.cwd(), export_kind(argument))
+    path = write_export(chat.turns.session.conversation, *export_place(argument))
     chat.say(f"Written to {path}")
 
 
@@ -275,7 +274,7 @@ COMMANDS: Mapping[str, PlainCommand] = {
     "undo": PlainCommand("bring back what was deleted last", _undo),
     "system": PlainCommand("instructions for the model", _system, "[TEXT|none]"),
     "copy": PlainCommand("copy the last reply", _copy, "[code|all]"),
-    "export": PlainCommand("write this conversation to a file", _export, "[md|json]"),
+    "export": PlainCommand("write this conversation to a file", _export, "[md|json|FILE]"),
     "good": PlainCommand("the last reply was good: learn it", _judge(good=True)),
     "bad": PlainCommand("the last reply was bad: learn it", _judge(good=False)),
     "doctor": PlainCommand("what was found on this machine", _doctor),

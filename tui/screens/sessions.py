@@ -109,13 +109,13 @@ class SessionsScreen(LearningScreen):
         told = "" if text == "none" else text
         self.in_thread(lambda: session.instruct(told), lambda _: HeaderChanged())
 
-    def export(self, kind: Literal["md", "json"]) -> None:
-        """Write this conversation into the folder that the program was started in."""
+    def export(self, place: Path, kind: Literal["md", "json"]) -> None:
+        """Write this conversation into that folder, or into that new file."""
         from tui.sessions import write_export
 
-        conversation, folder = self.talk.turns.session.conversation, Path.cwd()
+        conversation = self.talk.turns.session.conversation
         self.in_thread(
-            lambda: write_export(conversation, folder, kind),
+            lambda: write_export(conversation, place, kind),
             lambda path: Told(f"Written to {path}"),
         )
 

@@ -32,6 +32,13 @@ class Command(NamedTuple):
     binding: str = ""
 
 
+class ExportPlace(NamedTuple):
+    """A folder or a new file, and what is written there."""
+
+    place: Path
+    kind: Literal["md", "json"]
+
+
 def _pinned(tier: Tier | None) -> Run:
     """Pins a conversation; with a message, that one alone."""
 
@@ -67,21 +74,25 @@ def _forget(screen: ChatScreen, argument: str) -> None:
 
 
 def _export(screen: ChatScreen, argument: str) -> None:
-    screen.export(export_kind(argument))
+    screen.export(*export_place(argument))
 
 
-def export_kind(argument: str) -> Literal["md", "json"]:
-    """What `/export` writes.
+def export_place(argument: str) -> ExportPlace:
+    """What `/export` writes, and where: into the folder the program was started in, or that file.
 
     Raises:
         UsageError: it is neither Markdown nor JSON.
     """
-    match argument:
-        case "" | "md":
-            return "md"
-        case "json":
-            return "json"
-    raise UsageError(f"{argument!r} is no export.", hint="Write /export md or /export json")
+    kind = Path(argument).suffix or f".{argument or 'md'}"
+    place = Path(argument).expanduser() if Path(argument).suffix else Path.cwd()
+    match kind:
+        case ".md":
+            return ExportPlace(place, "md")
+        case ".json":
+            return ExportPlace(place, "json")
+    raise UsageError(
+        f"{argument!r} is no export.", hint="Write /export md, /export json or /export FILE.md"
+    )
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -114,7 +125,7 @@ COMMANDS: Mapping[str, Command] = {
     "sessions": Command("earlier conversations", lambda s, _: s.action_history(), "", "history"),
     "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS"),
     "rename": Command("rename this conversation", lambda s, a: s.rename(a), "[TITLE]"),
-    "export": Command("write this conversation to a file", _export, "[md|json]"),
+    "export": Command("write this conversation to a file", _export, "[md|json|FILE]"),
     "theme": Command("change the colours", lambda s, a: s.set_theme(a), "[NAME]"),
     "settings": Command("models, share and keys", lambda s, _: s.action_settings()),
     "audit": Command(

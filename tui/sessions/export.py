@@ -31,13 +31,17 @@ def to_markdown(conversation: Conversation) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_export(conversation: Conversation, folder: Path, kind: Literal["md", "json"]) -> Path:
-    """The file in that folder that now holds the conversation, named after its title.
+def write_export(conversation: Conversation, place: Path, kind: Literal["md", "json"]) -> Path:
+    """The file that now holds the conversation: `place`, or one named after its title in there.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: it cannot be written, or a file is in that place.
     """
-    path = folder / f"{_slug(conversation.title)}-{short(conversation.id)}.{kind}"
+    path = place
+    if place.is_dir():
+        path = place / f"{_slug(conversation.title)}-{short(conversation.id)}.{kind}"
+    elif place.exists():
+        raise StoreError(f"{place} is there already.")
     write = to_json if kind == "json" else to_markdown
     try:
         path.write_text(write(conversation), encoding="utf-8")
