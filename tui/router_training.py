@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tui.battle_remarks import tell_rejected
 from tui.errors import UsageError
-from tui.rejected import tell_rejected
 
 if TYPE_CHECKING:
     from routing.arrays import Floats

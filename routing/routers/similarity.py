@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from routing.arrays import Floats, Ints
 from routing.battles import Battle
 from routing.embeddings import Embedder
+from routing.errors import RouterError
 from routing.index import BattleIndex, Kind, unique_prompts
 from routing.kernels import (
     ByteRows,
@@ -36,6 +37,7 @@ Form = Literal["auto", "exact", "bytes", "moments"]
 GAMMA, REFERENCE_GAMMA = 500.0, 10.0
 # As the paper: shorter prompts say too little. By default they stay: "hey" is a prompt too.
 REFERENCE_CHARACTERS = 16
+BEYOND_REASON = 15.0  # nats between two tiers, which only one that never lost is above another
 SAMPLE_SIZE = 1000
 SAMPLE_SEED = 0
 
@@ -104,7 +106,7 @@ class SimilarityRouter(IndexedRouter):
 
         Raises:
             EmbeddingError: the embedder refused.
-            RouterError: the router is not fitted.
+            RouterError: the router is not fitted, or one side of the pair never lost.
         """
         self._check_fitted()
         with self._lock:
@@ -197,6 +199,12 @@ class SimilarityRouter(IndexedRouter):
 
     def _chance(self, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
         seats = self._seats()
+        if abs(self.start_[seats.strong] - self.start_[seats.weak]) > BEYOND_REASON:
+            raise RouterError(
+                f"one-sided: by its battles one of {self.strong} and {self.weak} always wins: they "
+                "tell no prompt from another",
+                hint="Import battles that both of its sides won or tied.",
+            )
         return win_probability(strengths[:, seats.strong] - strengths[:, seats.weak])
 
     def _strengths(self, wins: NDArray[np.float64]) -> NDArray[np.float64]:

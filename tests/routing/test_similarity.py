@@ -379,3 +379,17 @@ def test_query_that_resembles_nothing_gets_the_global_rating():
     if (router.index_.vectors() @ opposite).max() > 0:
         opposite = np.zeros(2, dtype=np.float32)
     assert router.win_probability_from(opposite[None])[0] == pytest.approx(0.875, abs=1e-9)
+
+
+@pytest.mark.parametrize("winner", ["a", "b"])
+def test_pair_of_which_one_side_never_lost_is_refused(winner: str):
+    mixed = [
+        Battle(f"old {at}", "strong", "weak", "a" if at % 2 else "tie", "starter")
+        for at in range(30)
+    ]
+    mine = [Battle(f"new {at}", "big", "small", winner, "votes") for at in range(30)]
+    router = SimilarityRouter(HashEmbedder()).fit([*mixed, *mine])
+    assert 0 < router.for_pair("strong", "weak").win_probability(["new 1"])[0] < 1
+    for ask in (lambda pair: pair.win_probability(["new 1"]), lambda pair: pair.sample()):
+        with pytest.raises(RouterError, match="one-sided: .* one of big and small always wins"):
+            ask(router.for_pair("big", "small"))

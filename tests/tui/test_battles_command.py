@@ -140,6 +140,26 @@ def test_demo_pair_can_be_judged(run: Run, tmp_path: Path):
     assert "1 prompt has no grade" in err  # a stand-in grades nothing
 
 
+@pytest.mark.parametrize(
+    ("winner", "said"), [("model_a", "One-sided: big wins each of them."), ("tie", "all are ties")]
+)
+def test_one_sided_set_is_imported_with_a_word_about_it(
+    run: Run, tmp_path: Path, winner: str, said: str
+):
+    rows = [
+        {"prompt": f"p {at}", "model_a": "big", "model_b": "small", "winner": winner}
+        for at in range(4)
+    ]
+    path = tmp_path / "votes.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    code, _, err = run("battles", "import", str(path))
+    assert code == 0
+    assert said in err
+    rows[0]["winner"] = "model_b"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert run("battles", "import", str(path), "--name", "both")[2] == ""
+
+
 def test_imported_set_is_removed(run: Run, tmp_path: Path):
     file = tmp_path / "own.jsonl"
     battle = {"prompt": "hello", "model_a": "big", "model_b": "small", "winner": "tie"}

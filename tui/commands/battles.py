@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tui.battle_remarks import tell_one_sided, tell_rejected
 from tui.commands import mine
 from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, flag, group
 from tui.errors import UsageError
 from tui.program import Program
 from tui.progress import INTERRUPTED
-from tui.rejected import tell_rejected
 
 if TYPE_CHECKING:
     from routing.battles import Battle
@@ -44,6 +44,7 @@ def import_battles(
     report = import_set(Program.open().paths.router, file, name or stem(file))
     typer.echo(f"{len(report.battles):,} battles imported from {file}.")
     tell_rejected(report.rejected)
+    tell_one_sided(report.battles)
     typer.echo(EMBEDDED_LATER)
 
 
@@ -75,6 +76,7 @@ def gold(
         f"{won['a']:,}, {pool.weak.name} in {won['b']:,}, {won['tie']:,} ties."
     )
     tell_rejected(report.rejected)
+    tell_one_sided(report.battles)
     typer.echo(EMBEDDED_LATER)
 
 
@@ -135,6 +137,7 @@ def judge(
     graded = ", ".join(f"{scores[score]:,} x {score}" for score in (5, 4, 3, 2, 1))
     rest = f"; {ungraded}" if left else ""
     typer.echo(f"{len(battles):,} battles in the set {wanted.name}: {graded}{rest}.")
+    tell_one_sided(battles)
     typer.echo(EMBEDDED_LATER)
 
 
@@ -164,6 +167,7 @@ def pull(
     keep_set(folder, name, report.battles)
     typer.echo(f"{len(report.battles):,} battles fetched into the set {name}.")
     tell_rejected(report.rejected)
+    tell_one_sided(report.battles)
     typer.echo(EMBEDDED_LATER)
 
 

@@ -29,7 +29,8 @@ def evaluate(
             "--set",
             metavar="mt-bench|mmlu|gsm8k|FILE",
             help="A set of the RouteLLM paper (in the folder that LLMROUTE_DATA names), or JSON "
-            "lines with prompt, the quality of each model's reply and, where known, its cost.",
+            "lines with prompt, the quality of each model's reply and, where known, its cost, "
+            "or votes as `battles import` reads them.",
         ),
     ],
     routers: Annotated[

@@ -1,0 +1,42 @@
+"""What a file of battles lacks, told on stderr: rows left out, and a side that never wins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from routing.battles import Battle
+    from routing.rows import RejectedRow
+
+SHOWN = 5
+
+
+def tell_rejected(rejected: Sequence[RejectedRow], file: object = "") -> None:
+    """Say how many rows there are of it, and why the first were left out."""
+    if not rejected:
+        return
+    of = f" of {file}" if file else ""
+    typer.echo(f"{len(rejected):,} rows{of} left out:", err=True)
+    for row in rejected[:SHOWN]:
+        typer.echo(f"  line {row.line}: {row.reason}", err=True)
+    if len(rejected) > SHOWN:
+        typer.echo(f"  and {len(rejected) - SHOWN:,} more", err=True)
+
+
+def tell_one_sided(battles: Sequence[Battle]) -> None:
+    """Say that one model wins all battles, or that all are ties, if so."""
+    won = {
+        {"a": battle.model_a, "b": battle.model_b, "tie": ""}[battle.winner] for battle in battles
+    }
+    if len(won) != 1 or len(battles) < 2:
+        return
+    (winner,) = won
+    outcome = f"{winner} wins each of them" if winner else "all are ties"
+    typer.echo(
+        f"One-sided: {outcome}. By themselves they tell no prompt from another; a router needs "
+        "battles that end in other ways too.",
+        err=True,
+    )
