@@ -391,5 +391,5 @@ def test_pair_of_which_one_side_never_lost_is_refused(winner: str):
     router = SimilarityRouter(HashEmbedder()).fit([*mixed, *mine])
     assert 0 < router.for_pair("strong", "weak").win_probability(["new 1"])[0] < 1
     for ask in (lambda pair: pair.win_probability(["new 1"]), lambda pair: pair.sample()):
-        with pytest.raises(RouterError, match="one-sided: .* one of big and small always wins"):
+        with pytest.raises(RouterError, match=r"one-sided: .* one of big and small always wins"):
             ask(router.for_pair("big", "small"))
