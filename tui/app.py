@@ -123,9 +123,8 @@ class ChatApp(App[None]):
         bindings = {binding.id or "": binding for binding in self.chat.key_list()}
         for name, command in COMMANDS.items():
             binding = bindings.pop(command.binding or name, None)
-            key = f"   {_keys(binding)}" if binding else ""
-            title = f"{command.help[0].upper()}{command.help[1:]}"
-            yield SystemCommand(title, f"/{name}{key}", self._runner(name, command))
+            key = _keys(binding) if binding else ""
+            yield SystemCommand(f"/{name}  {command.help}", key, self._runner(name, command))
         for name, binding in bindings.items():
             yield SystemCommand(binding.tooltip, _keys(binding), partial(self.chat.act, name))
 

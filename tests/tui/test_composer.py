@@ -38,7 +38,10 @@ async def test_double_slash_sends_a_slash(chat: Chat):
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         await say(pilot, "//weak is a word")
-    assert engine.requests[0].turns[0].text == "/weak is a word"
+        await app.chat._command("/edit")
+        assert app.chat.composer.text == "//weak is a word"
+        await say(pilot, app.chat.composer.text)
+    assert [request.turns[0].text for request in engine.requests] == ["/weak is a word"] * 2
 
 
 async def test_completion_is_taken_with_tab(chat: Chat):

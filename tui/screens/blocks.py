@@ -10,6 +10,7 @@ from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.messages import BranchChosen, SessionReady, Told
 from tui.screens.panels import PanelsScreen
+from tui.screens.slash import as_typed
 from tui.turns import Pin
 from tui.widgets.block import Block
 from tui.widgets.reply import Reply
@@ -135,7 +136,7 @@ class BlocksScreen(PanelsScreen):
         elif said is None or not said.message_id:
             self.tell("There is no message to edit.")
         else:
-            draft = self.composer.exchange(said.text)
+            draft = self.composer.exchange(as_typed(said.text))
             if self.editing is None:
                 self._draft_aside = draft
             self.editing = said
@@ -159,7 +160,7 @@ class BlocksScreen(PanelsScreen):
         if turn is None or self.talk.turns.live:
             self.tell(STREAMING if self.talk.turns.live else "There is no message to answer again.")
             return
-        if self.composer.text == turn.text:
+        if self.composer.text == as_typed(turn.text):
             self.composer.clear()
         if pin == "strong" and not unrouted:
             self.learn_outdone(turn)

@@ -6,6 +6,7 @@ from textual import on
 
 from tui.live_turn import LiveTurn
 from tui.screens.blocks import BlocksScreen
+from tui.screens.slash import as_typed
 from tui.widgets.actions import Actionable
 from tui.widgets.reply import Reply
 from tui.widgets.talk import Talk
@@ -21,7 +22,7 @@ class CardsScreen(BlocksScreen):
         if not self.composer.draft.text.strip():  # else the person is writing a message
             message.card.take_focus()
         if message.text:
-            self.composer.restore(message.text)
+            self.composer.restore(as_typed(message.text))
 
     @on(Reply.CardChosen)
     async def _card_chosen(self, message: Reply.CardChosen) -> None:

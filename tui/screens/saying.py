@@ -13,6 +13,7 @@ from tui.editor import edit
 from tui.errors import UsageError
 from tui.messages import PoolChosen
 from tui.screens.cards import CardsScreen
+from tui.screens.slash import as_typed
 from tui.turns import Pin
 from tui.widgets.actions import Actionable
 from tui.widgets.welcome import OPENING_ACTIONS, Welcome
@@ -72,7 +73,7 @@ class SayingScreen(CardsScreen):
         if chosen and not self._waiting:
             self.query_one(Welcome).post_message(Actionable.Chosen(chosen))
         else:
-            self.composer.restore(text)
+            self.composer.restore(as_typed(text))
             await self._wait_for_models(text, pin)
 
     async def _wait_for_models(self, text: str, pin: Pin) -> None:
@@ -88,9 +89,9 @@ class SayingScreen(CardsScreen):
     async def _send_what_waited(self) -> None:
         await self.query(Welcome).remove()
         waiting, self._waiting = self._waiting, None
-        if waiting and waiting[0] == self.composer.text:
+        if waiting and as_typed(waiting[0]) == self.composer.text:
             self.composer.send(waiting[1])
 
     def _hold_back(self, text: str, why: str) -> None:
-        self.composer.restore(text)
+        self.composer.restore(as_typed(text))
         self.tell(why)

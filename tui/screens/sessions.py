@@ -14,6 +14,7 @@ from tui.errors import StoreError
 from tui.hints import OLDER_TRASH
 from tui.messages import HeaderChanged, Listed, SessionReady, Told, Trouble
 from tui.screens.learning import LearningScreen
+from tui.screens.slash import as_typed
 from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
 
@@ -207,7 +208,7 @@ class SessionsScreen(LearningScreen):
         await self.show_opening()
         self.composer.forget()
         self.composer.remember(
-            *(said.text for said in message.session.branch() if said.role == "user")
+            *(as_typed(said.text) for said in message.session.branch() if said.role == "user")
         )
         if message.session.trouble:
             self.warn(message.session.trouble)

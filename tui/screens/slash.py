@@ -163,6 +163,11 @@ def look_up(text: str, commands: Mapping[str, C]) -> tuple[C, str]:
     raise UsageError(f"No command is named /{name}.", hint=f"{hint}Begin with // to send a slash.")
 
 
+def as_typed(message: str) -> str:
+    """A message as it is typed: a slash at its beginning twice."""
+    return f"/{message}" if message.startswith("/") else message
+
+
 def complete(text: str) -> Sequence[tuple[str, str]]:
     """Commands that begin as the text does, each with its help; after an @, files."""
     if text.startswith("@"):
