@@ -15,9 +15,10 @@ def main() -> None:
     """Write assets/starter_battles.index."""
     battles = starter_battles()
     embedder = SentenceEmbedder()
-    vectors = embedder.embed(unique_prompts(battles))
+    read = embedder.read(unique_prompts(battles))
     path = Path(__file__).parent.parent / "assets" / STARTER_INDEX
-    save_index(BattleIndex.build(battles, vectors, embedder.name), path)
+    index = BattleIndex.build(battles, read.vectors, embedder.name, states=read.states)
+    save_index(index, path)
     path.chmod(0o644)
     print(f"{path.name}: {len(battles)} battles, {path.stat().st_size:,} bytes")
 

@@ -6,12 +6,12 @@ import hashlib
 import importlib.util
 import io
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,19 @@ DIGEST_CHARACTERS = 12
 DEFAULT_TOKENS = 512
 BATCH_SIZE = 32
 PART = 512
+
+
+class Reading(NamedTuple):
+    """What an embedder makes of n prompts: float32 rows of unit length.
+
+    Attributes:
+        vectors: what the prompts are about, (n, d).
+        states: how they are put, from the model's middle layers, (n, k); k is 0 where the model
+            shows its last layer alone.
+    """
+
+    vectors: NDArray[np.float32]
+    states: NDArray[np.float32]
 
 
 class Embedder(Protocol):
@@ -47,6 +60,13 @@ class Embedder(Protocol):
             EmbeddingError: the model refused its input.
         """
 
+    def read(self, prompts: Sequence[str]) -> Reading:
+        """The same rows, and beside them what the middle of the model knows.
+
+        Raises:
+            EmbeddingError: the model refused its input.
+        """
+
 
 class Encoder(Protocol):
     """A loaded model."""
@@ -56,7 +76,7 @@ class Encoder(Protocol):
         """How many numbers a row has, d."""
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows of any length, shape (n, d)."""
+        """Rows of any length, and behind them those of the middle layers, shape (n, d + k)."""
 
 
 class SentenceEmbedder:
@@ -104,9 +124,15 @@ class SentenceEmbedder:
         Raises:
             EmbeddingError: the model cannot be loaded, or failed on a prompt.
         """
+        return self.read(prompts).vectors
+
+    def read(self, prompts: Sequence[str]) -> Reading:
+        """The same rows, and beside them the packaged model's middle states.
+
+        Raises:
+            EmbeddingError: the model cannot be loaded, or failed on a prompt.
+        """
         with self._lock:
-            if not prompts:
-                return np.empty((0, self.dimension), dtype=np.float32)
             encoder = self._encoder
             try:
                 rows = encoder.encode(prompts)
@@ -114,7 +140,9 @@ class SentenceEmbedder:
                 raise EmbeddingError(
                     f"the embedder {self.model} failed on a prompt", detail=str(error)
                 ) from error
-            return _unit(np.asarray(rows, dtype=np.float32))
+        rows = np.asarray(rows, dtype=np.float32)
+        size = encoder.dimension
+        return Reading(_unit(rows[:, :size]), _unit(rows[:, size:]))
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -145,10 +173,8 @@ class _SentenceTransformer:
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         longest = int(self._model.max_seq_length or DEFAULT_TOKENS) * CHARACTERS_PER_TOKEN
         heads = [text[:longest] for text in texts]
-        rows: NDArray[np.float32] = self._model.encode(
-            heads, batch_size=BATCH_SIZE, show_progress_bar=False
-        )
-        return rows
+        rows = self._model.encode(heads, batch_size=BATCH_SIZE, show_progress_bar=False)
+        return np.asarray(rows, dtype=np.float32).reshape(len(texts), self.dimension)
 
 
 class KeptEmbedder:
@@ -156,13 +182,13 @@ class KeptEmbedder:
 
     Args:
         embedder: embeds what is not kept.
-        folder: one file for each list and embedder.
+        folder: two files for each list and embedder.
     """
 
     def __init__(self, embedder: Embedder, folder: Path) -> None:
         self.embedder = embedder
         self.folder = folder
-        self._rows: dict[str, NDArray[np.float32]] = {}
+        self._rows: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     @property
     def name(self) -> str:
@@ -180,11 +206,15 @@ class KeptEmbedder:
         Raises:
             EmbeddingError: the model refused its input.
         """
-        unknown = self.unknown(prompts)
-        if len(unknown) == len(prompts):
-            return self.embedder.embed(prompts)
-        fresh = dict(zip(unknown, self.embedder.embed(unknown), strict=True)) if unknown else {}
-        return np.array([fresh[each] if each in fresh else self._rows[each] for each in prompts])
+        return self.read(prompts).vectors
+
+    def read(self, prompts: Sequence[str]) -> Reading:
+        """The same rows and the middle states beside them.
+
+        Raises:
+            EmbeddingError: the model refused its input.
+        """
+        return read_unknown(self.embedder, prompts, self._rows)
 
     def unknown(self, prompts: Sequence[str]) -> list[str]:
         """Those of the prompts whose rows are not at hand."""
@@ -200,15 +230,19 @@ class KeptEmbedder:
             DataError: the rows cannot be written.
         """
         text = "\0".join((self.name, *prompts)).encode("utf-8", "surrogatepass")
-        path = self.folder / f"{hashlib.sha256(text).hexdigest()[:24]}.npy"
-        rows = _kept(path, len(prompts))
-        if rows is None:
-            rows = self._embed_in_parts(prompts, tell)
-            self._write(path, rows)
-        elif tell:
-            tell(len(prompts))
-        self._rows.update(zip(prompts, rows, strict=True))
-        return rows
+        stem = hashlib.sha256(text).hexdigest()[:24]
+        paths = [self.folder / f"{stem}{kind}.npy" for kind in ("", "-states")]
+        kept = [_kept(path, len(prompts)) for path in paths]
+        if kept[0] is not None and kept[1] is not None:
+            read = Reading(kept[0], kept[1])
+            if tell:
+                tell(len(prompts))
+        else:
+            read = self._read_in_parts(prompts, tell)
+            for path, rows in zip(paths, read, strict=True):
+                self._write(path, rows)
+        self._rows.update(zip(prompts, zip(*read, strict=True), strict=True))
+        return read.vectors
 
     def _write(self, path: Path, rows: NDArray[np.float32]) -> None:
         file = io.BytesIO()
@@ -222,15 +256,31 @@ class KeptEmbedder:
                 detail=str(error),
             ) from error
 
-    def _embed_in_parts(
-        self, prompts: Sequence[str], tell: Callable[[int], None] | None
-    ) -> NDArray[np.float32]:
+    def _read_in_parts(self, prompts: Sequence[str], tell: Callable[[int], None] | None) -> Reading:
         parts = []
         for start in range(0, len(prompts), PART):
-            parts.append(self.embed(prompts[start : start + PART]))
+            parts.append(self.read(prompts[start : start + PART]))
             if tell:
-                tell(len(parts[-1]))
-        return np.concatenate(parts) if parts else self.embed(prompts)
+                tell(len(parts[-1].vectors))
+        if not parts:
+            return self.read(prompts)
+        return Reading(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def read_unknown(
+    embedder: Embedder,
+    prompts: Sequence[str],
+    known: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]],
+) -> Reading:
+    """What the embedder makes of the prompts, each read once, and of those known none."""
+    unknown = list(dict.fromkeys(prompt for prompt in prompts if prompt not in known))
+    if len(unknown) == len(prompts):
+        return embedder.read(prompts)
+    read = zip(*embedder.read(unknown), strict=True) if unknown else ()
+    fresh = dict(zip(unknown, read, strict=True))
+    rows = [fresh[prompt] if prompt in fresh else known[prompt] for prompt in prompts]
+    vectors, states = zip(*rows, strict=True)
+    return Reading(np.array(vectors), np.array(states))
 
 
 def _kept(path: Path, size: int) -> NDArray[np.float32] | None:

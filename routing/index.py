@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 
-from routing.arrays import Floats, Ints
+from routing.arrays import Floats, Halves, Ints
 from routing.battles import Battle
 
 Kind = Literal["flat", "hnsw", "ivf"]
@@ -57,6 +57,8 @@ class BattleIndex:
     Attributes:
         battles: in the order in which they came; forgotten ones are gone.
         row_of: the row of each battle's prompt.
+        states: the middle states of each row's prompt, (size, k); (0, 0) where it was built
+            without.
     """
 
     def __init__(
@@ -72,22 +74,30 @@ class BattleIndex:
         self.faiss = faiss
         self.battles = list(battles)
         self.row_of = row_of
+        self.states: Halves = np.empty((0, 0), dtype=np.float16)
         rows = row_of.tolist()
         self._rows = {battle.prompt: row for battle, row in zip(battles, rows, strict=True)}
         self._empty = set(range(self.size)) - set(rows)
 
     @classmethod
     def build(
-        cls, battles: Sequence[Battle], vectors: Floats, embedder: str, kind: Kind | None = None
+        cls,
+        battles: Sequence[Battle],
+        vectors: Floats,
+        embedder: str,
+        kind: Kind | None = None,
+        states: Floats | None = None,
     ) -> Self:
-        """The index of battles whose prompts have these unit vectors.
+        """The index of battles whose prompts have these unit vectors, and these middle states.
 
-        `vectors` has a row for each of `unique_prompts(battles)`, in that order. `kind` is chosen
-        by size when None.
+        `vectors` and `states` have a row for each of `unique_prompts(battles)`, in that order.
+        `kind` is chosen by size when None.
         """
         kind = kind or kind_for(len(vectors))
         index = cls(embedder, kind, _new_index(kind, vectors))
-        index.add(battles, vectors)
+        if states is not None:
+            index.states = np.empty((0, states.shape[1]), dtype=np.float16)
+        index.add(battles, vectors, states)
         return index
 
     @property
@@ -109,14 +119,17 @@ class BattleIndex:
         """The distinct prompts among the battles that have no row yet, in order of appearance."""
         return [prompt for prompt in unique_prompts(battles) if prompt not in self._rows]
 
-    def add(self, battles: Sequence[Battle], vectors: Floats) -> Ints:
+    def add(self, battles: Sequence[Battle], vectors: Floats, states: Floats | None = None) -> Ints:
         """Take battles in; the row of each one's prompt.
 
-        `vectors` has a row for each of `new_prompts(battles)`, in that order.
+        `vectors` and `states` have a row for each of `new_prompts(battles)`, in that order. An
+        index that was built without states takes none.
         """
         new = self.new_prompts(battles)
-        if vectors.shape != (len(new), self.dimension):
-            raise ValueError(f"expected vectors {(len(new), self.dimension)}, not {vectors.shape}")
+        _check_shape("vectors", vectors, (len(new), self.dimension))
+        if width := self.states.shape[1]:
+            _check_shape("states", states, (len(new), width))
+            self.states = np.concatenate([self.states, np.asarray(states, np.float16)])
         self._rows.update(zip(new, range(self.size, self.size + len(new)), strict=True))
         if len(new):
             self.faiss.add(np.ascontiguousarray(vectors, dtype=np.float32))
@@ -184,6 +197,12 @@ class BattleIndex:
         vectors: Floats = self.faiss.reconstruct_batch(rows)
         return vectors
 
+    def states_of(self, rows: Ints) -> Floats:
+        """The middle states of some rows, (m, k); k is 0 where it was built without."""
+        if not self.states.size:
+            return np.empty((len(rows), 0), dtype=np.float32)
+        return self.states[rows].astype(np.float32)
+
     @property
     def lists(self) -> int:
         """How many lists an "ivf" index has."""
@@ -221,10 +240,10 @@ class BattleIndex:
         centroids: Floats = self.faiss.quantizer.reconstruct_n(0, self.lists)
         return centroids
 
-    def known_vectors(self) -> dict[str, Floats]:
-        """Prompt -> unit vector, so that what is known need not be embedded again."""
-        vectors = self.vectors().copy()
-        return {prompt: vectors[row] for prompt, row in self._rows.items()}
+    def known_rows(self) -> dict[str, tuple[Floats, Floats]]:
+        """Prompt -> unit vector and states, so that what is known need not be embedded again."""
+        vectors, states = self.vectors().copy(), self.states_of(np.arange(self.size))
+        return {prompt: (vectors[row], states[row]) for prompt, row in self._rows.items()}
 
 
 def unique_prompts(battles: Sequence[Battle]) -> list[str]:
@@ -235,6 +254,12 @@ def unique_prompts(battles: Sequence[Battle]) -> list[str]:
 def kind_for(rows: int) -> Kind:
     """The kind of index that suits that many rows."""
     return "flat" if rows < FLAT_ROWS else "ivf"
+
+
+def _check_shape(what: str, rows: Floats | None, expected: tuple[int, int]) -> None:
+    shape = None if rows is None else rows.shape
+    if shape != expected:
+        raise ValueError(f"expected {what} {expected}, not {shape}")
 
 
 def _new_index(kind: Kind, vectors: Floats) -> Any:  # noqa: ANN401 faiss has no types

@@ -1,6 +1,7 @@
 """An index over battles as a file, which names its embedder and is read whole or not at all.
 
     MAGIC | length of the header, 8 bytes | header, JSON | battles, JSON lines | rows | FAISS
+    | states
 
 The header names the format, the embedder, and each part's length and the digest of all.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,18 +23,25 @@ from routing.files import replace_file
 from routing.index import BattleIndex, Kind
 
 MAGIC = b"llmroute index\n"
-FORMAT = 1
+FORMAT = 2
 ANEW = "Remove the file; it is built anew from the battles."
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What a saved index says of itself. `lengths`: bytes of battles, rows and FAISS part."""
+    """What a saved index says of itself.
+
+    Attributes:
+        dimension: of a vector.
+        states: how many numbers a prompt's middle states are.
+        lengths: bytes of battles, rows, FAISS and states.
+    """
 
     format: int
     embedder: str
     dimension: int
     kind: Kind
-    lengths: tuple[int, int, int]
+    states: int
+    lengths: tuple[int, int, int, int]
     sha256: str
 
 
@@ -48,13 +57,15 @@ def save_index(index: BattleIndex, path: Path) -> None:
         b"\n".join(msgspec.json.encode(battle) for battle in index.battles),
         index.row_of.astype("<i8").tobytes(),
         faiss.serialize_index(index.faiss).tobytes(),
+        index.states.astype("<f2").tobytes(),
     )
     header = Header(
         format=FORMAT,
         embedder=index.embedder,
         dimension=index.dimension,
         kind=index.kind,
-        lengths=(len(parts[0]), len(parts[1]), len(parts[2])),
+        states=index.states.shape[1],
+        lengths=(len(parts[0]), len(parts[1]), len(parts[2]), len(parts[3])),
         sha256=_digest(parts),
     )
     head = msgspec.json.encode(header)
@@ -86,19 +97,24 @@ def load_index(path: Path, embedder: str) -> BattleIndex:
         )
     parts = _parts(path, header, body)
     lines = bytes(parts.battles).split(b"\n")
-    return BattleIndex(
+    index = BattleIndex(
         header.embedder,
         header.kind,
         faiss.deserialize_index(np.frombuffer(parts.faiss, dtype=np.uint8)),
         [msgspec.json.decode(line, type=Battle) for line in lines if line],
         np.frombuffer(parts.rows, dtype="<i8").astype(np.int64),
     )
+    if header.states:
+        states = np.frombuffer(parts.states, dtype="<f2").astype(np.float16)
+        index.states = states.reshape(-1, header.states)
+    return index
 
 
 class _Parts(NamedTuple):
     battles: memoryview
     rows: memoryview
     faiss: memoryview
+    states: memoryview
 
 
 def _digest(parts: Iterable[bytes | memoryview]) -> str:
@@ -135,5 +151,5 @@ def _parts(path: Path, header: Header, body: memoryview) -> _Parts:
         raise DataError(
             f"{path}: the index is damaged: its digest is not {header.sha256[:12]}…", hint=ANEW
         )
-    first, second = header.lengths[0], header.lengths[0] + header.lengths[1]
-    return _Parts(body[:first], body[first:second], body[second:])
+    ends = [0, *accumulate(header.lengths)]
+    return _Parts(*(body[start:end] for start, end in pairwise(ends)))

@@ -32,6 +32,8 @@ PADDED = 1.5
 
 KINDS = ("weight", "bias")
 LAYERS, HEADS = 6, 12
+# The last layers were trained to tell what a text is about; those before still know how it is put.
+MIDDLE_LAYER = 4
 NORM_EPSILON = 1e-12
 
 
@@ -70,11 +72,11 @@ class MiniLM:
         return self._words.shape[1]
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """The mean of each text's last states, shape (n, d)."""
+        """The mean of each text's last states, beside that of its middle ones, shape (n, 2 d)."""
         import torch
 
         tokens = self._ends(texts)
-        rows = np.empty((len(tokens), self.dimension), dtype=np.float32)
+        rows = np.empty((len(tokens), 2 * self.dimension), dtype=np.float32)
         with torch.inference_mode():
             for batch in _batches([len(each) for each in tokens]):
                 rows[batch] = self._forward([tokens[at] for at in batch]).cpu().numpy()
@@ -95,7 +97,7 @@ class MiniLM:
         ]
 
     def _forward(self, tokens: Sequence[Sequence[int]]) -> Tensor:
-        """Mean states of texts of n tokens and fewer, shape (b, d)."""
+        """Mean states of texts of n tokens and fewer, the last and the middle ones, (b, 2 d)."""
         import torch
 
         longest = max(map(len, tokens))
@@ -105,9 +107,13 @@ class MiniLM:
         there = torch.arange(longest, device=self._device) < lengths  # (b, n)
         mask = None if bool(there.all()) else there[:, None, None, :]
         states = self._norm(self._words[ids] + self._places[:longest])
-        for layer in self._layers:
+        for layer in self._layers[:MIDDLE_LAYER]:
             states = layer(states, mask)
-        return (states * there[..., None]).sum(1) / lengths
+        middle = states
+        for layer in self._layers[MIDDLE_LAYER:]:
+            states = layer(states, mask)
+        both = torch.cat([states, middle], dim=2) * there[..., None]
+        return both.sum(1) / lengths
 
 
 class _Layer:

@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
-
 from routing.arrays import Floats
 from routing.battles import MINE, Battle
 from routing.decide import Neighbour
-from routing.embeddings import Embedder
+from routing.embeddings import Embedder, Reading, read_unknown
 from routing.errors import DataError, RouterError
 from routing.index import BattleIndex, unique_prompts
 from routing.index_files import load_index, save_index
@@ -41,19 +39,19 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     kept = _load(path, embedder) if path.exists() else None
     if kept is not None and kept.battles == list(battles):
         return kept
-    known = _shipped_vectors(embedder) | (kept.known_vectors() if kept else {})
-    vectors = embed_unknown(embedder, battles, known)
-    index = BattleIndex.build(battles, vectors, embedder.name)
+    known = _shipped_rows(embedder) | (kept.known_rows() if kept else {})
+    read = embed_unknown(embedder, battles, known)
+    index = BattleIndex.build(battles, read.vectors, embedder.name, states=read.states)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     save_index(index, path)
     return index
 
 
-def known_vectors(embedder: Embedder, folder: Path) -> dict[str, Floats]:
-    """Prompt -> unit vector, as far as the folder's index and the shipped one know."""
+def known_rows(embedder: Embedder, folder: Path) -> dict[str, tuple[Floats, Floats]]:
+    """Prompt -> unit vector and states, as far as the folder's index and the shipped one know."""
     path = folder / INDEX_FILE
     kept = _load(path, embedder) if path.exists() else None
-    return _shipped_vectors(embedder) | (kept.known_vectors() if kept else {})
+    return _shipped_rows(embedder) | (kept.known_rows() if kept else {})
 
 
 def _load(path: Path, embedder: Embedder) -> BattleIndex | None:
@@ -64,11 +62,11 @@ def _load(path: Path, embedder: Embedder) -> BattleIndex | None:
         return None
 
 
-def _shipped_vectors(embedder: Embedder) -> dict[str, Floats]:
-    """Vectors of the starter battles' prompts, where the program ships this embedder's."""
+def _shipped_rows(embedder: Embedder) -> dict[str, tuple[Floats, Floats]]:
+    """The same of the starter battles' prompts, where the program ships this embedder's."""
     with resources.as_file(resources.files("assets").joinpath(STARTER_INDEX)) as path:
         try:
-            return load_index(path, embedder.name).known_vectors()
+            return load_index(path, embedder.name).known_rows()
         except RouterError:
             return {}
 
@@ -117,12 +115,11 @@ def _neighbour(battle: Battle, cosine: float) -> Neighbour:
 
 
 def embed_unknown(
-    embedder: Embedder, battles: Sequence[Battle], known: Mapping[str, Floats]
-) -> Floats:
+    embedder: Embedder, battles: Sequence[Battle], known: Mapping[str, tuple[Floats, Floats]]
+) -> Reading:
     """Unit rows of the battles' prompts; only those not known are embedded."""
     prompts = unique_prompts(battles)
-    unknown = [prompt for prompt in prompts if prompt not in known]
-    if len(unknown) >= MANY:
-        logger.warning("Embedding %s prompts of battles, this once.", f"{len(unknown):,}")
-    fresh = dict(zip(unknown, embedder.embed(unknown), strict=True))
-    return np.array([known[prompt] if prompt in known else fresh[prompt] for prompt in prompts])
+    unknown = sum(prompt not in known for prompt in prompts)
+    if unknown >= MANY:
+        logger.warning("Embedding %s prompts of battles, this once.", f"{unknown:,}")
+    return read_unknown(embedder, prompts, known)

@@ -144,10 +144,10 @@ def _vectors(
 ) -> Floats:
     """Unit rows of the battles' prompts; those that nobody knows yet are embedded, and kept."""
     from routing.index import unique_prompts
-    from routing.neighbours import embed_unknown, known_vectors
+    from routing.neighbours import embed_unknown, known_rows
 
-    known = known_vectors(embedder, folder)
+    known = known_rows(embedder, folder)
     unknown = [prompt for prompt in unique_prompts(battles) if prompt not in known]
     if unknown:
         embedder.keep(unknown, follow("Embedding prompts", len(unknown)))
-    return embed_unknown(embedder, battles, known)
+    return embed_unknown(embedder, battles, known).vectors

@@ -1,10 +1,13 @@
 """Kernel ridge regression over battles: how a prompt moves the odds of a pair off their average.
 
 Where battles are near, they say by how much more, or less, often the strong model's reply is the
-better one; where none is near, the average stands. Unlike the similarity router it reads the
-surface of a prompt too (`routing.surface`), and counts the battles that concern the pair alone:
+better one; where none is near, the average stands. Near is not what is about the same alone, as to
+the similarity router, but what is put alike: the middle layers of the embedder know it, and the
+surface of a prompt shows it (`routing.surface`). It counts the battles that concern the pair alone:
 those of others say little about it, and what they say of easy and hard prompts misleads (see
 `bench/reproduce_routellm.py`).
+
+Source: Tenney et al. (2019), BERT rediscovers the classical NLP pipeline, on what layers know.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from numpy.typing import NDArray
 
 from routing.arrays import Doubles, Floats, Ints
 from routing.battles import Battle
-from routing.embeddings import Embedder
+from routing.embeddings import Embedder, Reading
 from routing.index import BattleIndex, unique_prompts
 from routing.ladder import STRONG, WEAK, Ladder
 from routing.lessons import Lessons, lessons_of
@@ -30,7 +33,8 @@ from routing.surface import Space, surface
 # Chosen out of sample, over several seeds: see bench/reproduce_routellm.py.
 SHARPNESS = 4.0  # the kernel is exp(-SHARPNESS / 2 * squared distance)
 PENALTY = 8.0
-SURFACE_SCALE = 0.3  # the length of an average prompt's surface; its embedding's is 1
+SURFACE_SCALE = 0.3  # the length of an average prompt's surface; its states' is 1
+VECTOR_SCALE = 0.7  # the length of its vector, where the embedder shows its states too
 
 LANDMARKS = 2048
 SEED = 0
@@ -50,7 +54,7 @@ class RidgeRouter(IndexedRouter):
         weak: the pair's weak model.
         penalty: how many battles over one prompt it takes to be believed half.
         sharpness: how fast a battle's say falls with the distance of its prompt.
-        surface_scale: how much the surface counts beside the embedding; 0 leaves it out.
+        surface_scale: how much the surface counts beside the embedder's rows; 0 leaves it out.
     """
 
     name = "ridge"
@@ -71,36 +75,26 @@ class RidgeRouter(IndexedRouter):
         self.surface_scale = surface_scale
         self._heads: dict[tuple[str, str], _Head] = {}  # shared with the routers of other pairs
 
-    def fit(self, battles: Sequence[Battle], vectors: Floats | None = None) -> Self:
+    def fit(self, battles: Sequence[Battle]) -> Self:
         """Learn from the battles; returns the router.
-
-        `vectors` are the unit rows of `unique_prompts(battles)`; embedded when None.
 
         Raises:
             EmbeddingError: the embedder refused.
             RouterError: there are no battles.
         """
         check_any(battles)
-        if vectors is None:
-            vectors = self.embedder.embed(unique_prompts(battles))
-        return self._fit(BattleIndex.build(battles, vectors, self.embedder.name))
+        vectors, states = self.embedder.read(unique_prompts(battles))
+        return self._fit(BattleIndex.build(battles, vectors, self.embedder.name, states=states))
 
-    def win_probability(
-        self, prompts: Sequence[str], vectors: Floats | None = None
-    ) -> NDArray[np.float64]:
+    def win_probability(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Chance that the strong model's reply is preferred, for each prompt, shape (n,).
-
-        `vectors` are the prompts' unit rows; embedded when None.
 
         Raises:
             EmbeddingError: the embedder refused.
             RouterError: the router is not fitted, or the pair's battles tell nothing.
         """
         self._check_fitted()
-        if vectors is None:
-            vectors = self.embedder.embed(prompts)
-        with self._lock:
-            return self._head().chance(vectors, surface(prompts))
+        return self._chance(prompts, self.embedder.read(prompts))
 
     def judge(self, prompt: str, nearest: int) -> Judgement:
         """The win probability of one prompt and up to so many battles near it.
@@ -110,10 +104,9 @@ class RidgeRouter(IndexedRouter):
             RouterError: the router is not fitted, or the pair's battles tell nothing.
         """
         self._check_fitted()
-        query = self.embedder.embed([prompt])
-        return Judgement(
-            float(self.win_probability([prompt], query)[0]), self.nearest(query[0], nearest)
-        )
+        query = self.embedder.read([prompt])
+        chance = float(self._chance([prompt], query)[0])
+        return Judgement(chance, self.nearest(query.vectors[0], nearest))
 
     def sample(self) -> NDArray[np.float64]:
         """Win probabilities of the battles' own prompts for this pair, of 1,000 at most, (s,).
@@ -128,7 +121,7 @@ class RidgeRouter(IndexedRouter):
                 drawn = np.random.default_rng(SEED).choice(len(rows), SAMPLE_SIZE, replace=False)
                 rows, first = rows[drawn], first[drawn]
             prompts = [index.battles[place].prompt for place in first.tolist()]
-            return head.left_out(rows, index.vectors_of(rows), surface(prompts))
+            return head.left_out(rows, self._places(rows), surface(prompts))
 
     def add(self, battles: Sequence[Battle]) -> None:
         """Take new battles in at once. Tiers stay as they are.
@@ -139,7 +132,7 @@ class RidgeRouter(IndexedRouter):
         """
         self._check_fitted()
         with self._lock:
-            self.index_.add(battles, self.embedder.embed(self.index_.new_prompts(battles)))
+            self.index_.add(battles, *self.embedder.read(self.index_.new_prompts(battles)))
             self._heads.clear()
 
     def forget(self, battle_id: str) -> None:
@@ -155,6 +148,14 @@ class RidgeRouter(IndexedRouter):
         self._heads = {}
         return self
 
+    def _chance(self, prompts: Sequence[str], read: Reading) -> Doubles:
+        with self._lock:
+            return self._head().chance(_places(read), surface(prompts))
+
+    def _places(self, rows: Ints) -> Floats:
+        """The same of rows of the index."""
+        return _places(Reading(self.index_.vectors_of(rows), self.index_.states_of(rows)))
+
     def _head(self) -> _Head:
         known = self.ladder_.tier_of
         pair = (
@@ -168,7 +169,7 @@ class RidgeRouter(IndexedRouter):
     def _learnt(self, lessons: Lessons) -> _Head:
         counts = surface(lessons.prompts)
         space = Space.of(counts, self.surface_scale)
-        points = space.points(self.index_.vectors_of(lessons.rows), counts)
+        points = space.points(self._places(lessons.rows), counts)
         seen = Observed(points, lessons.surplus, lessons.weights)
         ridge = Ridge.fit(
             seen, _landmarks(lessons.closest), sharpness=self.sharpness, penalty=self.penalty
@@ -190,16 +191,23 @@ class _Head(NamedTuple):
     average: float
     rows: Ints
 
-    def chance(self, vectors: Floats, counts: Doubles) -> Doubles:
+    def chance(self, places: Floats, counts: Doubles) -> Doubles:
         """Win probabilities of prompts, from (n, d) and (n, k) to (n,)."""
-        return _chance(self.average, self.ridge.predict(self.space.points(vectors, counts)))
+        return _chance(self.average, self.ridge.predict(self.space.points(places, counts)))
 
-    def left_out(self, rows: Ints, vectors: Floats, counts: Doubles) -> Doubles:
+    def left_out(self, rows: Ints, places: Floats, counts: Doubles) -> Doubles:
         """The same of rows of the index, each by the other rows' battles alone."""
-        surplus = self.ridge.predict(self.space.points(vectors, counts))
+        surplus = self.ridge.predict(self.space.points(places, counts))
         known = np.isin(rows, self.rows)
         surplus[known] = self.ridge.left_out[np.searchsorted(self.rows, rows[known])]
         return _chance(self.average, surplus)
+
+
+def _places(read: Reading) -> Floats:
+    """Where prompts lie by what the embedder makes of them, shape (n, d)."""
+    if not read.states.shape[1]:
+        return read.vectors
+    return np.concatenate([read.states, np.float32(VECTOR_SCALE) * read.vectors], axis=1)
 
 
 def _landmarks(closest: Doubles) -> Ints:

@@ -149,8 +149,7 @@ class SimilarityRouter(IndexedRouter):
         """
         self._check_fitted()
         with self._lock:
-            vectors = self.embedder.embed(self.index_.new_prompts(battles))
-            self.index_.add(battles, vectors)
+            self.index_.add(battles, *self.embedder.read(self.index_.new_prompts(battles)))
             self.kernel_.add(self.ladder_.cells(battles))
             self._centre()
 

@@ -214,7 +214,7 @@ class TrainedRouter(ABC):
         """
         self._check_fitted()
         index = self.index_
-        index.add(battles, self.embedder.embed(index.new_prompts(battles)))
+        index.add(battles, *self.embedder.read(index.new_prompts(battles)))
 
     def forget(self, battle_id: str) -> None:
         """Take the battles of that id out again; an unknown id changes nothing."""

@@ -9,34 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.battles import Battle, Winner
+from routing.embeddings import Reading
 from routing.index import BattleIndex, Kind, unique_prompts
 
 WINNERS: tuple[Winner, ...] = ("a", "b", "tie")
 
 
 class HashEmbedder:
-    """A prompt is the sum of its words, each a direction drawn from its hash."""
+    """A prompt is the sum of its words, each a direction drawn from its hash.
 
-    def __init__(self, dimension: int = 32, name: str = "hash") -> None:
+    Its states, where it is asked to have some, are the sum of its words' lengths.
+    """
+
+    def __init__(self, dimension: int = 32, name: str = "hash", states: int = 0) -> None:
         self.name = name
         self.dimension = dimension
+        self.states = states
         self.embedded: list[str] = []
 
     def embed(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        return self.read(prompts).vectors
+
+    def read(self, prompts: Sequence[str]) -> Reading:
         self.embedded.extend(prompts)
-        rows = np.array([self._row(prompt) for prompt in prompts]).reshape(-1, self.dimension)
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+        words = [prompt.lower().split() or [""] for prompt in prompts]
+        lengths = [[str(len(word)) for word in each] for each in words]
+        return Reading(_sums(words, self.dimension), _sums(lengths, self.states))
 
-    def _row(self, prompt: str) -> NDArray[np.float64]:
-        words = prompt.lower().split() or [""]
-        return np.sum([self._direction(word) for word in words], axis=0)
 
-    def _direction(self, word: str) -> NDArray[np.float64]:
-        seed = int.from_bytes(
-            hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
-        )
-        return np.random.default_rng(seed).normal(size=self.dimension)
+def _sums(texts: Sequence[Sequence[str]], size: int) -> NDArray[np.float32]:
+    """Unit rows, each the sum of its words' directions, shape (n, size)."""
+    sums = [np.sum([_direction(word, size) for word in text], axis=0) for text in texts]
+    rows = np.array(sums).reshape(len(texts), size)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+
+
+def _direction(word: str, size: int) -> NDArray[np.float64]:
+    seed = int.from_bytes(hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest())
+    return np.random.default_rng(seed).normal(size=size)
 
 
 def hash_index(battles: Sequence[Battle], kind: Kind | None = None) -> BattleIndex:

@@ -10,7 +10,7 @@ import pytest
 from routing import embeddings
 from routing.embeddings import KeptEmbedder, SentenceEmbedder, packaged_folder
 from routing.errors import DataError, EmbeddingError
-from routing.minilm import HEAD_TOKENS, TAIL_TOKENS, MiniLM
+from routing.minilm import HEAD_TOKENS, MIDDLE_LAYER, TAIL_TOKENS, MiniLM
 from tests.routing.fakes import HashEmbedder
 
 SMAPS = Path("/proc/self/smaps")
@@ -75,6 +75,26 @@ def test_short_prompts_are_read_as_sentence_transformers_does(minilm: SentenceEm
     assert minilm.embed(prompts) == pytest.approx(plain.embed(prompts), abs=1e-6)
 
 
+def test_states_are_the_mean_of_what_leaves_the_fourth_layer(minilm: SentenceEmbedder):
+    transformers, torch = pytest.importorskip("transformers"), pytest.importorskip("torch")
+    folder = packaged_folder()
+    model = transformers.AutoModel.from_pretrained(folder)
+    tokens = transformers.AutoTokenizer.from_pretrained(folder)("Prove it.", return_tensors="pt")
+    with torch.inference_mode():
+        layers = model(**tokens, output_hidden_states=True).hidden_states
+    mean = layers[MIDDLE_LAYER][0].mean(0).numpy()
+    read = minilm.read(["a prompt that pads the other one", "Prove it."])
+    assert read.states[1] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)
+    assert np.array_equal(
+        read.vectors, minilm.embed(["a prompt that pads the other one", "Prove it."])
+    )
+
+
+def test_model_of_sentence_transformers_shows_no_states():
+    read = SentenceEmbedder(str(packaged_folder())).read(["hello", "you"])
+    assert (read.vectors.shape, read.states.shape) == ((2, 384), (2, 0))
+
+
 def test_name_tells_the_weights_and_what_is_read(minilm: SentenceEmbedder):
     assert minilm.name == "all-MiniLM-L6-v2@53aa51172d14/96+32"
     assert SentenceEmbedder("org/model").name == "org/model"
@@ -130,7 +150,7 @@ def test_numbers_that_are_not_finite_are_refused():
 
 
 def test_kept_rows_are_embedded_once(tmp_path: Path):
-    inner = HashEmbedder()
+    inner = HashEmbedder(states=8)
     heard: list[int] = []
     prompts = [f"prompt {number}" for number in range(600)]
     rows = KeptEmbedder(inner, tmp_path / "new").keep(prompts, heard.append)
@@ -139,17 +159,20 @@ def test_kept_rows_are_embedded_once(tmp_path: Path):
 
     again = KeptEmbedder(inner, tmp_path / "new")
     assert again.keep(prompts) == pytest.approx(rows)
+    assert again.read(prompts[:2]).states == pytest.approx(inner.read(prompts[:2]).states)
     assert again.embed(["new", *prompts[:2]])[1:] == pytest.approx(rows[:2])
-    assert inner.embedded[600:] == ["new"]
+    assert inner.embedded[602:] == ["new"]
     assert again.embed([]).shape == (0, inner.dimension)
 
 
 def test_damaged_rows_are_embedded_anew(tmp_path: Path):
     first = KeptEmbedder(HashEmbedder(), tmp_path).keep(["a", "b"])
-    (path,) = tmp_path.iterdir()
-    for damage in (b"", path.read_bytes()[:-9], b"not numbers"):
-        path.write_bytes(damage)
-        assert KeptEmbedder(HashEmbedder(), tmp_path).keep(["a", "b"]) == pytest.approx(first)
+    vectors, states = sorted(tmp_path.iterdir(), key=lambda path: len(path.name))
+    assert states.name == f"{vectors.stem}-states.npy"
+    for path in (vectors, states):
+        for damage in (b"", path.read_bytes()[:-9], b"not numbers"):
+            path.write_bytes(damage)
+            assert KeptEmbedder(HashEmbedder(), tmp_path).keep(["a", "b"]) == pytest.approx(first)
 
 
 def test_rows_of_another_embedder_are_not_taken(tmp_path: Path):

@@ -99,3 +99,27 @@ def test_scan_of_ivf_lists_gives_their_rows_and_cosines():
     members = np.concatenate([index.members(at) for at in lists.tolist()])
     assert scan.rows.tolist() == members.tolist()
     assert scan.cosines == pytest.approx(index.vectors_of(scan.rows) @ query, abs=1e-5)
+
+
+class TestStates:
+    def test_states_stand_beside_their_prompts(self):
+        embedder, battles = HashEmbedder(states=8), random_battles(30, 4)
+        read = embedder.read(unique_prompts(battles))
+        index = BattleIndex.build(battles, read.vectors, "hash", states=read.states)
+        new = Battle("something quite new", "a", "b", "a")
+        (row,) = index.add([new, battles[0]], *embedder.read([new.prompt]))[:1]
+        expected = embedder.read([new.prompt, battles[7].prompt]).states
+        assert index.states_of(np.array([row, 7])) == pytest.approx(expected, abs=1e-3)
+
+    def test_states_of_another_shape_are_refused(self):
+        read = HashEmbedder(states=8).read(["old", "new"])
+        old, new = (Battle(prompt, "a", "b", "a") for prompt in ("old", "new"))
+        index = BattleIndex.build([old], read.vectors[:1], "hash", states=read.states[:1])
+        with pytest.raises(ValueError, match=r"expected states \(1, 8\), not None"):
+            index.add([new], read.vectors[1:])
+        assert index.new_prompts([new]) == ["new"]
+
+    def test_index_that_was_built_without_takes_none(self):
+        index = hash_index(random_battles(5, 3))
+        index.add([Battle("new", "a", "b", "a")], *HashEmbedder(states=8).read(["new"]))
+        assert index.states_of(np.array([0, 5])).shape == (2, 0)

@@ -9,7 +9,7 @@ import pytest
 
 from routing.battles import Battle
 from routing.errors import DataError, RouterError
-from routing.index import BattleIndex
+from routing.index import BattleIndex, unique_prompts
 from routing.index_files import MAGIC, load_index, save_index
 from tests.routing.fakes import HashEmbedder, hash_index, random_battles
 
@@ -36,11 +36,17 @@ def test_forgotten_rows_stay_forgotten(index: BattleIndex, tmp_path: Path):
     assert b"something quite new" not in (tmp_path / "index").read_bytes()
 
 
-def test_known_vectors_come_back_by_prompt(tmp_path: Path):
-    battles = random_battles(20, 3)
-    save_index(hash_index(battles), tmp_path / "index")
-    known = load_index(tmp_path / "index", "hash").known_vectors()
-    assert np.array_equal(known[battles[3].prompt], HashEmbedder().embed([battles[3].prompt])[0])
+@pytest.mark.parametrize("states", [0, 8])
+def test_known_rows_come_back_by_prompt(tmp_path: Path, states: int):
+    battles, embedder = random_battles(20, 3), HashEmbedder(states=states)
+    read = embedder.read(unique_prompts(battles))
+    save_index(
+        BattleIndex.build(battles, read.vectors, "hash", states=read.states), tmp_path / "index"
+    )
+    vector, state = load_index(tmp_path / "index", "hash").known_rows()[battles[3].prompt]
+    assert np.array_equal(vector, read.vectors[3])
+    assert state.shape == (states,)
+    assert state == pytest.approx(read.states[3], abs=1e-3)  # two bytes a number
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
@@ -84,8 +90,8 @@ def test_every_changed_byte_is_noticed(tmp_path: Path):
 def test_other_format_is_refused_by_number(tmp_path: Path):
     path = tmp_path / "index"
     save_index(hash_index(random_battles(5, 3)), path)
-    path.write_bytes(path.read_bytes().replace(b'"format":1', b'"format":9', 1))
-    with pytest.raises(DataError, match="index format 9, expected 1"):
+    path.write_bytes(path.read_bytes().replace(b'"format":2', b'"format":9', 1))
+    with pytest.raises(DataError, match="index format 9, expected 2"):
         load_index(path, "hash")
 
 

@@ -43,9 +43,10 @@ def test_shipped_index_is_of_the_shipped_battles_and_embedder():
     embedder = SentenceEmbedder()
     index = load_index(ASSETS / STARTER_INDEX, embedder.name)
     assert index.battles == list(starter_battles())
-    some = list(index.known_vectors().items())[::100]
-    again = embedder.embed([prompt for prompt, _ in some])
-    np.testing.assert_allclose(again, np.array([row for _, row in some]), atol=1e-5)
+    some = list(index.known_rows().items())[::100]
+    again = embedder.read([prompt for prompt, _ in some])
+    np.testing.assert_allclose(again.vectors, [vector for _, (vector, _) in some], atol=1e-5)
+    np.testing.assert_allclose(again.states, [states for _, (_, states) in some], atol=1e-3)
 
 
 def test_easy_and_hard_prompts_part_at_the_default_share(opened: Library):
@@ -132,7 +133,7 @@ def test_battle_that_cannot_be_embedded_is_not_learnt(
         raise EmbeddingError("out of memory")
 
     with monkeypatch.context() as broken:
-        broken.setattr(SentenceEmbedder, "embed", refuse)
+        broken.setattr(SentenceEmbedder, "read", refuse)
         with pytest.raises(EmbeddingError):
             library.learn(Battle("something new", "demo/strong", "demo/weak", "b", "mine", "one"))
     assert [battle.winner for battle in OwnBattles(tmp_path).read()] == ["a"]

@@ -121,3 +121,18 @@ def test_battles_that_were_all_won_alike_teach_nothing():
 def test_nearest_battles_explain_it(router: RidgeRouter):
     found = router.judge("prove lemma 3 about primes", 3)
     assert found.neighbours[0].prompt == HARD[3]
+
+
+def test_middle_states_tell_what_is_put_alike_though_about_something_else():
+    # its states are the lengths of the words; that no word of them is known is all the vectors say
+    asked, other = ["demonstrate extraordinarily 1"], ["hi to me 2"]
+    long = [f"{word * 11} {word * 15} {n}" for n, word in enumerate("abcdefghij")]
+    short = [f"{word * 2} {word * 2} {word * 2} {n}" for n, word in enumerate("klmnopqrst")]
+    learnt = [Battle(prompt, "strong", "weak", "a") for prompt in long]
+    learnt += [Battle(prompt, "strong", "weak", "tie") for prompt in short]
+    reads, reads_not = (
+        RidgeRouter(HashEmbedder(states=states), surface_scale=0).fit(learnt) for states in (8, 0)
+    )
+    gap = reads.win_probability(asked) - reads.win_probability(other)
+    blind = reads_not.win_probability(asked) - reads_not.win_probability(other)
+    assert gap > 0.1 > abs(blind)

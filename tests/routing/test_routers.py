@@ -58,7 +58,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def router(name: str, folders: dict[str, Path]) -> Router:
-    return router_class(name).open(HashEmbedder(), BATTLES, folders[name])
+    return router_class(name).open(HashEmbedder(states=8), BATTLES, folders[name])
 
 
 def unfitted(name: str, bases: dict[str, dict[str, object]]) -> Router:
