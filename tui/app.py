@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -26,11 +27,14 @@ from tui.program import Program
 from tui.screens.chat import ChatScreen
 from tui.screens.slash import COMMANDS, Command
 from tui.turns import Engine
+from tui.visible import one_line
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from tui.sessions import Sessions
+
+TITLE_CELLS = 40  # of the conversation that was left
 
 THEMES = (
     Theme(
@@ -216,7 +220,20 @@ def run_chat(program: Program, session_id: str | None = None, *, temporary: bool
     app.chat.first_session = session_id
     check_theme(program, app.available_themes)
     app.run()
+    if (line := farewell(app)) and sys.stdout.isatty():  # a page, or a closed terminal, is none
+        print(line)  # noqa: T201  # the screen is given back
     return app.return_code or 0
+
+
+def farewell(app: ChatApp) -> str:
+    """How to come back to the conversation that was left; "" where nothing of it is kept."""
+    turns = app.chat.talk.turns
+    if not turns.is_open or turns.session.temporary or not turns.session.branch():
+        return ""
+    from tui.sessions import short
+
+    title = one_line(turns.session.info.title, TITLE_CELLS)
+    return f"“{title}” is kept: llmroute chat --session {short(turns.session.id)}"
 
 
 def check_theme(program: Program, known: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from textual.widgets import Input, OptionList
 
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import NOON, FakeEngine, reply_events
-from tui.app import ChatApp
+from tui.app import ChatApp, farewell
 from tui.budget import Month
 from tui.hints import OLDER_TRASH
 from tui.messages import Listed
@@ -322,3 +322,26 @@ async def test_leaving_the_history_ends_its_search(chat: Chat):
         await pilot.press("escape")
         await wait_until(pilot, lambda: len(app.chat.history.shown) == 2)
         assert app.chat.composer.draft.has_focus
+
+
+async def test_whoever_leaves_is_told_how_to_come_back(chat: Chat):
+    app = chat(FakeEngine(reply_events("ok")))
+    assert farewell(app) == ""  # it never began
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        assert farewell(app) == ""
+        await say(pilot, "why is the sky blue?")
+        session = app.chat.talk.turns.session
+    assert farewell(app) == (
+        f"“why is the sky blue?” is kept: llmroute chat --session {session.id[-8:]}"
+    )
+
+
+async def test_of_a_temporary_chat_nothing_is_said_in_the_end(chat: Chat):
+    app = chat(FakeEngine(reply_events("ok")))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await app.chat._command("/temporary")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.temporary)
+        await say(pilot, "why is the sky blue?")
+    assert farewell(app) == ""
