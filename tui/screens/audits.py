@@ -11,7 +11,7 @@ from textual import on
 from audit.planted import PLANTED
 from routing.models import DEMO_PAIR
 from tui.messages import AuditMoved, AuditsKnown
-from tui.screens.sessions import SessionsScreen
+from tui.screens.base import BaseScreen
 from tui.workers import start_worker
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tui.audits.job import AuditJob, Runner
 
 
-class AuditsScreen(SessionsScreen):
+class AuditsScreen(BaseScreen):
     """What the audit screen asks for; it may be closed while an audit runs.
 
     Attributes:

@@ -1,4 +1,18 @@
-"""What every part of the chat's screen works with: the program, its sessions, the talk."""
+"""What every part of the chat's screen works with: the program, its sessions, the talk.
+
+The screen is one class of several parts. Each stands in a module of its own, and on those alone
+that it calls:
+
+    RoutingScreen    who answers: models, share, pins, keys
+    LearningScreen   judgements that become battles
+    AuditsScreen     audits beside the chat
+    PanelsScreen     history and reasons, open or folded
+    SessionsScreen   conversations on disk, on RoutingScreen
+    BlocksScreen     what is done with one message, on LearningScreen and PanelsScreen
+    CardsScreen      what is done about a turn that failed, on BlocksScreen and SessionsScreen
+    SayingScreen     a message on its way out, on BlocksScreen and RoutingScreen
+    ChatScreen       all of them, and what hangs them together
+"""
 
 from __future__ import annotations
 
@@ -17,6 +31,7 @@ from tui.program import Program
 from tui.turns import Engine, Turns
 from tui.visible import visible
 from tui.widgets.composer import Composer
+from tui.widgets.history import History
 from tui.widgets.talk import Talk
 from tui.workers import start_worker
 
@@ -51,6 +66,11 @@ class BaseScreen(Screen[None]):
     def composer(self) -> Composer:
         """Where the person types."""
         return self.query_one(Composer)
+
+    @property
+    def history(self) -> History:
+        """The sidebar."""
+        return self.query_one(History)
 
     def tell(self, text: str, hint: str = "") -> None:
         """Show a line that goes away by itself."""

@@ -9,6 +9,7 @@ from tui import clipboard
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.messages import BranchChosen, SessionReady, Told
+from tui.screens.learning import LearningScreen
 from tui.screens.panels import PanelsScreen
 from tui.screens.slash import as_typed
 from tui.turns import Pin
@@ -20,7 +21,7 @@ from tui.widgets.talk import Talk
 STREAMING = "A reply is streaming; Esc stops it."
 
 
-class BlocksScreen(PanelsScreen):
+class BlocksScreen(LearningScreen, PanelsScreen):
     """What can be done with one message: the one in focus, else the last.
 
     Attributes:

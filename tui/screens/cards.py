@@ -6,6 +6,7 @@ from textual import on
 
 from tui.live_turn import LiveTurn
 from tui.screens.blocks import BlocksScreen
+from tui.screens.sessions import SessionsScreen
 from tui.screens.slash import as_typed
 from tui.widgets.actions import Actionable
 from tui.widgets.reply import Reply
@@ -14,7 +15,7 @@ from tui.widgets.talk import Talk
 CONTINUE = "Go on exactly where your reply stopped."
 
 
-class CardsScreen(BlocksScreen):
+class CardsScreen(BlocksScreen, SessionsScreen):
     """What the actions of a card, and of the welcome, do."""
 
     @on(Talk.GaveBack)

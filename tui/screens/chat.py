@@ -19,6 +19,8 @@ from tui.hints import hint_after
 from tui.live_turn import LiveTurn
 from tui.messages import Listed
 from tui.money import percent, usd
+from tui.screens.audits import AuditsScreen
+from tui.screens.cards import CardsScreen
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
 from tui.screens.slash import complete, run_command
@@ -72,7 +74,7 @@ def _live_text(turn: LiveTurn) -> str:
     return "streaming · esc stops"
 
 
-class ChatScreen(SayingScreen):
+class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
     """One conversation in sight, the others at hand."""
 
     class Attentive(Message):

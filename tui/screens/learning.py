@@ -13,11 +13,11 @@ from tui.errors import UsageError
 from tui.learning import battle_of, outdone
 from tui.live_turn import LiveTurn
 from tui.messages import Told
-from tui.screens.routing import RoutingScreen
+from tui.screens.base import BaseScreen
 from tui.widgets.why import Why, own_battles
 
 
-class LearningScreen(RoutingScreen):
+class LearningScreen(BaseScreen):
     """Judgements become the person's own battles, in the index that routes.
 
     Attributes:

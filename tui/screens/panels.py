@@ -8,13 +8,13 @@ from textual import on
 
 from tui.diagnosis import diagnose
 from tui.messages import Examined, SessionReady
-from tui.screens.audits import AuditsScreen
+from tui.screens.base import BaseScreen
 from tui.widgets.reply import Reply
 
 WIDE_WHY, WIDE_HISTORY = 100, 90  # columns under which the panels fold
 
 
-class PanelsScreen(AuditsScreen):
+class PanelsScreen(BaseScreen):
     """History to the left, reasons below."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen

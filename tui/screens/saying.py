@@ -12,14 +12,15 @@ from tui.attachments import attach, missing
 from tui.editor import edit
 from tui.errors import UsageError
 from tui.messages import PoolChosen
-from tui.screens.cards import CardsScreen
+from tui.screens.blocks import BlocksScreen
+from tui.screens.routing import RoutingScreen
 from tui.screens.slash import as_typed
 from tui.turns import Pin
 from tui.widgets.actions import Actionable
 from tui.widgets.welcome import OPENING_ACTIONS, Welcome
 
 
-class SayingScreen(CardsScreen):
+class SayingScreen(BlocksScreen, RoutingScreen):
     """What becomes of a message that the person sends."""
 
     _waiting: tuple[str, Pin] | None = None  # for models: what was sent while there were none

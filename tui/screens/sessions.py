@@ -13,7 +13,7 @@ from textual import on
 from tui.errors import StoreError
 from tui.hints import OLDER_TRASH
 from tui.messages import HeaderChanged, Listed, SessionReady, Told, Trouble
-from tui.screens.learning import LearningScreen
+from tui.screens.routing import RoutingScreen
 from tui.screens.slash import as_typed
 from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
@@ -28,7 +28,7 @@ FOUND_BEFORE = 6  # characters of a snippet before what was found
 PURGE_SECONDS = 10  # after the first paint, when nobody waits for the disk
 
 
-class SessionsScreen(LearningScreen):
+class SessionsScreen(RoutingScreen):
     """What the history sidebar and its commands do."""
 
     deleted: Sequence[str] = ()  # in this run, the latest last
@@ -53,11 +53,6 @@ class SessionsScreen(LearningScreen):
             except StoreError as error:
                 self.post_message(Trouble(error))
         return self.sessions.create(temporary=self.temporary)
-
-    @property
-    def history(self) -> History:
-        """The sidebar."""
-        return self.query_one(History)
 
     def list_sessions(self) -> None:
         """Show what the sidebar's search box asks for."""
