@@ -59,12 +59,8 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
         RoutingError: the set or a router cannot be read, or the set lacks a model.
         UsageError: a router is named twice.
     """
-    from routing.comparison import compare
     from routing.embeddings import KeptEmbedder, SentenceEmbedder
-    from routing.evaluation_sets import unseen
-    from routing.frontier import compare_pool
     from routing.library import open_routers
-    from routing.neighbours import open_index
 
     names = wanted.routers or [program.settings.router]
     if len(set(names)) < len(names):
@@ -74,30 +70,50 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     folder = program.paths.router
     embedder = KeptEmbedder(SentenceEmbedder(program.settings.embedder), folder / VECTORS)
     opened = open_routers(names, folder, embedder)
-    vectors = embedder.keep(
-        evaluation.prompts, follow("Embedding the set's prompts", len(evaluation.prompts))
-    )
-    index = open_index(embedder, opened.battles, folder)  # held: its vectors are its own memory
-    clean = unseen(evaluation, vectors, index.vectors())
+    clean = _clean(evaluation, opened, embedder, folder, follow)
     tell = follow("Asking the routers", len(names))
     asked = {}
     for name, router in opened.routers.items():
         asked[name] = _ask(router, models, clean.evaluation.prompts)
         tell(1)
     chances = {name: answer.win_probabilities for name, answer in asked.items()}
-    comparison: Comparison | PoolComparison
-    if len(models) > 2:
-        comparison = compare_pool(clean.evaluation, models, chances, seed=wanted.seed)
-    else:
-        columns = {name: table[:, 0] for name, table in chances.items()}
-        seats = (models[0], models[1])
-        comparison = compare(clean.evaluation, seats, columns, seed=wanted.seed)
-    remarks = [
+    remarks = (
         *evaluation.notes,
         *_said_once({name: answer.remarks for name, answer in asked.items()}),
         *_elsewhere(opened),
-    ]
-    return Evaluated(comparison, clean.similarity, clean.left_out, tuple(remarks))
+    )
+    comparison = _compared(clean.evaluation, models, chances, wanted.seed)
+    return Evaluated(comparison, clean.similarity, clean.left_out, remarks)
+
+
+def _clean(
+    evaluation: EvaluationSet,
+    opened: Opened,
+    embedder: KeptEmbedder,
+    folder: Path,
+    follow: Follow,
+) -> Unseen:
+    """The set without the prompts that the battles hold."""
+    from routing.evaluation_sets import unseen
+    from routing.neighbours import open_index
+
+    tell = follow("Embedding the set's prompts", len(evaluation.prompts))
+    vectors = embedder.keep(evaluation.prompts, tell)
+    index = open_index(embedder, opened.battles, folder)  # held: its vectors are its own memory
+    return unseen(evaluation, vectors, index.vectors())
+
+
+def _compared(
+    evaluation: EvaluationSet, models: Sequence[str], chances: Mapping[str, Floats], seed: int
+) -> Comparison | PoolComparison:
+    """The routers' answers, (n, others) each, measured."""
+    from routing.comparison import compare
+    from routing.frontier import compare_pool
+
+    if len(models) > 2:
+        return compare_pool(evaluation, models, chances, seed=seed)
+    columns = {name: table[:, 0] for name, table in chances.items()}
+    return compare(evaluation, (models[0], models[1]), columns, seed=seed)
 
 
 def read_wanted(program: Program, wanted: Wanted) -> EvaluationSet:
