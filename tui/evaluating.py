@@ -12,7 +12,8 @@ from tui.errors import UsageError
 if TYPE_CHECKING:
     from routing.arrays import Doubles
     from routing.comparison import Comparison
-    from routing.evaluation_sets import EvaluationSet
+    from routing.embeddings import KeptEmbedder
+    from routing.evaluation_sets import EvaluationSet, Unseen
     from routing.frontier import PoolComparison
     from routing.library import Opened
     from routing.routers import Router
@@ -104,7 +105,7 @@ def _clean(
 
 
 def _compared(
-    evaluation: EvaluationSet, models: Sequence[str], chances: Mapping[str, Floats], seed: int
+    evaluation: EvaluationSet, models: Sequence[str], chances: Mapping[str, Doubles], seed: int
 ) -> Comparison | PoolComparison:
     """The routers' answers, (n, others) each, measured."""
     from routing.comparison import compare
