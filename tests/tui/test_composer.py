@@ -1,5 +1,6 @@
 """Typing, recalling, completing, pasting."""
 
+import pytest
 from textual.events import Key, Paste
 
 from routing import errors
@@ -122,5 +123,33 @@ async def test_ctrl_c_clears_then_quits(chat: Chat):
         await ready(pilot)
         await pilot.press("a", "ctrl+c")
         assert app.chat.composer.text == ""
-        await pilot.press("ctrl+c", "ctrl+c")
+        await pilot.press("ctrl+c")
+        await say(pilot, "hi")
+        await pilot.press("ctrl+c")  # the first again: something was done between
+        await pilot.pause()
+        assert not app._exit
+        await pilot.press("ctrl+c")
         await wait_until(pilot, lambda: app._exit)
+
+
+async def test_second_ctrl_c_quits_for_a_while_only(chat: Chat, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tui.screens.chat.LEAVING_SECONDS", -1)
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await pilot.press("ctrl+c", "ctrl+c")
+        await pilot.pause()
+        assert not app._exit
+
+
+async def test_cost_tells_the_conversation_s_and_the_month_s(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.month.spent_usd)
+        await app.chat._command("/cost")
+        await wait_until(pilot, lambda: app._notifications)
+        [note] = app._notifications
+        assert note.message.startswith("$0.0004 for 900 tokens in and 300 out;")
+        assert note.message.endswith("This month, all conversations: $0.0004.")

@@ -65,6 +65,17 @@ async def test_chosen_theme_is_kept(chat: Chat, name: str):
     assert chat().theme == app.theme
 
 
+async def test_dialogue_is_free_of_what_was_told_before(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await app.chat._command("/cost")
+        app.chat.warn("Nearly full.")
+        await wait_until(pilot, lambda: len(app._notifications) == 2)
+        await pilot.press("f1")
+        await wait_until(pilot, lambda: [n.message for n in app._notifications] == ["Nearly full."])
+
+
 async def test_unknown_theme_names_ours(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE, notifications=True) as pilot:

@@ -77,6 +77,12 @@ class BaseScreen(Screen[None]):
         line = visible(in_line(text, hint))
         self.notify(line, markup=False, timeout=TOLD_SECONDS)
 
+    def on_screen_suspend(self) -> None:
+        """Leave a dialogue free of what was told before it."""
+        for toast in list(self.app._notifications):  # Textual's
+            if toast.severity == "information":
+                self.app._unnotify(toast, refresh=False)
+
     def warn(self, text: str, hint: str = "") -> None:
         """Show a line that stays for longer, whatever else is told."""
         line = visible(" ".join(filter(None, (text, hint))))

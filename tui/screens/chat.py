@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any, ClassVar
 
 from textual import on
@@ -49,6 +50,7 @@ EARLY = (
     )
 )
 SHORT = 24  # rows, below which what could be left out is
+LEAVING_SECONDS = 6.0  # in which the second ctrl+c quits: as long as a toast says so
 EARLY_SECONDS = 0.05  # until what came too early is tried again
 
 
@@ -112,7 +114,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
-        self._leaving = False
+        self._leaving = 0.0  # until when ctrl+c quits
         self._turns_ever: int | None = None  # that were answered; None before the first list
         self._unanswered = False  # the last message: of a fork that ends with it, for example
         self._next = ""  # what a new person can do after their last turn
@@ -231,6 +233,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
     @on(Composer.Sent)
     async def _sent(self, message: Composer.Sent) -> None:
         text = message.text
+        self._leaving = 0.0
         if not self.talk.turns.is_open or self.talk.is_reading:  # faster than what is to be shown
             self.set_timer(EARLY_SECONDS, lambda: self._sent(message))
         elif text.startswith("/") and not text.startswith("//"):
@@ -285,10 +288,13 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         """Say what this conversation cost, in words."""
         ledger = self.talk.turns.ledger
         unpriced = f" {ledger.unpriced_turns} turns have no price." if ledger.unpriced_turns else ""
+        month = (
+            f" This month, all conversations: {usd(self.month.spent_usd)}." if self.month else ""
+        )
         self.tell(
             f"{usd(ledger.spent_usd)} for {ledger.prompt_tokens:,} tokens in and "
             f"{ledger.completion_tokens:,} out; all strong about {usd(ledger.all_strong_usd)}, "
-            f"saved about {usd(ledger.saved_usd)} ({percent(ledger.saved_share)}).{unpriced}"
+            f"saved about {usd(ledger.saved_usd)} ({percent(ledger.saved_share)}).{unpriced}{month}"
         )
 
     def key_list(self) -> list[Binding]:
@@ -392,7 +398,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
 
     def action_clear_or_quit(self) -> None:
         selected = self.get_selected_text() or self.composer.draft.selected_text
-        leaving, self._leaving = self._leaving, False
+        leaving, self._leaving = monotonic() < self._leaving, 0.0
         if selected:
             self.copy_text(selected, "the selection")
             self.clear_selection()
@@ -401,5 +407,5 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         elif leaving:
             self.app.exit()
         else:
-            self._leaving = True
+            self._leaving = monotonic() + LEAVING_SECONDS
             self.tell("Press ctrl+c again to quit.")
