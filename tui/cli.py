@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -84,6 +85,9 @@ def _root(
 def main() -> None:
     """Run the command line; what goes wrong becomes a sentence and an exit code."""
     os.environ |= patient(os.environ)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal has every character
     try:
         app(prog_name="llmroute")
     except (errors.RoutingError, AuditError, AppError) as error:

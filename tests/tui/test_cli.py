@@ -1,5 +1,7 @@
 """The command line as a whole: what its help says, and what a command without a name takes."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,3 +73,18 @@ def test_terminal_hears_that_the_router_is_at_work(run: Run, monkeypatch: pytest
     assert code == 0
     assert "routing …" in screen.getvalue()
     assert "routing …" not in out
+
+
+def test_terminal_that_lacks_a_character_gets_another(tmp_path: Path):
+    (tmp_path / "settings.toml").write_text(
+        'strong = "openai/größe"\nweak = "demo/weak"\n', encoding="utf-8"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "models", "list"],
+        env=os.environ | {"LLMROUTE_HOME": str(tmp_path), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "openai/gr??e" in done.stdout
