@@ -11,7 +11,7 @@ from routing.decide import Candidate
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.app import ChatApp
-from tui.screens.curve import CurveScreen, History, Point, chart, told
+from tui.screens.curve import CurveScreen, History, Point, chart, told, verdict
 from tui.sessions import (
     Judged,
     Message,
@@ -21,6 +21,7 @@ from tui.sessions import (
     judged,
     met,
     outcome,
+    told_apart,
 )
 
 
@@ -88,6 +89,7 @@ def test_chart_moves_with_the_share():
     assert lines == {
         "cost, % of all strong": pytest.approx([10, 55, 100]),
         "strong where you wanted it, %": [0, 100, 100],
+        "the same by lot, %": [0, 50, 100],
     }
     assert list(found.lines[0].x) == [0, 50, 100]
 
@@ -108,6 +110,37 @@ def test_point_is_told_in_words():
     ]
     assert told(points()[0.5], 0.5, History())[0].startswith("No turn was routed yet")
     assert "No reply was judged yet" in told(points()[0.5], 0.5, History(turns))[1]
+
+
+def wishes(strong: list[float], weak: list[float]) -> list[Judged]:
+    return [
+        *(Judged(turn(f"s {at}", chance), True) for at, chance in enumerate(strong)),
+        *(Judged(turn(f"w {at}", chance), False) for at, chance in enumerate(weak)),
+    ]
+
+
+def test_pairs_in_the_right_order_are_counted():
+    found = told_apart(wishes([0.9, 0.5], [0.5, 0.1, 0.7]))
+    assert found == (pytest.approx((3 + 1.5) / 6), False)
+    assert told_apart(wishes([0.9] * 12, [0.1] * 12)) == (1, True)
+    assert told_apart(wishes([0.9], [])) is None
+
+
+@pytest.mark.parametrize(
+    ("strong", "weak", "said"),
+    [
+        ([0.9] * 10, [0.1] * 9, ""),
+        ([0.9] * 10, [0.1] * 10, "The router tells the two apart: 100 % of pairs"),
+        ([0.5] * 10, [0.5] * 10, "does not tell the two apart so far: 50 % of pairs"),
+        ([0.1] * 10, [0.9] * 10, "does not tell the two apart so far: 0 % of pairs"),
+        ([0.1] * 20, [], "On your data, always use big: you wanted it in all 20."),
+        ([], [0.9] * 20, "On your data, always use weak: that was enough in all."),
+    ],
+)
+def test_verdict_on_ones_own_history(strong: list[float], weak: list[float], said: str):
+    found = verdict(wishes(strong, weak))
+    assert said in found
+    assert bool(said) == bool(found)
 
 
 async def test_screen_shows_the_history_and_gives_a_share(chat: Chat, tmp_path: Path):

@@ -15,10 +15,10 @@ from textual_plotext import PlotextPlot
 from tui.curve_plots import Chart, Line, draw_in
 from tui.money import percent, turns_text, usd
 from tui.screens.slider import READING, Slider
-from tui.sessions import Judged, Met, Outcome, Routed, met, outcome
+from tui.sessions import Judged, Met, Outcome, Routed, met, outcome, told_apart
 from tui.widgets.tones import MUTED
 
-ENOUGH_JUDGED = 20
+ENOUGH_JUDGED = 20  # turns, of fewer nothing can be said
 NOTHING = "No turn was routed yet by this router between these models."
 NO_WISHES = (
     "No reply was judged yet: /good, /bad and asking for the strong model draw the other line."
@@ -103,6 +103,8 @@ def chart(points: Mapping[float, Point]) -> Chart:
             [100 * each.stay_weak / each.weak_enough for each in wishes if each.weak_enough],
         ),
     ]
+    if lines[1].y:
+        lines.append(Line("the same by lot, %", x, x, is_reference=True))
     return Chart("", "share of strong calls, %", "", [line for line in lines if line.y])
 
 
@@ -115,6 +117,7 @@ def told(point: Point, share: float, history: History) -> list[str]:
         flips = f"{then.flipped:,} would flip"
         lines = [f"{percent(share)} strong: {turns_text(then.turns)}, {flips}; {_cost(then)}"]
         lines.append(_wishes(wishes) if history.judged else NO_WISHES)
+        lines += filter(None, [verdict(history.judged)])
     if history.left_out:
         lines.append(f"left out, of other models or another router: {history.left_out:,}")
     return lines
@@ -140,3 +143,19 @@ def _wishes(wishes: Met) -> str:
         parts.append(f"weak in {wishes.stay_weak:,} of {wishes.weak_enough:,} where it was enough")
     few = wishes.wants_strong + wishes.weak_enough < ENOUGH_JUDGED
     return f"judged turns: {', '.join(parts)}{': too few to go by' if few else ''}"
+
+
+def verdict(turns: Sequence[Judged]) -> str:
+    """Whether routing serves the person's wishes, in a sentence; "" where too few were judged."""
+    if len(turns) < ENOUGH_JUDGED:
+        return ""
+    found = told_apart(turns)
+    strongest, *others = turns[-1].turn.models
+    if found is None and turns[0].wants_strong:
+        return f"On your data, always use {strongest}: you wanted it in all {len(turns):,}."
+    if found is None:
+        return f"On your data, always use {' or '.join(others)}: that was enough in all."
+    pairs = f"{percent(found.right)} of pairs in the right order, 50 % by lot"
+    if found.is_clear:
+        return f"The router tells the two apart: {pairs}."
+    return f"The router does not tell the two apart so far: {pairs}."

@@ -6,6 +6,7 @@ that was asked for again.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from tui.sessions.message import Message
 from tui.sessions.past import Routed
 
 WHOLE = ("done", "stopped")
+SPREADS = 1.96  # standard deviations that chance stays within 19 times of 20
 
 
 class Judged(NamedTuple):
@@ -36,6 +38,32 @@ class Met(NamedTuple):
     got_strong: int
     weak_enough: int
     stay_weak: int
+
+
+class Told(NamedTuple):
+    """How well a router tells the turns that deserved the strongest model from the others.
+
+    Attributes:
+        right: the part of all pairs of one of either kind of which the former has the higher win
+            probability; .5 by lot.
+        is_clear: whether that is above .5 by more than chance.
+    """
+
+    right: float
+    is_clear: bool
+
+
+def told_apart(turns: Sequence[Judged]) -> Told | None:
+    """What the win probabilities make of the wishes; None where all turns had the same one."""
+    strong = [each.turn.win_probability for each in turns if each.wants_strong]
+    weak = [each.turn.win_probability for each in turns if not each.wants_strong]
+    if not strong or not weak:
+        return None
+    points = sum((one > other) + (one == other) / 2 for one in strong for other in weak)
+    right = points / (len(strong) * len(weak))
+    # Of the Mann-Whitney statistic, where the order is by lot.
+    spread = math.sqrt((len(strong) + len(weak) + 1) / (12 * len(strong) * len(weak)))
+    return Told(right, right - 0.5 > SPREADS * spread)
 
 
 def answered_again(messages: Iterable[Message]) -> frozenset[str]:

@@ -43,10 +43,18 @@ class Routed:
         """The candidates' names."""
         return tuple(candidate.model for candidate in self.candidates)
 
+    @property
+    def win_probability(self) -> float:
+        """Chance that the strongest reply is preferred to the best other one's."""
+        return min(self._chances, default=0.0)
+
     def place_at(self, threshold: float) -> int:
         """Which candidate the turn goes to at that threshold."""
-        chances = [c.win_probability for c in self.candidates if c.win_probability is not None]
-        return choose(chances, threshold)
+        return choose(self._chances, threshold)
+
+    @property
+    def _chances(self) -> list[float]:
+        return [c.win_probability for c in self.candidates if c.win_probability is not None]
 
 
 class Outcome(NamedTuple):
