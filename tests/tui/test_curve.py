@@ -89,7 +89,7 @@ def test_chart_moves_with_the_share():
     assert lines == {
         "cost, % of all strong": pytest.approx([10, 55, 100]),
         "strong where you wanted it, %": [0, 100, 100],
-        "the same by lot, %": [0, 50, 100],
+        "strong by lot, %": [0, 50, 100],
     }
     assert list(found.lines[0].x) == [0, 50, 100]
 

@@ -104,7 +104,7 @@ def chart(points: Mapping[float, Point]) -> Chart:
         ),
     ]
     if lines[1].y:
-        lines.append(Line("the same by lot, %", x, x, is_reference=True))
+        lines.append(Line("strong by lot, %", x, x, is_reference=True))
     return Chart("", "share of strong calls, %", "", [line for line in lines if line.y])
 
 
