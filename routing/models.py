@@ -313,8 +313,8 @@ def known_models() -> tuple[str, ...]:
     return tuple(sorted([*DEMO_PRICES, *listed_models()]))
 
 
-def nearest_names(name: str, n: int = 3) -> list[str]:
-    """The `n` known models whose names are most like that one, the likeliest first.
+def nearest_names(name: str) -> list[str]:
+    """The known models whose names are most like that one, the likeliest first; three at most.
 
     Among models of one name the wanted provider's comes first, then the shortest.
     """
@@ -322,7 +322,7 @@ def nearest_names(name: str, n: int = 3) -> list[str]:
     by_tail: dict[str, list[str]] = {}
     for known in known_models():
         by_tail.setdefault(known.rpartition("/")[2].lower(), []).append(known)
-    close = difflib.get_close_matches(wanted, by_tail, n=n, cutoff=0.6)
+    close = difflib.get_close_matches(wanted, by_tail, n=3, cutoff=0.6)
     return [
         min(
             by_tail[tail], key=lambda known: (listed_provider(known) != wanted_provider, len(known))

@@ -32,18 +32,14 @@ class Gauge(NamedTuple):
     projection: Doubles
 
 
-def wins_matrix(
-    winner_a: Doubles, player_a: Ints, player_b: Ints, players: int, weights: Doubles | None = None
-) -> Doubles:
-    """Weight of the battles that row beat column, shape (players, players).
+def wins_matrix(winner_a: Doubles, player_a: Ints, player_b: Ints, players: int) -> Doubles:
+    """How many battles row won against column, shape (players, players).
 
     `winner_a` is 1 where a won, 0 where b won and 0.5 for a tie, which is half a win for each.
     """
-    if weights is None:
-        weights = np.ones(len(winner_a))
     cells = players * players
-    for_a = np.bincount(player_a * players + player_b, weights * winner_a, cells)
-    for_b = np.bincount(player_b * players + player_a, weights * (1 - winner_a), cells)
+    for_a = np.bincount(player_a * players + player_b, winner_a, cells)
+    for_b = np.bincount(player_b * players + player_a, 1 - winner_a, cells)
     return np.asarray(for_a + for_b, dtype=np.float64).reshape(players, players)
 
 

@@ -184,7 +184,7 @@ def test_nearest_name_is_what_was_meant(typed: str, meant: str) -> None:
 
 def test_nothing_is_near_to_nonsense() -> None:
     assert nearest_names("zzzzzzzzzzzz") == []
-    assert len(nearest_names("gpt-4", n=2)) == 2
+    assert len(nearest_names("gpt-4")) == 3
 
 
 def priced(name: str, prompt: float | None) -> Model:

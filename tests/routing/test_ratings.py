@@ -28,13 +28,6 @@ def test_tie_is_half_a_win_for_each():
     assert wins_matrix(np.array([1.0, 0.5]), a, b, 2).tolist() == [[0, 1.5], [0.5, 0]]
 
 
-def test_weights_count_as_repetitions():
-    a, b, won = np.array([0, 1, 0]), np.array([1, 2, 2]), np.array([1.0, 0.5, 0.0])
-    weighted = wins_matrix(won, a, b, 3, np.array([2.0, 1.0, 3.0]))
-    repeated = wins_matrix(won[[0, 0, 1, 2, 2, 2]], a[[0, 0, 1, 2, 2, 2]], b[[0, 0, 1, 2, 2, 2]], 3)
-    assert np.array_equal(weighted, repeated)
-
-
 def test_strengths_equal_those_of_a_logistic_regression():
     wins = random_wins(6)
     rows, outcomes, weights = [], [], []
