@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from routing.battle_files import read_battles
-from routing.battles import Battle
+from routing.battles import Battle, Winner
 from routing.errors import DataError
 from routing.evaluation_sets import EvaluationSet
 from routing.ratings import bradley_terry, wins_matrix
 
 HIGHER, LOWER = "the higher rated", "the lower rated"
 POINTS = {"a": 1.0, "b": 0.0, "tie": 0.5}  # of model_a; model_b gets the rest
+TURNED: Mapping[Winner, Winner] = {"a": "b", "b": "a", "tie": "tie"}
 REJECTED_SHOWN = 3
 
 
@@ -88,5 +89,4 @@ def _faced(vote: Battle, front: str) -> Battle:
     """The vote with that model in front."""
     if vote.model_a == front:
         return vote
-    winner = {"a": "b", "b": "a", "tie": "tie"}[vote.winner]
-    return Battle(vote.prompt, front, vote.model_a, winner)  # type: ignore[arg-type]
+    return Battle(vote.prompt, front, vote.model_a, TURNED[vote.winner])
