@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tui.money import counted
+
 if TYPE_CHECKING:
     from routing.battles import Battle
     from routing.rows import RejectedRow
@@ -19,7 +21,7 @@ def tell_rejected(rejected: Sequence[RejectedRow], file: object = "") -> None:
     if not rejected:
         return
     of = f" of {file}" if file else ""
-    typer.echo(f"{len(rejected):,} rows{of} left out:", err=True)
+    typer.echo(f"{counted(len(rejected), 'row')}{of} left out:", err=True)
     for row in rejected[:SHOWN]:
         typer.echo(f"  line {row.line}: {row.reason}", err=True)
     if len(rejected) > SHOWN:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui.curve_plots import Band, Chart, Level, Line
+from tui.money import counted
 
 if TYPE_CHECKING:
     from routing.comparison import Comparison, Difference, Measured
@@ -43,7 +44,7 @@ class View(NamedTuple):
 def view(comparison: Comparison) -> View:
     """Routers between two models."""
     return View(
-        f"{comparison.set_name}: {counted(comparison.size)}, strong {comparison.strong}, "
+        f"{comparison.set_name}: {counted(comparison.size, 'prompt')}, strong {comparison.strong}, "
         f"weak {comparison.weak}",
         comparison.evidence.remarks,
         COLUMNS,
@@ -198,12 +199,7 @@ def chart(comparison: Comparison) -> Chart:
 def subtitle(size: int, evidence: Evidence) -> str:
     """How many prompts, and whether that is enough, for under a chart's title."""
     doubt = "" if evidence.is_enough else ": too few to tell routing from chance"
-    return f"{counted(size)}{doubt}"
-
-
-def counted(prompts: int) -> str:
-    """So many prompts."""
-    return f"{prompts:,} prompt" if prompts == 1 else f"{prompts:,} prompts"
+    return f"{counted(size, 'prompt')}{doubt}"
 
 
 def _router_row(router: Measured) -> tuple[str, ...]:

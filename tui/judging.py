@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tui.errors import UsageError
-from tui.money import usd
+from tui.money import counted, usd
 from tui.progress import duration
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def _agree(guess: Guess, panel: Panel, wanted: Wanted) -> None:
         return
     unknown = " (a price is unknown: llmroute models price)" if guess.cost_usd is None else ""
     typer.echo(
-        f"{guess.prompts:,} prompts: {panel.strong.name} and {panel.weak.name} answer, "
+        f"{counted(guess.prompts, 'prompt')}: {panel.strong.name} and {panel.weak.name} answer, "
         f"{panel.judge.name} judges.\n"
-        f"{guess.calls:,} calls, about {guess.tokens:,} tokens, "
+        f"{counted(guess.calls, 'call')}, about {guess.tokens:,} tokens, "
         f"about {usd(guess.cost_usd)}{unknown}",
         err=True,
     )

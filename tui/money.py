@@ -1,4 +1,4 @@
-"""Amounts, shares and turn counts as the person reads them."""
+"""Amounts, shares and counts as the person reads them."""
 
 from __future__ import annotations
 
@@ -75,3 +75,8 @@ def turns_text(turns: Mapping[Tier, int]) -> str:
     """Turns by tier: "3W 2S", "3W 1M 2S" where a model in the middle answered."""
     middle = f" {turns['middle']:,}M" if turns.get("middle") else ""
     return f"{turns.get('weak', 0):,}W{middle} {turns.get('strong', 0):,}S"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something: "1 battle", "1,213 battles"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

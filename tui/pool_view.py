@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tui.comparison_view import View, counted, evidence_fields, subtitle
+from tui.comparison_view import View, evidence_fields, subtitle
 from tui.curve_plots import Chart, Level, Line, Point
+from tui.money import counted
 
 if TYPE_CHECKING:
     from routing.frontier import CostCurve, PoolComparison
@@ -21,7 +22,8 @@ POINTS = 6
 def view(comparison: PoolComparison) -> View:
     """Routers among more than two models."""
     return View(
-        f"{comparison.set_name}: {counted(comparison.size)}, {', '.join(comparison.models)}",
+        f"{comparison.set_name}: {counted(comparison.size, 'prompt')}, "
+        f"{', '.join(comparison.models)}",
         comparison.evidence.remarks,
         COLUMNS,
         rows(comparison),

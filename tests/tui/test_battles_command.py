@@ -28,7 +28,7 @@ def test_gold_makes_a_set_that_is_named_after_the_file(run: Run, tmp_path: Path)
     )
     assert code == 0
     assert "2 battles" in out
-    assert "demo/strong is right alone in 1, demo/weak in 0, 1 ties" in out
+    assert "demo/strong is right alone in 1, demo/weak in 0, 1 tie" in out
     assert "line 4: demo/strong is neither true nor false" in err
     found = stats(run)["exam"]
     assert (found["battles"], found["won"], found["ties"]) == (2, {"demo/strong": 1}, 1)
@@ -81,7 +81,7 @@ def test_same_command_goes_on_and_asks_nothing_twice(serve: Serve, run: Run, pro
     asked = len(server.requests)
     code, out, err = run(*judging(server, prompts, "--yes"))
     assert code == 0
-    assert "1 calls" in err
+    assert "1 call," in err
     assert len(server.requests) == asked + 1
     assert "2 battles in the set mine-judged: 2 x 5" in out
 

@@ -164,7 +164,7 @@ def test_rows_that_are_no_battles_are_told_and_left_out(run: Run, tmp_path: Path
     words = ("router", "train", "factorization", "--battles", str(path), "--epochs", "1")
     code, out, err = run(*words)
     assert code == 0
-    assert f"1 rows of {path} left out:\n  line 61: not JSON" in err
+    assert f"1 row of {path} left out:\n  line 61: not JSON" in err
     assert "learnt from 60 battles" in out
 
 

@@ -14,6 +14,7 @@ from tui.battle_remarks import tell_one_sided, tell_rejected
 from tui.commands import mine
 from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, flag, group
 from tui.errors import UsageError
+from tui.money import counted
 from tui.program import Program
 from tui.progress import INTERRUPTED
 
@@ -42,7 +43,7 @@ def import_battles(
     from routing.library import import_set
 
     report = import_set(Program.open().paths.router, file, name or stem(file))
-    typer.echo(f"{len(report.battles):,} battles imported from {file}.")
+    typer.echo(f"{counted(len(report.battles), 'battle')} imported from {file}.")
     tell_rejected(report.rejected)
     tell_one_sided(report.battles)
     typer.echo(EMBEDDED_LATER)
@@ -72,8 +73,9 @@ def gold(
     keep_set(folder, name, report.battles)
     won = Counter(battle.winner for battle in report.battles)
     typer.echo(
-        f"{len(report.battles):,} battles from {file}: {pool.strong.name} is right alone in "
-        f"{won['a']:,}, {pool.weak.name} in {won['b']:,}, {won['tie']:,} ties."
+        f"{counted(len(report.battles), 'battle')} from {file}: "
+        f"{pool.strong.name} is right alone in {won['a']:,}, {pool.weak.name} in {won['b']:,}, "
+        f"{counted(won['tie'], 'tie')}."
     )
     tell_rejected(report.rejected)
     tell_one_sided(report.battles)
@@ -136,7 +138,7 @@ def judge(
     scores = Counter(battle.score for battle in battles)
     graded = ", ".join(f"{scores[score]:,} x {score}" for score in (5, 4, 3, 2, 1))
     rest = f"; {ungraded}" if left else ""
-    typer.echo(f"{len(battles):,} battles in the set {wanted.name}: {graded}{rest}.")
+    typer.echo(f"{counted(len(battles), 'battle')} in the set {wanted.name}: {graded}{rest}.")
     tell_one_sided(battles)
     typer.echo(EMBEDDED_LATER)
 
@@ -165,7 +167,7 @@ def pull(
     except ValueError as error:
         raise UsageError(str(error)) from error
     keep_set(folder, name, report.battles)
-    typer.echo(f"{len(report.battles):,} battles fetched into the set {name}.")
+    typer.echo(f"{counted(len(report.battles), 'battle')} fetched into the set {name}.")
     tell_rejected(report.rejected)
     tell_one_sided(report.battles)
     typer.echo(EMBEDDED_LATER)

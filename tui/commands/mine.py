@@ -13,6 +13,7 @@ import typer
 
 from tui.commands.options import AsJson, flag
 from tui.errors import UsageError
+from tui.money import counted
 from tui.program import Program
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def export(
     if file.exists() and not force:
         raise UsageError(f"{file} is there already.", hint="Give another name, or --force.")
     write_battles(file, battles)
-    typer.echo(f"{len(battles):,} battles written to {file}.")
+    typer.echo(f"{counted(len(battles), 'battle')} written to {file}.")
 
 
 def _own() -> OwnBattles:

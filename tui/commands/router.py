@@ -12,7 +12,7 @@ from tui.commands.evaluate import evaluate, transfer
 from tui.commands.options import AsJson, Pool, flag, group, parse_share_option
 from tui.commands.train import train
 from tui.errors import UsageError
-from tui.money import percent
+from tui.money import counted, percent
 from tui.program import Program
 from tui.settings import split_pool
 
@@ -163,7 +163,10 @@ def calibrate(
         return
     unset = "" if program.pool else " (no models are set; --pool names some)"
     typer.echo(f"For {', '.join(models.names)}{unset}:")
-    typer.echo(f"{percent(share)} strong: threshold {threshold:.4f}, from {size:,} prompts ({on}).")
+    typer.echo(
+        f"{percent(share)} strong: threshold {threshold:.4f}, "
+        f"from {counted(size, 'prompt')} ({on})."
+    )
     if not dry_run:
         typer.echo(f"Kept in {program.paths.settings}.")
 
@@ -177,7 +180,8 @@ def _prompts(program: Program, on: str) -> list[str]:
     try:
         lines = Path(on).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--on {on}: expected battles, history or a text file; {error}") from error
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"--on {on}: expected battles, history or a text file; {why}") from error
     return [line for line in lines if line.strip()]
 
 

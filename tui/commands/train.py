@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.money import counted
 from tui.program import Program
 from tui.progress import INTERRUPTED, bars, duration, follower
 
@@ -78,7 +79,7 @@ def train(
 def summary(manifest: Manifest) -> str:
     """What the training came to, in a line."""
     return (
-        f"{manifest.router} learnt from {manifest.battles:,} battles: held-out loss "
+        f"{manifest.router} learnt from {counted(manifest.battles, 'battle')}: held-out loss "
         f"{manifest.held_out_loss:.4f} after {manifest.steps:,} steps "
         f"({manifest.epochs:.1f} passes)."
     )

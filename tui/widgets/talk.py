@@ -36,6 +36,7 @@ from tui.messages import (
     Told,
     Trouble,
 )
+from tui.money import counted
 from tui.turns import Pin, Turns
 from tui.visible import one_line
 from tui.widgets.block import Block
@@ -134,7 +135,7 @@ class Talk(Shown):
         ready = message.readiness
         self.warm = not ready.trouble
         mine = f", {ready.mine:,} of them yours" if ready.mine else ""
-        self.engine_state = ready.trouble or f"Routing by {ready.battles:,} battles{mine}."
+        self.engine_state = ready.trouble or f"Routing by {counted(ready.battles, 'battle')}{mine}."
         self.ask_threshold()
         self._engine_changed()
 
