@@ -39,10 +39,10 @@ from tui.widgets.talk import Talk
 HINTS = ("newline", "why", "history", "palette")
 SHORT_HINTS = ("palette",)
 TITLE_MARGIN = 4  # columns of a border that its title leaves free
-EDITING = "another version of your message · enter sends it · esc leaves it as it was"
+EDITING = "another version · enter sends it · esc keeps the old one"
 CARD = "a key of the card does it · any other writes a message"
-LISTED = "enter opens · d deletes · u brings back · r renames · esc back"
-SEARCHING = "words that a conversation holds · enter goes to the list · esc back"
+LISTED = "enter open · d delete · u bring back · r rename · esc"
+SEARCHING = "any word of a conversation · enter to the list · esc"
 TEMPORARY = "temporary: not kept"
 EARLY = (
     frozenset(  # actions that need no conversation, which is there a moment after the first paint
