@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui.budget import Month
     from tui.local_servers import LocalServer
     from tui.sessions import Session
+    from tui.sessions.search import Hit
     from tui.widgets.branch import View
     from tui.widgets.history import Item
 
@@ -189,11 +190,15 @@ class HeaderChanged(Message):
 
 
 class SessionReady(Message):
-    """A session was opened and can be shown; `in_list`: the person goes on in the history."""
+    """A session was opened and can be shown.
 
-    def __init__(self, session: Session, *, in_list: bool = False) -> None:
+    `in_list`: the person goes on in the history. `hit`: what they go to in it.
+    """
+
+    def __init__(self, session: Session, *, in_list: bool = False, hit: Hit | None = None) -> None:
         self.session = session
         self.in_list = in_list
+        self.hit = hit
         super().__init__()
 
 

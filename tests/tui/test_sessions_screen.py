@@ -15,6 +15,7 @@ from tui.messages import Listed
 from tui.program import Program
 from tui.screens.title import TitleScreen
 from tui.sessions import Sessions, to_json, to_markdown
+from tui.widgets.find import Find
 from tui.widgets.header import Header
 from tui.widgets.history import WINDOW, History, Item
 from tui.widgets.reply import Reply
@@ -275,6 +276,41 @@ async def test_history_that_opened_for_a_search_closes_after_it(chat: Chat):
         await pilot.press("enter", "enter")
         await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
         await wait_until(pilot, lambda: not app.chat.history.display)
+
+
+async def test_what_a_search_found_is_gone_to_even_in_another_branch(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        session = app.chat.sessions.create("Long")
+        session.add("user", "first question")
+        answer = session.add("assistant", "the answer is deadlock [/foo]", state="done")
+        for number in range(30):
+            session.add("user", f"question {number}")
+            session.add("assistant", f"answer {number}", state="done")
+        other = session.add("assistant", "another answer", state="done", beside=answer.id)
+        session.close()
+        assert other.id in {said.id for said in session.branch()}
+        await pilot.press("ctrl+s", *"dead")
+        await wait_until(pilot, lambda: app.chat.history.shown and app.chat.history.shown[0].hit)
+        await pilot.press("enter", "enter")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id == session.id)
+        finder = app.chat.query_one(Find)
+        await wait_until(pilot, lambda: "1 of 1" in str(finder.query_one(".find--count").content))
+        talk = app.chat.talk.transcript
+        found = talk.block(answer.id)
+        await wait_until(pilot, lambda: talk.region.overlaps(found.region))
+        assert app.chat.focused is app.chat.composer.draft
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: not finder.display)
+        app.chat.search("question 7")
+        await wait_until(pilot, lambda: "question 7" in app.chat.history.shown[0].hit.snippet)
+        await pilot.press("enter", "enter")
+        wanted = app.chat.history.shown[0].hit.message
+        assert session.conversation.messages[wanted].text == "question 7"
+        await wait_until(pilot, lambda: talk.block(wanted))
+        await wait_until(pilot, lambda: talk.region.overlaps(talk.block(wanted).region))
+        assert "esc closes" in str(finder.query_one(".find--count").content)
 
 
 async def test_found_words_are_in_sight_in_the_sidebar(chat: Chat):

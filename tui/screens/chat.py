@@ -392,7 +392,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         self.app.action_command_palette()
 
     def action_stop(self) -> None:
-        if not (self.talk.stop() or self.stop_editing()):
+        if not (self.talk.stop() or self.stop_editing() or self.query_one(Find).close()):
             self.end_search()
             self.composer.draft.focus()
 

@@ -15,6 +15,7 @@ from tui.hints import OLDER_TRASH
 from tui.messages import HeaderChanged, Listed, SessionReady, Told, Trouble
 from tui.screens.routing import RoutingScreen
 from tui.screens.slash import as_typed
+from tui.widgets.find import Find
 from tui.widgets.history import History, Item
 from tui.widgets.talk import Talk
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 HITS = 50
 FOUND_BEFORE = 6  # characters of a snippet before what was found
+READING_SECONDS = 0.05  # until it is asked again whether all that was said is in sight
 PURGE_SECONDS = 10  # after the first paint, when nobody waits for the disk
 
 
@@ -191,8 +193,29 @@ class SessionsScreen(RoutingScreen):
         turns = self.talk.turns
         if turns.live:
             self.tell("A reply is streaming; Esc stops it.")
-        elif message.session_id != turns.session.id:
-            self.in_thread(lambda: self.sessions.open(message.session_id), SessionReady)
+            return
+        hit = next((i.hit for i in self.history.shown if i.session_id == message.session_id), None)
+        if message.session_id != turns.session.id:
+            read = partial(self._read, message.session_id, hit)
+            self.in_thread(read, lambda session: SessionReady(session, hit=hit))
+        elif hit:
+            self.look_for(hit)
+
+    def _read(self, session_id: str, hit: Hit | None) -> Session:
+        """The session, with the branch in sight in which something was found."""
+        session = self.sessions.open(session_id)
+        known = {said.id for said in session.branch()}
+        if hit and hit.message and hit.message not in known and not session.read_only:
+            session.set_head(hit.message)
+        return session
+
+    def look_for(self, hit: Hit) -> None:
+        """Go to what a search found in this conversation, once that is in sight."""
+        if self.talk.is_reading:
+            self.set_timer(READING_SECONDS, partial(self.look_for, hit))
+        else:
+            word = hit.snippet[slice(*hit.matches[0])] if hit.matches else ""
+            self.query_one(Find).open(word, hit.message)
 
     @on(SessionReady)
     async def _ready(self, message: SessionReady) -> None:
@@ -212,6 +235,9 @@ class SessionsScreen(RoutingScreen):
         if message.in_list:
             self.history.focus_list()
         self.talk.post_message(Talk.Changed())
+        self.query_one(Find).close()
+        if message.hit:
+            self.look_for(message.hit)
 
     @on(Listed)
     def _show_list(self, message: Listed) -> None:
@@ -256,7 +282,7 @@ class SessionsScreen(RoutingScreen):
         items: dict[str, Item] = {}
         search = self.sessions.search(words, stop=lambda: self._words != words)
         for hit in search:
-            items.setdefault(hit.session, Item(hit.session, hit.title, _around(hit)))
+            items.setdefault(hit.session, Item(hit.session, hit.title, _around(hit), hit=hit))
             if len(items) == HITS:
                 break
         return Listed(words, list(items.values()))

@@ -51,18 +51,23 @@ class Find(HorizontalGroup):
         self.talk = talk
         self._places: Sequence[Found] = ()
         self._at = 0
+        self._wanted: str | None = None  # the message to go to, where there is one
 
     def compose(self) -> ComposeResult:
         yield Static("find  ", classes="find--name", markup=False)
         yield Input(placeholder="words in this conversation", id="find")
         yield Static("", classes="find--count")
 
-    def open(self) -> None:
-        """Ask for words; those of the last time are at hand."""
+    def open(self, words: str = "", message_id: str | None = None) -> None:
+        """Look for words, first in that message; or ask for words, those of last time at hand."""
         self.add_class("-open")
+        self._wanted = message_id
         box = self.query_one(Input)
-        box.focus()
-        box.select_all()
+        if words:
+            box.value = words
+        else:
+            box.focus()
+            box.select_all()
         self._look(box.value)
         self.talk.show_all()
 
@@ -76,20 +81,29 @@ class Find(HorizontalGroup):
         self._look(message.value)
 
     def action_move(self, step: int) -> None:
+        self._wanted = None
         if self._places:
             self._go_to((self._at + step) % len(self._places))
 
     def action_close(self) -> None:
+        self.close()
+
+    def close(self) -> bool:
+        """Look for nothing any more; whether one did."""
+        if not self.has_class("-open"):
+            return False
         self.remove_class("-open")
         for block in self.talk.transcript.blocks:
             block.find("")
         self._places = ()
         self.post_message(self.Closed())
+        return True
 
     def _look(self, words: str) -> None:
         blocks = self.talk.transcript.blocks
         self._places = [Found(block, line) for block in blocks for line in block.find(words)]
-        self._go_to(len(self._places) - 1)
+        wanted = (n for n, it in enumerate(self._places) if it.block.message_id == self._wanted)
+        self._go_to(next(wanted, len(self._places) - 1))
 
     def _go_to(self, at: int) -> None:
         self._say(at + 1)
@@ -105,6 +119,7 @@ class Find(HorizontalGroup):
     def _say(self, number: int) -> None:
         """Say which place of how many is in sight, counted from 1."""
         total = len(self._places)
-        shown = f"{number} of {total} · enter ↑ before · ↓ after" if total else "not found"
-        words = self.query_one(Input).value
-        self.query_one(".find--count", Static).update(Content(f" {shown}" if words else ""))
+        box = self.query_one(Input)
+        keys = "enter ↑ before · ↓ after" if box.has_focus else "esc closes"
+        shown = f"{number} of {total} · {keys}" if total else "not found"
+        self.query_one(".find--count", Static).update(Content(f" {shown}" if box.value else ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -18,6 +18,9 @@ from textual.widgets.option_list import Option
 from tui.visible import one_line
 from tui.widgets.tones import MUTED
 
+if TYPE_CHECKING:
+    from tui.sessions.search import Hit
+
 TITLE_CHARACTERS = 60
 WINDOW = 100  # rows that are made at a time: ten thousand at once stall the screen for 140 ms
 
@@ -28,12 +31,14 @@ class Item(NamedTuple):
     Attributes:
         found: the words that a search found in it.
         updated: when it was changed last, as ISO 8601; "" where that is not said.
+        hit: what the search found, to go to.
     """
 
     session_id: str
     title: str
     found: str = ""
     updated: str = ""
+    hit: Hit | None = None
 
 
 def _key(key: str, name: str, tooltip: str) -> Binding:
