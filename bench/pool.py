@@ -20,10 +20,11 @@ from rich.console import Console
 from bench.datasets import CACHE
 from bench.loglik_sets import BILLIONS, FOLDER, pool_set
 from bench.reproduce_routellm import untrained
-from routing.battles import Battle, Winner
+from routing.battles import Battle
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluation_sets import EvaluationSet, unseen
 from routing.frontier import PoolMeasured, compare_pool
+from routing.gold import gold_battle
 from routing.index import unique_prompts
 from routing.models import Model, Pool
 from routing.routers.pool import PoolRouter
@@ -38,9 +39,8 @@ Found = dict[tuple[str, str], list[PoolMeasured]]
 
 def gold(evaluation: EvaluationSet) -> list[Battle]:
     """A battle for each question and two of the models; alike is a tie."""
-    winners: list[Winner] = ["b", "tie", "a"]
     return [
-        Battle(prompt, a, b, winners[int(np.sign(row[at] - row[other])) + 1], "gold")
+        gold_battle(prompt, (a, b), (row[at], row[other]))
         for prompt, row in zip(evaluation.prompts, evaluation.quality, strict=True)
         for (at, a), (other, b) in combinations(enumerate(evaluation.models), 2)
     ]

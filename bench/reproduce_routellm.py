@@ -29,12 +29,13 @@ from bench.loglik_sets import loglik_sets
 from bench.reproduction_report import report
 from routing.arrays import Doubles
 from routing.battle_files import read_battles, starter_battles
-from routing.battles import Battle, Winner
+from routing.battles import Battle
 from routing.checkpoints import battles_digest
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluate import Chance, best_cosines, chance, curve, saving
 from routing.evaluation_sets import NEAR, STRONG, WEAK, EvaluationSet
 from routing.files import replace_file
+from routing.gold import gold_battle
 from routing.index import unique_prompts
 from routing.routers import ROUTERS, Router, router_class
 
@@ -121,10 +122,9 @@ REGIMENS = (
 def gold(evaluation: EvaluationSet, rows: NDArray[np.int64]) -> list[Battle]:
     """A battle for each row: the model that is right wins, alike is a tie."""
     grades = evaluation.at(rows).grades(STRONG, WEAK)
-    winners: list[Winner] = ["b", "tie", "a"]
     return [
-        Battle(evaluation.prompts[row], STRONG, WEAK, winners[int(sign) + 1], "gold")
-        for row, sign in zip(rows, np.sign(grades.strong - grades.weak), strict=True)
+        gold_battle(evaluation.prompts[row], (STRONG, WEAK), (strong, weak))
+        for row, strong, weak in zip(rows, grades.strong, grades.weak, strict=True)
     ]
 
 

@@ -9,3 +9,4 @@ Floats = NDArray[np.float32]  # embeddings, and what is computed of them row by 
 Halves = NDArray[np.float16]  # embeddings kept in bulk
 Doubles = NDArray[np.float64]  # statistics and probabilities
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]

@@ -24,6 +24,7 @@ from routing.rows import (
     read_text,
 )
 
+BOTH_BAD = ("tie(bothbad)", "tie(allbad)")
 WINNERS: Mapping[str, Winner] = {
     "a": "a",
     "model_a": "a",
@@ -126,6 +127,8 @@ def starter_battles() -> tuple[Battle, ...]:
 
 def _line(battle: Battle) -> str:
     winner = battle.winner if battle.winner == "tie" else f"model_{battle.winner}"
+    if battle.both_bad:
+        winner = "tie (bothbad)"
     row: dict[str, str | int] = {
         "prompt": battle.prompt,
         "model_a": battle.model_a,
@@ -158,6 +161,7 @@ def _battle(row: Mapping[str, Any], source: str) -> Battle:
         source=str(row.get("source") or source),
         battle_id=str(row.get("battle_id") or ""),
         score=_score(row.get("score")),
+        both_bad=_label(row.get("winner")) in BOTH_BAD,
     )
 
 
@@ -210,7 +214,7 @@ def _winner(row: Mapping[str, Any]) -> Winner:
         value = row["winner"]
         if value is None or value == "":
             raise BadRowError("no winner", value)
-        winner = WINNERS.get(str(value).replace(" ", "").lower())
+        winner = WINNERS.get(_label(value))
         if winner is None:
             raise BadRowError("unknown winner, expected model_a, model_b or tie", value)
         return winner
@@ -218,6 +222,10 @@ def _winner(row: Mapping[str, Any]) -> Winner:
     if len(marked) != 1:
         raise BadRowError("not exactly one of winner_model_a, _b, _tie is 1", marked)
     return marked[0]
+
+
+def _label(value: object) -> str:
+    return str(value).replace(" ", "").lower()
 
 
 def _is_set(value: object) -> bool:

@@ -19,6 +19,7 @@ class Battle:
         battle_id: stable name of one of the person's own battles, so that it can be forgotten;
             "" for the others.
         score: the grade of 1 to 5 that a judge gave to model_b's reply; None where none did.
+        both_bad: a tie because neither reply was good enough, as the arena's "tie (bothbad)".
     """
 
     prompt: str
@@ -28,3 +29,4 @@ class Battle:
     source: str = ""
     battle_id: str = ""
     score: int | None = None
+    both_bad: bool = False

@@ -72,10 +72,12 @@ def train_command(router: str) -> str:
 
 
 def battles_digest(battles: Sequence[Battle]) -> str:
-    """sha256 over the battles in their order."""
+    """sha256 over the battles in their order, as far as trained routers read them."""
     digest = hashlib.sha256()
     for battle in battles:
-        digest.update(msgspec.json.encode(battle))
+        told = msgspec.to_builtins(battle)
+        del told["both_bad"]  # to them a tie is a tie
+        digest.update(msgspec.json.encode(told))
     return digest.hexdigest()
 
 

@@ -41,7 +41,9 @@ def gold_battles(path: Path, strong: str, weak: str) -> BattleFile:
     )
     battles, rejected = collect(
         read_rows(path, columns),
-        lambda row: Battle(prompt_of(row), strong, weak, _winner(row, strong, weak), "gold"),
+        lambda row: gold_battle(
+            prompt_of(row), (strong, weak), (_grade(row, strong), _grade(row, weak))
+        ),
     )
     if battles:
         return BattleFile(tuple(battles), tuple(rejected))
@@ -57,11 +59,13 @@ def _why(rejected: Sequence[RejectedRow]) -> str:
     return f", {found}; no row of {len(rejected)} can be used"
 
 
-def _winner(row: Mapping[str, Any], strong: str, weak: str) -> Winner:
-    ours, theirs = _grade(row, strong), _grade(row, weak)
-    if ours == theirs:
-        return "tie"
-    return "a" if ours > theirs else "b"
+def gold_battle(
+    prompt: str, models: tuple[str, str], grades: Sequence[float], source: str = "gold"
+) -> Battle:
+    """The model with the higher grade wins; two alike tie, both bad where they are 0."""
+    ours, theirs = grades
+    winner: Winner = "tie" if ours == theirs else "a" if ours > theirs else "b"
+    return Battle(prompt, *models, winner, source, both_bad=bool(ours == theirs == 0))
 
 
 def _grade(row: Mapping[str, Any], model: str) -> float:

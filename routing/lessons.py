@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from routing.arrays import Doubles, Ints
+from routing.arrays import Bools, Doubles, Ints
 from routing.battles import MINE, Battle
 from routing.errors import RouterError
 from routing.index import BattleIndex
@@ -26,6 +26,7 @@ class Lessons(NamedTuple):
         rows: of the index, in their order, (n,).
         average: how often the strong model wins; a tie is half a win.
         surplus: how much more often it won over this prompt, (n,).
+        ease: how much oftener both replies were good than both bad, (n,).
         weights: how many battles that was, a person's own counting for more, (n,).
         closest: the most that one of them counts, (n,).
     """
@@ -34,6 +35,7 @@ class Lessons(NamedTuple):
     rows: Ints
     average: float
     surplus: Doubles
+    ease: Doubles
     weights: Doubles
     closest: Doubles
 
@@ -59,7 +61,10 @@ def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Les
         )
     own = np.array([battle.source == MINE for battle in battles])
     average = float((won if own.all() else won[~own]).mean())
-    surplus = won - _expected(battles, sides.between[places], won, average)
+    sets = _sets(battles, sides.between[places])
+    surplus = won - _expected(sets, won, own, average)
+    ease = np.array([_ease(battle) for battle in battles])
+    ease -= _expected(sets, ease, own, float(ease.mean()))
     rows, first, row = np.unique(index.row_of[places], return_index=True, return_inverse=True)
     total = np.bincount(row, weights).astype(np.float64)
     closest = np.zeros(len(rows))
@@ -69,6 +74,7 @@ def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Les
         rows=rows,
         average=average,
         surplus=np.bincount(row, weights * surplus) / total,
+        ease=np.bincount(row, weights * ease) / total,
         weights=total,
         closest=closest,
     )
@@ -120,18 +126,28 @@ def _named(battle: Battle, pair: tuple[str, str]) -> int:
     return (models == pair) - (models == pair[::-1])
 
 
-def _expected(battles: Sequence[Battle], between: Ints, won: Doubles, average: float) -> Doubles:
-    """How often the strong model wins in each battle's set, between its tiers.
+def _ease(battle: Battle) -> float:
+    """1 where both replies were good enough, -1 where neither was, 0 where one was the better."""
+    if battle.winner != "tie":
+        return 0.0
+    return -1.0 if battle.both_bad else 1.0
+
+
+def _sets(battles: Sequence[Battle], between: Ints) -> Ints:
+    """A number for the set of each battle, between its tiers."""
+    keys = [
+        f"{battle.source}\n{tiers}" for battle, tiers in zip(battles, between.tolist(), strict=True)
+    ]
+    return np.unique(keys, return_inverse=True)[1].astype(np.int64)
+
+
+def _expected(sets: Ints, values: Doubles, own: Bools, average: float) -> Doubles:
+    """The mean value in each battle's set.
 
     A person tells of few battles, and of those that surprised: they are held against the average
     of all others.
     """
-    keys = [
-        f"{battle.source}\n{tiers}" for battle, tiers in zip(battles, between.tolist(), strict=True)
-    ]
-    group = np.unique(keys, return_inverse=True)[1]
-    own = np.array([battle.source == MINE for battle in battles])
-    counted = np.bincount(group, ~own)
-    wins = np.bincount(group, won * ~own)
-    means: Doubles = (wins + PRIOR_BATTLES * average) / (counted + PRIOR_BATTLES)
-    return means[group]
+    counted = np.bincount(sets, ~own)
+    total = np.bincount(sets, values * ~own)
+    means: Doubles = (total + PRIOR_BATTLES * average) / (counted + PRIOR_BATTLES)
+    return means[sets]

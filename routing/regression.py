@@ -20,7 +20,7 @@ JITTER = 1e-8
 
 
 class Observed(NamedTuple):
-    """What was seen at n points: `points` (n, d), `values` (n,), each so many times, `weights`."""
+    """What was seen at n points, (n, d): `values` (n, t), each so many times, `weights` (n,)."""
 
     points: Floats
     values: Doubles
@@ -29,12 +29,12 @@ class Observed(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
-    """A function that falls to 0 away from what was seen.
+    """Functions, t of them, that fall to 0 away from what was seen.
 
     Attributes:
         sharpness: the kernel is exp(-sharpness / 2 * squared distance).
-        landmarks: (m, d); `dual`: what each of them adds, (m,).
-        left_out: values at the points that were seen, each predicted by the others alone, (n,).
+        landmarks: (m, d); `dual`: what each of them adds, (m, t).
+        left_out: values at the points that were seen, each predicted by the others alone, (n, t).
     """
 
     sharpness: float
@@ -44,9 +44,9 @@ class Ridge:
 
     @classmethod
     def fit(cls, seen: Observed, landmarks: Ints, *, sharpness: float, penalty: float) -> Self:
-        """The function of least squared error plus `penalty` times its squared norm.
+        """The functions of least squared error plus `penalty` times their squared norm.
 
-        `landmarks` are the rows that it is made of; with all of them the solution is exact.
+        `landmarks` are the rows that they are made of; with all of them the solution is exact.
         """
         points = seen.points[landmarks]
         gram = kernel(points, points, sharpness) + JITTER * np.eye(len(points))
@@ -56,8 +56,8 @@ class Ridge:
         factor = cho_factor(weighted @ features.T + penalty * np.eye(len(points)))
         solution = cho_solve(factor, weighted @ seen.values)
         # How much of a point's prediction is its own value.
-        leverage = (weighted * cho_solve(factor, features)).sum(axis=0)
-        others = solution @ features - leverage * seen.values
+        leverage = (weighted * cho_solve(factor, features)).sum(axis=0)[:, None]
+        others = features.T @ solution - leverage * seen.values
         return cls(
             sharpness=sharpness,
             landmarks=points,
@@ -66,8 +66,8 @@ class Ridge:
         )
 
     def predict(self, points: Floats) -> Doubles:
-        """Values at (n, d) points, (n,)."""
-        values = np.empty(len(points))
+        """Values at (n, d) points, (n, t)."""
+        values = np.empty((len(points), self.dual.shape[1]))
         for start in range(0, len(points), BLOCK):
             block = slice(start, start + BLOCK)
             squares = np.square(points[block]).sum(axis=1)[:, None] + self._squares

@@ -8,15 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from routing.battles import Battle, Winner
+from routing.battles import Battle
 from routing.embeddings import Embedder
 from routing.evaluate import DRAWS, Interval, bootstrap, chance, curve
 from routing.evaluation_sets import EvaluationSet, unseen
 from routing.evidence import Evidence, pair_evidence
+from routing.gold import gold_battle
 from routing.index import unique_prompts
 from routing.routers import Router
-
-WINNERS: tuple[Winner, ...] = ("b", "tie", "a")
 
 
 class Graded(NamedTuple):
@@ -65,10 +64,10 @@ def gold_rows(graded: Graded, most: int, seed: int) -> list[Battle]:
     drawn = np.random.default_rng(seed).permutation(len(evaluation.prompts))[:most]
     chosen = evaluation.at(np.sort(drawn))
     grades = chosen.grades(strong, weak)
-    signs = np.sign(grades.strong - grades.weak).astype(int) + 1
+    source = f"gold {evaluation.name}"
     return [
-        Battle(prompt, strong, weak, WINNERS[sign], f"gold {evaluation.name}")
-        for prompt, sign in zip(chosen.prompts, signs.tolist(), strict=True)
+        gold_battle(prompt, (strong, weak), both, source)
+        for prompt, *both in zip(chosen.prompts, grades.strong, grades.weak, strict=True)
     ]
 
 

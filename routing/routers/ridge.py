@@ -3,8 +3,9 @@
 Where battles are near, they say by how much more, or less, often the strong model's reply is the
 better one; where none is near, the average stands. Near is not what is about the same alone, as to
 the similarity router, but what is put alike: the middle layers of the embedder know it, and the
-surface of a prompt shows it (`routing.surface`). It counts the battles that concern the pair alone:
-those of others say little about it, and what they say of easy and hard prompts misleads (see
+surface of a prompt shows it (`routing.surface`). Ties tell how easy prompts are, which says how
+much there is to win (`routing.blend`). It counts the battles that concern the pair alone: those of
+others say little about it, and what they say of easy and hard prompts misleads (see
 `bench/reproduce_routellm.py`).
 
 Source: Tenney et al. (2019), BERT rediscovers the classical NLP pipeline, on what layers know.
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from routing.arrays import Doubles, Floats, Ints
 from routing.battles import Battle
+from routing.blend import Blend
 from routing.embeddings import Embedder, Reading
 from routing.index import BattleIndex, unique_prompts
 from routing.ladder import STRONG, WEAK, Ladder
@@ -170,37 +172,42 @@ class RidgeRouter(IndexedRouter):
         counts = surface(lessons.prompts)
         space = Space.of(counts, self.surface_scale)
         points = space.points(self._places(lessons.rows), counts)
-        seen = Observed(points, lessons.surplus, lessons.weights)
+        values = np.stack([lessons.surplus, lessons.ease], axis=1)
+        seen = Observed(points, values, lessons.weights)
         ridge = Ridge.fit(
             seen, _landmarks(lessons.closest), sharpness=self.sharpness, penalty=self.penalty
         )
-        return _Head(space, ridge, lessons.average, lessons.rows)
+        blend = Blend.of(ridge.left_out, lessons.surplus, lessons.weights)
+        return _Head(space, ridge, blend, lessons.average, lessons.rows)
 
 
 class _Head(NamedTuple):
     """What was learnt for one pair.
 
     Attributes:
-        ridge: by how much the odds of a prompt exceed the average.
+        ridge: how much oftener than on average the strong model wins, and both replies are good.
+        blend: by how much the chances of a prompt exceed the average, from these two.
         average: how often the strong model wins.
         rows: of the index, that it was learnt from.
     """
 
     space: Space
     ridge: Ridge
+    blend: Blend
     average: float
     rows: Ints
 
     def chance(self, places: Floats, counts: Doubles) -> Doubles:
         """Win probabilities of prompts, from (n, d) and (n, k) to (n,)."""
-        return _chance(self.average, self.ridge.predict(self.space.points(places, counts)))
+        predicted = self.ridge.predict(self.space.points(places, counts))
+        return _chance(self.average, self.blend(predicted))
 
     def left_out(self, rows: Ints, places: Floats, counts: Doubles) -> Doubles:
         """The same of rows of the index, each by the other rows' battles alone."""
-        surplus = self.ridge.predict(self.space.points(places, counts))
+        predicted = self.ridge.predict(self.space.points(places, counts))
         known = np.isin(rows, self.rows)
-        surplus[known] = self.ridge.left_out[np.searchsorted(self.rows, rows[known])]
-        return _chance(self.average, surplus)
+        predicted[known] = self.ridge.left_out[np.searchsorted(self.rows, rows[known])]
+        return _chance(self.average, self.blend(predicted))
 
 
 def _places(read: Reading) -> Floats:

@@ -86,6 +86,7 @@ def test_winner_column_takes_the_arenas_words(file: Writer):
     lines = "".join(f"p{n},x,y,{winner}\n" for n, winner in enumerate(rows))
     found = read_battles(file("prompt,model_a,model_b,winner\n" + lines))
     assert [battle.winner for battle in found.battles] == ["a", "a", "tie", "tie", "b"]
+    assert [battle.both_bad for battle in found.battles] == [False, False, False, True, False]
 
 
 def test_json_lines(file: Writer):
@@ -126,6 +127,7 @@ def test_written_battles_come_back(tmp_path: Path):
         Battle("plain", "x", "y", "a", "mine", "id-1"),
         Battle('quotes " and\nbreaks \u2028 😀', "x/é", "y", "tie", "mine", "id-2"),
         Battle("[not, a list]", "x", "y", "b", "other"),
+        Battle("hopeless", "x", "y", "tie", "other", both_bad=True),
     )
     write_battles(tmp_path / "mine.jsonl", battles)
     assert read_battles(tmp_path / "mine.jsonl").battles == battles

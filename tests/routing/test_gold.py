@@ -28,6 +28,7 @@ def test_right_beats_wrong_and_equals_tie(file: Path):
     )
     report = gold_battles(file, BIG, SMALL)
     assert [battle.winner for battle in report.battles] == ["a", "b", "tie", "tie"]
+    assert [battle.both_bad for battle in report.battles] == [False, False, False, True]
     assert {(battle.model_a, battle.model_b) for battle in report.battles} == {(BIG, SMALL)}
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from routing.battles import Battle
 from routing.errors import RouterError
+from routing.lessons import lessons_of
 from routing.routers.ridge import RidgeRouter
 from tests.routing.fakes import HashEmbedder
 
@@ -136,3 +137,12 @@ def test_middle_states_tell_what_is_put_alike_though_about_something_else():
     gap = reads.win_probability(asked) - reads.win_probability(other)
     blind = reads_not.win_probability(asked) - reads_not.win_probability(other)
     assert gap > 0.1 > abs(blind)
+
+
+def test_ties_tell_the_easy_from_the_hopeless():
+    hopeless = Battle("settle the hypothesis of Riemann", "strong", "weak", "tie", both_bad=True)
+    decided = Battle("prove that there are many primes", "strong", "weak", "a")
+    easy = Battle("say hello", "strong", "weak", "tie")
+    router = RidgeRouter(HashEmbedder()).fit([hopeless, decided, easy])
+    ease = lessons_of(router.index_, router.ladder_, ("strong", "weak")).ease
+    assert ease == pytest.approx([-1, 0, 1])
