@@ -45,7 +45,9 @@ def ask(
     timeout: Annotated[
         float | None, typer.Option(min=0.1, help="Seconds to wait for the next token.")
     ] = None,
-    system: Annotated[str | None, typer.Option(help="Instructions for the model.")] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", metavar="TEXT", help="Instructions for the model.")
+    ] = None,
     as_json: options.AsJson = False,
     dry_run: Annotated[
         bool, options.flag("--dry-run", about="Say where it would go; call no model.")

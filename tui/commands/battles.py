@@ -26,7 +26,8 @@ app.add_typer(mine.app, name="mine")
 WINNERS_SHOWN = 3
 EMBEDDED_LATER = "The next start embeds them once."
 SetName = Annotated[
-    str | None, typer.Option("--name", help="What to call the set; the file's name by default.")
+    str | None,
+    typer.Option("--name", metavar="SET", help="What to call the set; the file's name by default."),
 ]
 
 
