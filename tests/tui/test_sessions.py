@@ -174,6 +174,7 @@ def test_a_reply_that_was_streaming_when_the_program_died_opens_as_cut(sessions:
     [
         ("how do I sort?", "how do I sort?"),
         ("\n\n  two\tlines\nof it", "two lines of it"),
+        ("look at @notes.txt\nplease\n\nnotes.txt:\n```\nx\n```", "look at @notes.txt please"),
         ("\x1b[31mred\x1b[0m \x1b]0;title\x07text", "red text"),
         ("x" * 200, "x" * 59 + "…"),
         ("\ud800[/foo]", "\N{REPLACEMENT CHARACTER}[/foo]"),

@@ -120,7 +120,7 @@ class Conversation:
         new = message.id not in self.messages
         title = self.title
         if new and not title and message.role == "user":
-            title = one_line(message.text.lstrip(), TITLE_WIDTH)
+            title = _title(message.text)
         return replace(
             self,
             title=title,
@@ -130,9 +130,9 @@ class Conversation:
 
     def renamed(self, title: str) -> Conversation:
         """The conversation under that title; a blank one gives back the first prompt's."""
-        prompts = (m.text.lstrip() for m in self.messages.values() if m.role == "user")
+        prompts = (m.text for m in self.messages.values() if m.role == "user")
         line = one_line(clean(title).lstrip(), TITLE_WIDTH)
-        return replace(self, title=line or one_line(next(prompts, ""), TITLE_WIDTH))
+        return replace(self, title=line or _title(next(prompts, "")))
 
     def forked(
         self, new_id: str, at: str | None, moment: datetime, payer: str | None
@@ -175,6 +175,11 @@ class Conversation:
             preview=one_line(branch[-1].text.lstrip(), PREVIEW_WIDTH) if branch else "",
             costs=day_costs(self.messages.values()),
         )
+
+
+def _title(prompt: str) -> str:
+    """The prompt's first paragraph on one line: files and pastes follow the words about them."""
+    return one_line(prompt.lstrip().partition("\n\n")[0], TITLE_WIDTH)
 
 
 def ended(message: Message) -> Message:
