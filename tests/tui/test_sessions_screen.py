@@ -313,6 +313,32 @@ async def test_what_a_search_found_is_gone_to_even_in_another_branch(chat: Chat)
         assert "esc closes" in str(finder.query_one(".find--count").content)
 
 
+async def test_conversation_open_elsewhere_is_gone_on_with_in_a_copy(chat: Chat):
+    elsewhere = Sessions(Program.open(demo=True).paths.sessions).create()
+    elsewhere.add("user", "from before")
+    elsewhere.add("assistant", "an answer", state="done")
+    engine = FakeEngine()
+    app = chat(engine)
+    app.chat.first_session = elsewhere.id
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await wait_until(pilot, lambda: "/fork" in app.chat.composer.border_title)
+        app.chat.composer.insert("go on")
+        await pilot.press("enter")
+        told = "It is open in another window. /fork goes on in a copy."
+        await wait_until(pilot, lambda: told in [note.message for note in app._notifications])
+        assert app.chat.composer.text == "go on"
+        assert not engine.requests
+        app.chat.carry_out("/fork")
+        await wait_until(pilot, lambda: app.chat.talk.turns.session.id != elsewhere.id)
+        await wait_until(pilot, lambda: not app.chat.talk.is_reading)
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: engine.requests)
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.done)
+    assert [turn.text for turn in engine.requests[0].turns] == ["from before", "an answer", "go on"]
+    elsewhere.close()
+
+
 async def test_found_words_are_in_sight_in_the_sidebar(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE) as pilot:

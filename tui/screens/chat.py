@@ -42,6 +42,7 @@ TITLE_MARGIN = 4  # columns of a border that its title leaves free
 EDITING = "another version · enter sends it · esc keeps the old one"
 CARD = "a key of the card does it · any other writes a message"
 LISTED = "enter open · d delete · u bring back · r rename · esc"
+READ_ONLY = "read only · /fork goes on in a copy"
 SEARCHING = "any word of a conversation · enter to the list · esc"
 TEMPORARY = "temporary: not kept"
 EARLY = (
@@ -188,7 +189,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         if self.editing:
             return EDITING
         if turns.is_open and turns.session.read_only:
-            return "read only"
+            return READ_ONLY
         wide = self.size.width >= WIDE_HISTORY
         hints = self._next or self._hints(HINTS if wide else SHORT_HINTS)
         if self._unanswered:

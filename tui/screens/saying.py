@@ -29,6 +29,8 @@ class SayingScreen(BlocksScreen, RoutingScreen):
         """Send a message, unless it has to wait: then it is the composer's again."""
         if self.talk.turns.live:
             self._hold_back(text, "A reply is streaming; Esc stops it.")
+        elif self.talk.turns.session.read_only:
+            self._hold_back(text, f"{self.talk.turns.session.trouble} /fork goes on in a copy.")
         elif self.talk.turns.routing.pool is None:
             await self._answer_welcome(text, pin)
         else:
