@@ -82,7 +82,9 @@ class Engine:
             RoutingError: no router could be loaded, or it refused the prompt.
         """
         if request.pin is not None:
-            return _with_switch(pinned(request.pool, request.pin), request)
+            decision = pinned(request.pool, request.pin)
+            reason = request.because or decision.reason
+            return _with_switch(replace(decision, reason=reason), request)
         library = await self._library()
         query = query_of(request.turns)
         decision = await asyncio.to_thread(

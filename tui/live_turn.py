@@ -110,6 +110,7 @@ class LiveTurn:
             share=routing.share,
             threshold=routing.threshold,
             pin=self.pin,
+            because=self.because,
             held=self._held(),
             cache_aware=routing.cache_aware,
             keys=keyring.for_models(*models),
@@ -134,8 +135,6 @@ class LiveTurn:
             case Decided(decision, context_tokens):
                 if self.unrouted:
                     decision = replace(decision, pinned=False)
-                if self.because:
-                    decision = replace(decision, reason=self.because)
                 self.decision, self.context_tokens = decision, context_tokens
                 return Decided(decision, context_tokens)
             case Delta(text):

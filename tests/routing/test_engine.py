@@ -7,7 +7,7 @@ import pytest
 from routing.conversation import Turn
 from routing.engine import Engine
 from routing.errors import RouterError
-from routing.events import EngineOptions, TurnRequest
+from routing.events import Decided, EngineOptions, Finished, TurnRequest
 from routing.models import DEMO_PAIR
 
 
@@ -43,3 +43,14 @@ async def test_a_router_that_can_be_loaded_ends_the_trouble_with_another(tmp_pat
     engine = Engine(EngineOptions(str(tmp_path), router="bert"))
     assert "not trained" in (await engine.ready()).trouble
     assert not (await engine.use("chance")).trouble
+
+
+async def test_pin_that_the_person_did_not_ask_for_gives_its_own_reason(tmp_path: Path):
+    engine = Engine(EngineOptions(str(tmp_path), router="chance"))
+    request = TurnRequest((Turn("user", "hello"),), DEMO_PAIR, pin="weak", because="It is late.")
+    decided, *rest = [event async for event in engine.turn(request)]
+    assert isinstance(decided, Decided)
+    assert decided.decision.reason == "It is late."
+    assert isinstance(rest[-1], Finished)
+    assert "It is late." in rest[-1].reply.text  # the demo's model explains its route
+    assert "You pinned" not in rest[-1].reply.text

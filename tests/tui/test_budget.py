@@ -145,7 +145,7 @@ async def test_spent_budget_is_told_once_and_named_as_the_reason(chat: Chat, tmp
         await say(pilot, "one")
         await wait_until(pilot, lambda: app.chat.talk.turns.limit)
         await say(pilot, "two")
-        assert "weak only" in app.chat.talk.turns.last.decision.reason
+        assert "weak only" in engine.requests[-1].because
         app.chat.composer.insert("three")
         await pilot.press("alt+s")  # the person's word for one message counts for more
         await wait_until(pilot, lambda: len(engine.requests) == 3)
