@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.embeddings import Embedder, KeptEmbedder
-from routing.evaluation_sets import NAMES, EvaluationSet, read_set
+from routing.evaluation.sets import NAMES, EvaluationSet, read_set
 
 DATA = Path(os.environ.get("LLMROUTE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CACHE = Path(os.environ.get("LLMROUTE_CACHE", Path(tempfile.gettempdir()) / "llmroute-bench"))

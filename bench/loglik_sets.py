@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench.datasets import DATA
-from routing.evaluation_sets import EvaluationSet
+from routing.evaluation.sets import EvaluationSet
 
 FOLDER = DATA / "mmlu_arc_loglik"
 BILLIONS = {"llama3.1-8b": 8.03, "gemma3-4b": 4.3, "llama3.2-3b": 3.21, "gemma3-1b": 1.0}

@@ -22,8 +22,8 @@ from bench.loglik_sets import BILLIONS, FOLDER, pool_set
 from bench.reproduce_routellm import untrained
 from routing.battles import Battle
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
-from routing.evaluation_sets import EvaluationSet, unseen
-from routing.frontier import PoolMeasured, compare_pool
+from routing.evaluation.frontier import PoolMeasured, compare_pool
+from routing.evaluation.sets import EvaluationSet, unseen
 from routing.gold import gold_battle
 from routing.index import unique_prompts
 from routing.models import Model, Pool

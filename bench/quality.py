@@ -16,8 +16,8 @@ from bench.datasets import CACHE, ELOBENCH, benchmarks
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
-from routing.evaluate import Interval, best_cosines, bootstrap, chance, curve
-from routing.evaluation_sets import STRONG, WEAK, EvaluationSet
+from routing.evaluation.curves import Interval, best_cosines, bootstrap, chance, curve
+from routing.evaluation.sets import STRONG, WEAK, EvaluationSet
 from routing.index import unique_prompts
 from routing.routers import Router
 from routing.routers.ridge import RidgeRouter

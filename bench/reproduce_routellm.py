@@ -32,8 +32,8 @@ from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle
 from routing.checkpoints import battles_digest
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
-from routing.evaluate import Chance, best_cosines, chance, curve, saving
-from routing.evaluation_sets import NEAR, STRONG, WEAK, EvaluationSet
+from routing.evaluation.curves import Chance, best_cosines, chance, curve, saving
+from routing.evaluation.sets import NEAR, STRONG, WEAK, EvaluationSet
 from routing.files import replace_file
 from routing.gold import gold_battle
 from routing.index import unique_prompts

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.datasets import benchmarks
 from bench.loglik_sets import loglik_sets
-from routing.evaluate import Interval, chance, oracle, saving
+from routing.evaluation.curves import Interval, chance, oracle, saving
 
 Kept = Mapping[str, Any]
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from routing.comparison import Comparison, compare
 from routing.errors import DataError
-from routing.evaluation_sets import EvaluationSet
-from routing.frontier import PoolComparison, compare_pool
-from tui import pool_view
-from tui.comparison_view import as_json, known, rows, sentences
-from tui.curve_plots import Chart, Level, Line, round_ticks, save_plot, terminal_plot
+from routing.evaluation.comparison import Comparison, compare
+from routing.evaluation.frontier import PoolComparison, compare_pool
+from routing.evaluation.sets import EvaluationSet
 from tui.errors import UsageError
-from tui.evaluating import Wanted, chosen_models, chosen_pair
+from tui.evaluation import pools
+from tui.evaluation.comparison import as_json, known, rows, sentences
+from tui.evaluation.measuring import Wanted, chosen_models, chosen_pair
+from tui.evaluation.plots import Chart, Level, Line, round_ticks, save_plot, terminal_plot
 from tui.program import Program
 
 Run = Callable[..., tuple[int, str, str]]
@@ -304,17 +304,17 @@ def test_pool_is_measured_against_models_and_mixes():
     assert knows.verdict.pays
     assert knows.curve.at(np.array([4.0])) == pytest.approx(1)  # a quarter at 9, a half at 3
     assert not blind.verdict.pays
-    table = pool_view.rows(found)
+    table = pools.rows(found)
     assert [row[0] for row in table[-3:]] == [
         "always big (best)",
         "always middling",
         "always small",
     ]
     assert table[-1][1:] == ("1", "0.25", "0.25", "+0.00")
-    said = pool_view.sentences(found)
+    said = pools.sentences(found)
     assert said[0].startswith("knows: Routing pays")
     assert said[1].startswith("blind: On this data, always use big")
-    assert pool_view.as_json(found)["best_single"] == "big"
+    assert pools.as_json(found)["best_single"] == "big"
 
 
 def test_pool_needs_costs():

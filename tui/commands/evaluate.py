@@ -15,8 +15,8 @@ from tui.progress import bars, follower
 from tui.settings import split_pool
 
 if TYPE_CHECKING:
-    from tui.comparison_view import View
-    from tui.evaluating import Evaluated
+    from tui.evaluation.comparison import View
+    from tui.evaluation.measuring import Evaluated
 
 PLOT_LINES, PLOT_WIDTH = 22, 100
 
@@ -51,10 +51,10 @@ def evaluate(
     that the battles hold already are left out. Among more than two models the cheapest that is
     good enough is taken, and the curve is over cost.
     """
-    from tui.comparison_view import known
-    from tui.curve_plots import check_format, save_plot
-    from tui.evaluating import Wanted
-    from tui.evaluating import evaluate as measure
+    from tui.evaluation.comparison import known
+    from tui.evaluation.measuring import Wanted
+    from tui.evaluation.measuring import evaluate as measure
+    from tui.evaluation.plots import check_format, save_plot
 
     if plot:
         check_format(plot)
@@ -104,31 +104,31 @@ def transfer(
     Each is taught from nothing, by the battles that there are, and then by gold rows of the other
     sets too. What is in use does not change.
     """
-    from tui import transferring
-    from tui.comparison_view import known
+    from tui.evaluation import transfers
+    from tui.evaluation.comparison import known
 
     names = [name.strip() for name in routers.split(",") if name.strip()]
-    wanted = transferring.Wanted(sets, names, strong, weak, rows, seed)
+    wanted = transfers.Wanted(sets, names, strong, weak, rows, seed)
     with bars(transient=True) as shown:
-        found = list(transferring.transfer(Program.open(), wanted, follower(shown)))
+        found = list(transfers.transfer(Program.open(), wanted, follower(shown)))
     if as_json:
-        typer.echo(json.dumps(known([transferring.as_json(each) for each in found]), indent=2))
+        typer.echo(json.dumps(known([transfers.as_json(each) for each in found]), indent=2))
         return
     from tui.tables import print_table
 
-    print_table(transferring.COLUMNS, [transferring.row(each) for each in found])
+    print_table(transfers.COLUMNS, [transfers.row(each) for each in found])
     typer.echo("\nAPGR [95 %], and by how many deviations it exceeds random routing (z).")
-    for remark in transferring.remarks(found):
+    for remark in transfers.remarks(found):
         typer.echo(remark)
 
 
 def _view(found: Evaluated) -> View:
-    from routing.frontier import PoolComparison
-    from tui import comparison_view, pool_view
+    from routing.evaluation.frontier import PoolComparison
+    from tui.evaluation import comparison, pools
 
     if isinstance(found.comparison, PoolComparison):
-        return pool_view.view(found.comparison)
-    return comparison_view.view(found.comparison)
+        return pools.view(found.comparison)
+    return comparison.view(found.comparison)
 
 
 def _print(view: View, found: Evaluated) -> None:
@@ -137,7 +137,7 @@ def _print(view: View, found: Evaluated) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tui.curve_plots import terminal_plot
+    from tui.evaluation.plots import terminal_plot
 
     console = Console()
     typer.echo(view.heading)

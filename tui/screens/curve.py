@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
-from tui.curve_plots import Chart, Line, draw_in
+from tui.evaluation.plots import Chart, Line, draw_in
 from tui.money import percent, turns_text, usd
 from tui.screens.slider import READING, Slider
 from tui.sessions import Judged, Met, Outcome, Routed, met, outcome, told_apart

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tui.curve_plots import Band, Chart, Level, Line
+from tui.evaluation.plots import Band, Chart, Level, Line
 from tui.money import counted
 
 if TYPE_CHECKING:
-    from routing.comparison import Comparison, Difference, Measured
-    from routing.evaluate import Curve, Interval, Saving
-    from routing.evidence import Evidence
+    from routing.evaluation.comparison import Comparison, Difference, Measured
+    from routing.evaluation.curves import Curve, Interval, Saving
+    from routing.evaluation.evidence import Evidence
 
 COLUMNS = ("", "quality", "CPT50", "CPT80", "APGR", "95 %", "z")
 UNKNOWN = "–"
@@ -58,7 +58,7 @@ def view(comparison: Comparison) -> View:
 
 def rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """The table under `COLUMNS`, the best that can be had first and the single models last."""
-    from routing.evaluate import Interval
+    from routing.evaluation.curves import Interval
 
     chance = comparison.chance
     spread = Interval.of(chance.apgr)
@@ -102,7 +102,7 @@ def sentences(comparison: Comparison) -> list[str]:
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """Everything that was measured; what is not known is null."""
-    from routing.evaluate import Interval
+    from routing.evaluation.curves import Interval
 
     chance, models = comparison.chance, (comparison.weak, comparison.strong)
     mix = comparison.price_mix

@@ -11,7 +11,7 @@ import numpy as np
 from routing.battle_files import read_battles
 from routing.battles import Battle, Winner
 from routing.errors import DataError
-from routing.evaluation_sets import EvaluationSet
+from routing.evaluation.sets import EvaluationSet
 from routing.ratings import bradley_terry, wins_matrix
 
 HIGHER, LOWER = "the higher rated", "the lower rated"

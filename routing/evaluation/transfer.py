@@ -10,9 +10,9 @@ import numpy as np
 
 from routing.battles import Battle
 from routing.embeddings import Embedder
-from routing.evaluate import DRAWS, Interval, bootstrap, chance, curve
-from routing.evaluation_sets import EvaluationSet, unseen
-from routing.evidence import Evidence, pair_evidence
+from routing.evaluation.curves import DRAWS, Interval, bootstrap, chance, curve
+from routing.evaluation.evidence import Evidence, pair_evidence
+from routing.evaluation.sets import EvaluationSet, unseen
 from routing.gold import gold_battle
 from routing.index import unique_prompts
 from routing.routers import Router

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from routing.evaluate import Grades, curve
-from routing.frontier import Outcomes, blind_mix, oracle_mix, routed, verdict
+from routing.evaluation.curves import Grades, curve
+from routing.evaluation.frontier import Outcomes, blind_mix, oracle_mix, routed, verdict
 
 
 def outcomes(quality: list[list[float]], prices: list[float]) -> Outcomes:

@@ -11,13 +11,13 @@ from tui.errors import UsageError
 
 if TYPE_CHECKING:
     from routing.arrays import Doubles
-    from routing.comparison import Comparison
     from routing.embeddings import KeptEmbedder
-    from routing.evaluation_sets import EvaluationSet, Unseen
-    from routing.frontier import PoolComparison
+    from routing.evaluation.comparison import Comparison
+    from routing.evaluation.frontier import PoolComparison
+    from routing.evaluation.sets import EvaluationSet, Unseen
+    from routing.evaluation.transfer import Graded
     from routing.library import Opened
     from routing.routers import Router
-    from routing.transfer import Graded
     from tui.program import Program
     from tui.progress import Follow
 
@@ -95,7 +95,7 @@ def _clean(
     follow: Follow,
 ) -> Unseen:
     """The set without the prompts that the battles hold."""
-    from routing.evaluation_sets import unseen
+    from routing.evaluation.sets import unseen
     from routing.neighbours import open_index
 
     tell = follow("Embedding the set's prompts", len(evaluation.prompts))
@@ -108,8 +108,8 @@ def _compared(
     evaluation: EvaluationSet, models: Sequence[str], chances: Mapping[str, Doubles], seed: int
 ) -> Comparison | PoolComparison:
     """The routers' answers, (n, others) each, measured."""
-    from routing.comparison import compare
-    from routing.frontier import compare_pool
+    from routing.evaluation.comparison import compare
+    from routing.evaluation.frontier import compare_pool
 
     if len(models) > 2:
         return compare_pool(evaluation, models, chances, seed=seed)
@@ -123,7 +123,7 @@ def read_wanted(program: Program, wanted: Wanted) -> EvaluationSet:
     Raises:
         DataError: it is not there, or malformed.
     """
-    from routing.evaluation_sets import read_set
+    from routing.evaluation.sets import read_set
 
     pair = (wanted.strong, wanted.weak) if wanted.strong and wanted.weak else None
     return read_set(wanted.set_name, _data(program), pair)
@@ -135,7 +135,7 @@ def graded_pair(program: Program, set_name: str, strong: str | None, weak: str |
     Raises:
         DataError: it is not there, or malformed, or has no grades of a model.
     """
-    from routing.transfer import Graded
+    from routing.evaluation.transfer import Graded
 
     wanted = Wanted(set_name, strong=strong, weak=weak)
     evaluation = read_wanted(program, wanted)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routing.arrays import Doubles
-from routing.evaluate import (
+from routing.evaluation.curves import (
     DRAWS,
     Chance,
     Curve,
@@ -24,9 +24,9 @@ from routing.evaluate import (
     oracle,
     saving,
 )
-from routing.evaluation_sets import EvaluationSet
-from routing.evidence import Evidence, pair_evidence
-from routing.frontier import Outcomes, Verdict, best_single, verdict
+from routing.evaluation.evidence import Evidence, pair_evidence
+from routing.evaluation.frontier import Outcomes, Verdict, best_single, verdict
+from routing.evaluation.sets import EvaluationSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from routing.arrays import Doubles
-from routing.evaluate import Chance, Grades
+from routing.evaluation.curves import Chance, Grades
 
 LEAST_PROMPTS = 30  # of fewer the bootstrap's intervals are too narrow to be believed
 LEAST_DISTINCT = 0.95  # of the prompts, below which their repeats matter

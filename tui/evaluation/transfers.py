@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tui.comparison_view import evidence_fields, interval_text, number_text
 from tui.errors import UsageError
+from tui.evaluation.comparison import evidence_fields, interval_text, number_text
 
 if TYPE_CHECKING:
     from routing.battles import Battle
+    from routing.evaluation.transfer import LeftOut, Reached
     from routing.routers import Router
-    from routing.transfer import LeftOut, Reached
     from tui.program import Program
     from tui.progress import Follow
 
@@ -40,10 +40,10 @@ def transfer(program: Program, wanted: Wanted, follow: Follow) -> Iterator[LeftO
         UsageError: fewer than two sets, or a router that is not taught in passing.
     """
     from routing.embeddings import KeptEmbedder, SentenceEmbedder
+    from routing.evaluation.transfer import leave_one_out
     from routing.index import unique_prompts
     from routing.library import read_sets
-    from routing.transfer import leave_one_out
-    from tui.evaluating import VECTORS, graded_pair
+    from tui.evaluation.measuring import VECTORS, graded_pair
 
     routers = _checked(wanted, program)
     sets = [graded_pair(program, name, wanted.strong, wanted.weak) for name in wanted.sets]

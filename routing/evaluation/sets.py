@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from routing.arrays import Doubles
 from routing.errors import DataError
-from routing.evaluate import Grades, best_cosines
+from routing.evaluation.curves import Grades, best_cosines
 from routing.rows import read_text
 
 STRONG, WEAK = "gpt-4-1106-preview", "mistralai/Mixtral-8x7B-Instruct-v0.1"
@@ -144,7 +144,7 @@ def read_set(
     if not Path(name).exists():
         raise DataError(f"{name}: neither a file nor one of {', '.join(NAMES)}")
     if _holds_votes(Path(name)):
-        from routing.votes import read_votes
+        from routing.evaluation.votes import read_votes
 
         return read_votes(Path(name), pair)
     return read_file(Path(name))

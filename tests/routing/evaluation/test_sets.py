@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from routing.errors import DataError
-from routing.evaluate import Interval, chance, oracle
-from routing.evaluation_sets import STRONG, WEAK, read_file, read_set, unseen
+from routing.evaluation.curves import Interval, chance, oracle
+from routing.evaluation.sets import STRONG, WEAK, read_file, read_set, unseen
 
 DATA = Path(os.environ.get("LLMROUTE_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

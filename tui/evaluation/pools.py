@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tui.comparison_view import View, evidence_fields, subtitle
-from tui.curve_plots import Chart, Level, Line, Point
+from tui.evaluation.comparison import View, evidence_fields, subtitle
+from tui.evaluation.plots import Chart, Level, Line, Point
 from tui.money import counted
 
 if TYPE_CHECKING:
-    from routing.frontier import CostCurve, PoolComparison
+    from routing.evaluation.frontier import CostCurve, PoolComparison
 
 COLUMNS = ("", "mean cost", "quality", "price-only mix", "gain")
 LEGEND = (

@@ -7,10 +7,10 @@ import pytest
 
 from routing.battles import Battle
 from routing.errors import DataError
-from routing.evaluation_sets import EvaluationSet
+from routing.evaluation.sets import EvaluationSet
+from routing.evaluation.transfer import Graded, gold_rows, leave_one_out
 from routing.routers import Router
 from routing.routers.ridge import RidgeRouter
-from routing.transfer import Graded, gold_rows, leave_one_out
 from tests.routing.fakes import HashEmbedder
 
 PAIR = ("big", "small")

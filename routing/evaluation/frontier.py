@@ -15,9 +15,9 @@ from routing.arrays import Doubles, Ints
 from routing.calibrate import EVERYTHING, NOTHING
 from routing.decide import choose
 from routing.errors import DataError
-from routing.evaluate import DRAWS, ROUNDING, Interval
-from routing.evaluation_sets import EvaluationSet
-from routing.evidence import Evidence, pool_evidence
+from routing.evaluation.curves import DRAWS, ROUNDING, Interval
+from routing.evaluation.evidence import Evidence, pool_evidence
+from routing.evaluation.sets import EvaluationSet
 
 THRESHOLDS = 21
 # Quality that a unit of cost is worth, in the spread of all qualities over that of all costs; the

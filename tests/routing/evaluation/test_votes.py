@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from routing.errors import DataError
-from routing.evaluation_sets import read_set
-from routing.votes import HIGHER, LOWER, read_votes
+from routing.evaluation.sets import read_set
+from routing.evaluation.votes import HIGHER, LOWER, read_votes
 
 
 def votes(path: Path, *rows: tuple[str, str, str, str]) -> Path:

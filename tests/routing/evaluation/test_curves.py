@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routing.evaluate import (
+from routing.evaluation.curves import (
     Curve,
     Grades,
     Interval,

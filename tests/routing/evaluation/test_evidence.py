@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from routing.evaluate import Grades, chance, curve
-from routing.evidence import Evidence, pair_evidence, pool_evidence
+from routing.evaluation.curves import Grades, chance, curve
+from routing.evaluation.evidence import Evidence, pair_evidence, pool_evidence
 
 PAIR = ("big", "small")
 

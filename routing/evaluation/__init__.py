@@ -1,0 +1,1 @@
+"""How good a router is: quality against cost, on sets of graded prompts and of votes."""

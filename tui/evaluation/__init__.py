@@ -1,0 +1,1 @@
+"""The evaluation of routers as it is run, printed and drawn."""
