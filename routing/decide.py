@@ -76,6 +76,7 @@ class Decision:
             in [0, 1]; None where no router decided.
         reason: one sentence for the person.
         pinned: the person chose the model, not the router.
+        limited: pinned by the budget that they set, not by their choice of the moment.
         decision_ms: milliseconds, embedding included.
         router: the name of the router that decided, "" where none did: win probabilities of
             different routers do not compare.
@@ -93,6 +94,7 @@ class Decision:
     neighbours: tuple[Neighbour, ...] = ()
     flip_share: float | None = None
     pinned: bool = False
+    limited: bool = False
     decision_ms: float = 0.0
     router: str = ""
     earlier: int = 0

@@ -83,8 +83,9 @@ class Engine:
         """
         if request.pin is not None:
             decision = pinned(request.pool, request.pin)
-            reason = request.because or decision.reason
-            return _with_switch(replace(decision, reason=reason), request)
+            if request.because:
+                decision = replace(decision, reason=request.because, limited=True)
+            return _with_switch(decision, request)
         library = await self._library()
         query = query_of(request.turns)
         decision = await asyncio.to_thread(

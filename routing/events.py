@@ -43,7 +43,7 @@ class TurnRequest:
         turns: the conversation, ending with the person's message.
         share: wanted share of strong calls in [0, 1]; `threshold`, where given, overrules it.
         pin: "strong", "weak" or the name of the model that the person chose; no router is asked.
-        because: why it is pinned, where that was not the person's choice of the moment.
+        because: why it is pinned, where the person's budget did that; "" for their own choice.
         held: what providers have of the conversation in their caches, as `routing.cache` has it.
         cache_aware: stay with the stronger model that answered last where leaving saves nothing.
         keys: API keys by model name; never logged, never shown.

@@ -45,7 +45,7 @@ class LiveTurn:
     Attributes:
         key: its reply's name on the screen.
         pin: the model that answers whatever the router says: "strong", "weak" or its name.
-        because: why it is pinned, where that is not the person's choice of the moment.
+        because: why it is pinned, where the budget did that; "" for the person's own choice.
         unrouted: pinned because no router could be asked, which is not the person's choice.
         replaces: the stored message that its prompt is another version of.
         former: the turn that answered the same prompt before.

@@ -51,6 +51,7 @@ async def test_pin_that_the_person_did_not_ask_for_gives_its_own_reason(tmp_path
     decided, *rest = [event async for event in engine.turn(request)]
     assert isinstance(decided, Decided)
     assert decided.decision.reason == "It is late."
+    assert decided.decision.limited
     assert isinstance(rest[-1], Finished)
     assert "It is late." in rest[-1].reply.text  # the demo's model explains its route
     assert "You pinned" not in rest[-1].reply.text

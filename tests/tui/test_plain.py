@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,8 @@ class _Interrupt(asyncio.Event):
 
 def test_sentences_have_no_signs():
     assert sentences.route(decision("strong", pinned=True)) == "Strong model, demo/strong, pinned."
+    limited = replace(decision("weak", pinned=True), limited=True)
+    assert sentences.route(limited) == "Weak model, demo/weak, by the budget."
     assert "at least the threshold" in sentences.route(decision("strong"))
     assert "gpt-4 and mixtral tied" in sentences._battle(2, NEIGHBOURS[1])
 

@@ -20,7 +20,7 @@ from tui.screens.threshold import preview
 from tui.sessions import Routed
 from tui.settings import Budget
 from tui.visible import one_line, visible
-from tui.widgets.badge import badge_text, cost_text, odds_text
+from tui.widgets.badge import badge_line, badge_text, cost_text, odds_text
 from tui.widgets.card import KINDS, kind_of
 from tui.widgets.header import Mode, header_text
 from tui.widgets.meter import Spending, meter_text
@@ -184,6 +184,12 @@ def test_badge_says_letter_word_model_and_odds():
     assert text.rstrip().endswith("$0.0004")
     assert "[S] STRONG · demo/strong   0.77 ≥ 0.42" in badge_text(decision("strong"), "", 60).plain
     assert "(pinned)" in badge_text(decision("weak", pinned=True), "", 60).plain
+
+
+def test_badge_tells_a_pin_by_the_budget_from_the_persons_own():
+    limited = replace(decision("weak", pinned=True), limited=True)
+    assert "(budget)" in badge_line(limited)
+    assert "(pinned)" not in badge_text(limited, "", 60).plain
 
 
 def test_badge_asks_where_no_router_decided():

@@ -15,7 +15,7 @@ def route(decision: Decision) -> str:
     who = f"{decision.tier.capitalize()} model, {visible(decision.model)}"
     chance, threshold = decision.odds, decision.threshold
     if decision.pinned:
-        return f"{who}, pinned."
+        return f"{who}, by the budget." if decision.limited else f"{who}, pinned."
     if chance is None or threshold is None:
         return f"{who}; no router decided."
     relation = "at least" if chance >= threshold else "below"

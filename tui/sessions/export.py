@@ -109,6 +109,7 @@ def _shared_decision(decision: Decision) -> dict[str, Any]:
         "threshold": decision.threshold,
         "flip_share": decision.flip_share,
         "pinned": decision.pinned,
+        "limited": decision.limited,
         "decision_ms": decision.decision_ms,
     }
 

@@ -86,7 +86,7 @@ def cache_mark(decision: Decision) -> str:
 
 def odds_text(decision: Decision) -> str:
     """Win probability against threshold, as "0.18 < 0.42"; more digits where two would lie."""
-    pinned = " (pinned)" if decision.pinned else ""
+    pinned = (" (budget)" if decision.limited else " (pinned)") if decision.pinned else ""
     chance, threshold = decision.odds, decision.threshold
     if chance is None or threshold is None:
         return pinned.strip() or "no router decided"
