@@ -16,9 +16,9 @@ from textual.message import Message as Notice
 
 from routing.battles import Battle
 from routing.cost import Ledger
-from routing.errors import CutError, NoModelError, RateLimitError, RoutingError
+from routing.errors import CutError, NoKeyError, NoModelError, RateLimitError, RoutingError
 from routing.events import Event, Readiness, TurnRequest
-from routing.models import Model, Pool
+from routing.models import Model, Pool, key_name_of
 from tui.errors import AppError, StoreError
 from tui.live_turn import KEPT, LiveTurn, Routing
 from tui.messages import Arrived, Ended, Failed, Trouble
@@ -157,6 +157,14 @@ class Turns:
         if pool is None:
             return None
         return (pool.alternative(model) if model else pool.weak).name
+
+    def other_may_work(self, turn: LiveTurn, error: Exception) -> bool:
+        """Whether the other model does not lack the very key whose lack stopped the turn."""
+        pool, model = self.routing.pool, self.model_of(turn)
+        if pool is None or model is None or not isinstance(error, NoKeyError):
+            return True
+        name = key_name_of(model)
+        return name is None or key_name_of(pool.alternative(model)) != name
 
     def again(self, turn: LiveTurn, pin: Pin, *, unrouted: bool = False) -> LiveTurn:
         """A turn that answers the same message once more, the former reply beside it."""

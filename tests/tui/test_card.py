@@ -7,10 +7,11 @@ import pytest
 from textual.events import Paste
 
 from routing import errors
+from routing.events import Decided
 from tests.tui.conftest import SIZE, Chat, ready, say, stored, typed, wait_until
 from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.sessions import Sessions
-from tui.widgets.card import Card
+from tui.widgets.card import OTHER, Card
 from tui.widgets.history import History
 from tui.widgets.meter import Meter
 from tui.widgets.reply import Reply
@@ -46,6 +47,20 @@ async def test_failed_turn_shows_a_card_and_gives_the_draft_back(
         assert card.has_focus
         await wait_until(pilot, lambda: app.chat.talk.turns.last.reply)
     assert stored(app)[-1].state == "failed"
+
+
+@pytest.mark.parametrize(("strong", "offered"), [("openai/big", False), ("groq/big", True)])
+async def test_other_model_is_offered_unless_it_lacks_the_same_key(
+    chat: Chat, strong: str, offered: bool
+):
+    decided = Decided(replace(decision("weak"), model="openai/small"), 10_000)
+    engine = FakeEngine([decided, errors.NoKeyError("no key")])
+    app = chat(engine, demo=False, strong=strong, weak="openai/small")
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        assert (OTHER in app.chat.query_one(Card).actions) == offered
 
 
 async def test_cut_reply_can_be_continued(chat: Chat):

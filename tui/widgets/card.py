@@ -60,7 +60,10 @@ def kind_of(error: Exception) -> Kind:
 
 
 class Card(Actionable):
-    """An error inline in its turn; where a reply has begun, it can be gone on with."""
+    """An error inline in its turn.
+
+    Where a reply has begun, it can be gone on with; `other`: the other model may work.
+    """
 
     DEFAULT_CSS = """
     Card {
@@ -74,12 +77,15 @@ class Card(Actionable):
     Card.-detail > .card--detail { display: block; }
     """
 
-    def __init__(self, error: errors.RoutingError | AppError, *, begun: bool = False) -> None:
+    def __init__(
+        self, error: errors.RoutingError | AppError, *, begun: bool = False, other: bool = True
+    ) -> None:
         kind = kind_of(error)
         self.error = error
         self.detail = visible(getattr(error, "detail", ""))
         go_on = (CONTINUE,) if begun and CONTINUE not in kind.actions else ()
-        super().__init__(go_on + kind.actions + ((DETAIL,) if self.detail else ()))
+        known = tuple(action for action in kind.actions if other or action != OTHER)
+        super().__init__(go_on + known + ((DETAIL,) if self.detail else ()))
         self.title = kind.title
         wait = error.retry_after if isinstance(error, RateLimitError) else None
         self.seconds_left = 0 if wait is None else max(round(wait), 0)

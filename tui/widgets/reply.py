@@ -121,14 +121,14 @@ class Reply(Block):
         if note:
             await self.mount(Static(Content(note), classes="reply--note"))
 
-    async def fail(self, error: RoutingError | AppError) -> Card:
-        """Show what went wrong below what has arrived."""
+    async def fail(self, error: RoutingError | AppError, *, other: bool = True) -> Card:
+        """Show what went wrong below what has arrived; `other`: the other model may work."""
         await self.finish()
-        return await self.offer(error)
+        return await self.offer(error, other=other)
 
-    async def offer(self, error: RoutingError | AppError) -> Card:
+    async def offer(self, error: RoutingError | AppError, *, other: bool = True) -> Card:
         """Show what went wrong, with what can be done about it, in place of a note."""
         await self.query(".reply--note").remove()
-        card = Card(error, begun=self.has_begun)
+        card = Card(error, begun=self.has_begun, other=other)
         await self.mount(card)
         return card

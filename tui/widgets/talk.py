@@ -279,7 +279,7 @@ class Talk(Shown):
             await self.again(self.turns.alternative(turn))
             return
         reply.wait("not routed")
-        card = await reply.fail(message.error)
+        card = await reply.fail(message.error, other=self.turns.other_may_work(turn, message.error))
         self.post_message(self.GaveBack("" if turn.pieces else turn.text, card))
 
     def _end(
