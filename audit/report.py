@@ -134,10 +134,11 @@ def facts(report: Report) -> list[tuple[str, str]]:
     results = report.results
     identity, form = results.identity, results.form
     subjects = len(set(results.subjects))
+    asked = f"{len(results.question_ids):,} from the set {form.questions!r}; subjects: {subjects}"
     rows = [
         ("model", identity.model),
         ("measured by", _joined(identity.method, identity.dtype, identity.revision)),
-        ("questions", f"{len(results.question_ids):,} of {form.questions}; subjects: {subjects}"),
+        ("questions", asked),
         ("battery", f"{form.battery}, seed {form.seed}, {form.shots} examples where few-shot"),
         ("asked", _asked(report)),
         ("when", report.created),

@@ -176,7 +176,8 @@ def list_reports(*, as_json: AsJson = False) -> None:
                 "created": report.created,
                 "model": report.model,
                 "battery": form.battery,
-                "questions": f"{len(report.results.question_ids)} of {form.questions}",
+                "questions": len(report.results.question_ids),
+                "set": form.questions,
                 "findings": len(find(report.results)),
                 "tests": tests_of(report.results),
                 "verdict": verdict(report.results),
@@ -187,7 +188,7 @@ def list_reports(*, as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif rows:
-        columns = ("report", "model", "battery", "questions", "findings", "tests")
+        columns = ("report", "model", "battery", "set", "questions", "findings", "tests")
         print_table(columns, [tuple(row[name] for name in columns) for row in rows])
     else:
         typer.echo("No report is kept yet: llmroute audit --model demo/biased makes one.")
