@@ -1,4 +1,4 @@
-"""Kernel ridge regression over battles: how a prompt moves the odds of a pair off their average.
+"""Kernel ridge regression over battles: how a prompt moves the chances of a pair off their average.
 
 Where battles are near, they say by how much more, or less, often the strong model's reply is the
 better one; where none is near, the average stands. Near is not what is about the same alone, as to
@@ -41,7 +41,7 @@ VECTOR_SCALE = 0.7  # the length of its vector, where the embedder shows its sta
 LANDMARKS = 2048
 SEED = 0
 SAMPLE_SIZE = 1000
-# Probabilities of 0 and 1 have no log-odds to add to.
+# An average of 0 or 1 would leave no room.
 LEAST_CHANCE = 0.02
 
 
@@ -225,8 +225,11 @@ def _landmarks(closest: Doubles) -> Ints:
 
 
 def _chance(average: float, surplus: Doubles) -> Doubles:
-    """Win probabilities from how much they exceed the average, kept within (0, 1)."""
+    """Win probabilities from how much they exceed the average: their sum, bent to stay in [0, 1].
+
+    Nearer to what battles left out come to than the logistic function of odds is.
+    """
     average = float(np.clip(average, LEAST_CHANCE, 1 - LEAST_CHANCE))
-    spread = average * (1 - average)
-    chance: Doubles = 1 / (1 + np.exp(-(np.log(average / (1 - average)) + surplus / spread)))
+    room = np.where(surplus > 0, 1 - average, average)
+    chance: Doubles = average + room * np.tanh(surplus / room)
     return chance

@@ -325,7 +325,9 @@ def test_pool_decides_among_all_its_models_and_tells_of_each(run: Run):
     options = ["--pool", POOL, "--json", "--dry-run"]
     taken = []
     for threshold in ("0", "0.6", "1"):
-        _, out, _ = run("ask", *options, "--threshold", threshold, "translate cat into French")
+        _, out, _ = run(
+            "ask", *options, "--threshold", threshold, "prove that there are infinitely many primes"
+        )
         decision = json.loads(out)
         taken.append(decision["model"])
     assert taken[0] == "demo/strong"
