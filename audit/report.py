@@ -61,6 +61,7 @@ class Report:
         planned, scored: askings of the battery, and how many of them have a score.
         notes: how it was measured, a sentence each.
         symbol_tokens: how many tokens the model's tokenizer makes of each symbol, where known.
+        unread: what one of the replies that named no option said, in quotes.
     """
 
     results: Results
@@ -71,6 +72,7 @@ class Report:
     notes: tuple[str, ...] = ()
     coverage: Coverage | None = None
     symbol_tokens: dict[str, int] = field(default_factory=dict)
+    unread: str = ""
     format: int = FORMAT
 
     @property
@@ -236,6 +238,8 @@ def _remarks(report: Report) -> Iterator[str]:
     ):
         if number:
             yield f"{words}: {number:,}."
+    if report.unread:
+        yield f"One of the replies that named no option said {report.unread}."
     if report.coverage:
         yield (
             f"{percent(report.coverage.symbols)} of the symbols were among the tokens that came "

@@ -113,6 +113,7 @@ class Run:
             notes=self.notes,
             coverage=_coverage(variants, self.scores),
             symbol_tokens=_symbol_tokens(variants, self.scores),
+            unread=next((score.unread for score in self.scores if score.unread), ""),
         )
 
 

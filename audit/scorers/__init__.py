@@ -61,6 +61,7 @@ class Score:
         votes: how many sampled replies named each option (one reply at temperature 0: one vote);
             empty for a scorer that measures log-likelihoods.
         unparsed, refused: sampled replies that named no option.
+        unread: what one of the unparsed said, quoted and cut; "" where there is none.
         warnings: sentences for the report, such as that the context was cut on the left.
     """
 
@@ -71,6 +72,7 @@ class Score:
     votes: tuple[int, ...] = ()
     unparsed: int = 0
     refused: int = 0
+    unread: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -22,6 +22,7 @@ STEPS_DOWN = (ServiceError, NoModelError, ContextError)  # what an endpoint says
 COUNTED = 50  # Variants whose tokens are counted for an estimate
 PROBE_RETRIES = 1  # whoever waits for an answer to a mistyped address should not wait long
 GRACE_SECONDS = 0.5
+UNREAD_AT_MOST = 20  # Variants at the start without a reply that names an option
 TOO_LONG = "the prompt is longer than the model reads"
 
 
@@ -100,19 +101,41 @@ class EndpointScorer:
         Closing the iterator drops the calls under way.
 
         Raises:
-            EndpointError: the endpoint cannot go on; what was yielded holds.
+            EndpointError: the endpoint cannot go on, or its first replies all name no option; what
+                was yielded holds.
             BudgetError: the next call could cost more than is left.
         """
         runner = asyncio.Runner()
         client = Client(self._model, self._terms, self._spent)
         under_way: deque[_UnderWay] = deque()
         try:
-            yield from self._in_order(runner, client, deque(variants), under_way)
+            yield from self._readable(self._in_order(runner, client, deque(variants), under_way))
         except ReplyError as error:
             raise _as_ours(error) from error
         finally:
             _end(runner, client, under_way)
             self._spent = client.spent
+
+    def _readable(self, scores: Iterator[Score]) -> Iterator[Score]:
+        """The scores, as long as paying for more of them makes sense.
+
+        Raises:
+            EndpointError: none of the first names an option.
+        """
+        unread = 0
+        for score in scores:
+            yield score
+            if any(score.votes) or any(nats is not None for nats in score.loglik):
+                break
+            unread += score.unparsed > 0
+            if unread == UNREAD_AT_MOST:
+                raise EndpointError(
+                    f"{self._model.name} named no option in its first {unread} answers; one of "
+                    f"them said {score.unread or 'nothing'}",
+                    hint="What was scored is kept: the same command asks on from there, --fresh "
+                    "asks all again.",
+                )
+        yield from scores
 
     def _in_order(
         self,

@@ -22,6 +22,7 @@ from routing.errors import NoModelError
 TOP_LOGPROBS = 20  # the most that OpenAI's protocol allows
 SAMPLES = 5
 REPLY_TOKENS = 16
+QUOTED_CHARACTERS = 80
 REASONING_TOKENS = 4096
 NOT_SPELT = "the endpoint's tokens could not be matched with the prompt"
 
@@ -164,11 +165,13 @@ class ChatLogprobs:
         )
         named = any(value is not None for value in nats)
         refused = not named and _is_filtered(response)
+        unparsed = not named and not refused
         return Score(
             loglik=nats,
             bound=min((token.logprob for token in tokens), default=None),
-            unparsed=int(not named and not refused),
+            unparsed=int(unparsed),
             refused=int(refused),
+            unread=_quoted(tokens[0].token if tokens else "") if unparsed else "",
         )
 
     async def _ask(self, client: Client, variant: Variant) -> Any:  # noqa: ANN401  # litellm's
@@ -216,14 +219,17 @@ class Words:
         asked = (self._ask(client, variant) for _ in range(self.samples))
         replies = await asyncio.gather(*asked)
         named = [named_option(_text(reply), variant.shown) for reply in replies]
-        refused = sum(
-            option is None and (_is_filtered(reply) or is_refusal(_text(reply)))
-            for option, reply in zip(named, replies, strict=True)
-        )
+        others = [reply for option, reply in zip(named, replies, strict=True) if option is None]
+        unread = [
+            _text(reply)
+            for reply in others
+            if not _is_filtered(reply) and not is_refusal(_text(reply))
+        ]
         return Score(
             votes=tuple(named.count(i) for i in range(len(variant.shown.options))),
-            unparsed=named.count(None) - refused,
-            refused=refused,
+            unparsed=len(unread),
+            refused=len(others) - len(unread),
+            unread=_quoted(unread[0]) if unread else "",
         )
 
     async def _ask(self, client: Client, variant: Variant) -> Any:  # noqa: ANN401  # litellm's
@@ -317,6 +323,14 @@ def _logsumexp(values: Sequence[float]) -> float | None:
 def _text(response: Any) -> str:  # noqa: ANN401  # litellm's response
     content = response.choices[0].message.content
     return content if isinstance(content, str) else ""
+
+
+def _quoted(text: str) -> str:
+    """The beginning of a reply on one line, in quotes; no sign of it moves a terminal's cursor."""
+    words = " ".join(text.split())
+    if not words:
+        return "nothing"
+    return repr(words if len(words) <= QUOTED_CHARACTERS else f"{words[:QUOTED_CHARACTERS]}…")
 
 
 def _finish(response: Any) -> str:  # noqa: ANN401  # litellm's response

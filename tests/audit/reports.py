@@ -92,6 +92,7 @@ REPORT = Report(
     notes=("echo: accepted, but no log probabilities of the prompt came back",),
     coverage=Coverage(symbols=0.97, probability=0.88),
     symbol_tokens={"A": 1, "§": 2},
+    unread="'It depends on <b>you</b>'",
 )
 BOARD = Leaderboard(
     ("one", "two & <b>", "three"),

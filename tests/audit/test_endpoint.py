@@ -193,6 +193,36 @@ def test_unparsed_and_refused_replies_are_counted_apart(start: Start) -> None:
     assert [(one.unparsed, one.refused) for one in got] == [(1, 0), (0, 1), (0, 0)]
     reasons = [choose(variant, one).reason for variant, one in zip(asked, got, strict=True)]
     assert reasons == ["unparsed", "refused", ""]
+    assert [one.unread for one in got] == ["'Well, that depends on what you mean.'", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("reply", "quoted"),
+    [
+        ("it\n\x1b[2Jdepends", r"'it \x1b[2Jdepends'"),
+        ("why " * 50, f"'{'why ' * 20}…'"),
+        ("", "nothing"),
+    ],
+)
+def test_unread_reply_is_quoted_on_a_line(start: Start, reply: str, quoted: str) -> None:
+    server = start()
+    scorer = scorer_at(server)
+    server.reply = lambda message: reply
+    [score] = scores(scorer, variants(count=1))
+    assert score.unread == quoted
+
+
+def test_run_stops_where_the_first_replies_name_no_option(start: Start) -> None:
+    server = start(reply=lambda message: "It depends.")
+    got: list[Score] = []
+    with pytest.raises(EndpointError, match=r"first 20 answers; one of them said 'It depends\.'"):
+        got.extend(scorer_at(server).score(variants(count=90)))
+    assert len(server.requests) < 60
+
+
+def test_one_reply_that_names_an_option_lets_the_run_go_on(start: Start) -> None:
+    server = start(reply=lambda message: "C" if "swims" in message else "It depends.")
+    assert len(scores(scorer_at(server), variants(count=45))) == 45
 
 
 def test_filtered_reply_is_a_refusal(start: Start) -> None:

@@ -171,6 +171,19 @@ def test_endpoint_that_fails_in_the_middle_costs_no_score(tmp_path: Path) -> Non
         assert run.report("").is_whole
 
 
+def test_run_whose_replies_name_no_option_keeps_them_and_goes_on_when_asked(tmp_path: Path) -> None:
+    with EndpointServer(reply=lambda message: "It depends.") as server:
+        scorer = scorer_at(server)
+        with ScoreStore(tmp_path, scorer.identity) as store:
+            with pytest.raises(EndpointError, match="named no option"):
+                finished(Run(BATTERY, scorer, store))
+            assert len(store) == 20
+            server.reply = lambda message: "A"
+            run = Run(BATTERY, scorer, store)
+            finished(run)
+        assert run.report("").unread == "'It depends.'"
+
+
 def test_run_that_reaches_its_limit_keeps_and_reports_what_it_paid_for(tmp_path: Path) -> None:
     with EndpointServer() as server:
         free = scorer_at(server)

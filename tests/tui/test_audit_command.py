@@ -218,6 +218,16 @@ def test_one_report_is_no_comparison(run: Run):
     assert "at least 2" in err
 
 
+def test_replies_that_name_no_option_stop_the_run_with_one_of_them(
+    run: Run, server: EndpointServer, questions: Path
+):
+    server.reply = lambda message: "It depends."
+    code, _, err = run(*words(server, questions))
+    assert code == 8
+    assert "one of them said 'It depends.'" in err
+    assert "--fresh" in err
+
+
 def test_list_shows_what_is_kept(run: Run, server: EndpointServer, questions: Path):
     assert "No report is kept yet" in run("audit", "list")[1]
     run(*words(server, questions))
