@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from tui.money import short_usd
+from tui.money import budget_usd, short_usd
 
 if TYPE_CHECKING:
     from tui.sessions import DayCost
@@ -55,7 +55,7 @@ def limit_of(month: Month, budget: Budget) -> str:
     """Why only the weak model may answer unasked, in a sentence; "" where nothing limits it."""
     if budget.past != "weak" or not is_spent(month, budget):
         return ""
-    return f"This month's {short_usd(budget.monthly_usd)} are spent: weak only, as you set it."
+    return f"This month's {budget_usd(budget.monthly_usd)} are spent: weak only, as you set it."
 
 
 def warning_of(month: Month, budget: Budget) -> str:
@@ -63,7 +63,7 @@ def warning_of(month: Month, budget: Budget) -> str:
     if not is_spent(month, budget):
         return ""
     return limit_of(month, budget) or (
-        f"This month's {short_usd(budget.monthly_usd)} are spent: "
+        f"This month's {budget_usd(budget.monthly_usd)} are spent: "
         f"{short_usd(month.spent_usd)} so far."
     )
 
@@ -73,7 +73,7 @@ def month_text(month: Month, budget: Budget, *, pace: bool = True) -> str:
     if budget.monthly_usd is None:
         return ""
     unknown = f" + {month.unpriced_turns} x $?" if month.unpriced_turns else ""
-    text = f"month {short_usd(month.spent_usd)}{unknown} of {short_usd(budget.monthly_usd)}"
+    text = f"month {short_usd(month.spent_usd)}{unknown} of {budget_usd(budget.monthly_usd)}"
     if is_spent(month, budget):
         return f"{text} OVER BUDGET"
     if pace and month.forecast_usd is not None:

@@ -28,9 +28,15 @@ def usd(amount: float | None) -> str:
     return f"{sign}${size:,.{digits}f}"
 
 
+def marked_usd(mark: str, amount: float | None) -> str:
+    """US dollars behind the mark of an estimate: "~$0.0131"; "<$0.0001" needs none."""
+    text = usd(amount)
+    return text if "<" in text else f"{mark}{text}"
+
+
 def spent_text(ledger: Ledger) -> str:
     """What was spent, "~$0.0131 + $?": turns of an unknown price never count as nothing."""
-    known = f"{ledger.tilde}{usd(ledger.spent_usd)}"
+    known = marked_usd(ledger.tilde, ledger.spent_usd)
     if not ledger.unpriced_turns:
         return known
     return f"{known} + $?" if ledger.spent_usd else "$?"
@@ -51,6 +57,14 @@ def ledger_fields(ledger: Ledger) -> dict[str, Any]:
 def short_usd(amount: float | None) -> str:
     """US dollars as a person would write them: "$20", "$4.10"."""
     return usd(amount).removesuffix(".00")
+
+
+def budget_usd(amount: float | None) -> str:
+    """A budget as the person wrote it: "$20", "$0.01", "$0.0025"."""
+    if amount is None:
+        return usd(amount)
+    cents = f"{amount:.2f}"
+    return f"${amount:,.2f}".removesuffix(".00") if float(cents) == amount else f"${amount:,.10g}"
 
 
 def percent(share: float) -> str:

@@ -77,6 +77,7 @@ def test_past_the_budget_a_warning_then_weak_only_as_set():
     assert "$20 are spent" in warning_of(Month(20.0), WARN)
     assert limit_of(Month(20.0), WARN) == ""
     assert "weak only" in limit_of(Month(20.0), WEAK)
+    assert month_text(Month(0.0042), Budget(monthly_usd=0.01)) == "month $0.0042 of $0.01"
 
 
 def test_all_strong_is_exact_where_the_strong_model_gave_every_reply():

@@ -1,6 +1,6 @@
 import pytest
 
-from tui.money import parse_share, percent, usd
+from tui.money import budget_usd, marked_usd, parse_share, percent, usd
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,21 @@ from tui.money import parse_share, percent, usd
 )
 def test_amounts_show_the_digits_that_matter(amount: float | None, text: str):
     assert usd(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0.00001, "<$0.0001"), (0.0131, "~$0.0131"), (None, "~$?")]
+)
+def test_estimates_are_marked_once(amount: float | None, text: str):
+    assert marked_usd("~", amount) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [(20.0, "$20"), (0.01, "$0.01"), (4.1, "$4.10"), (1250.0, "$1,250"), (0.0025, "$0.0025")],
+)
+def test_budgets_stand_as_they_were_written(amount: float, text: str):
+    assert budget_usd(amount) == text
 
 
 def test_shares_are_whole_percent():

@@ -12,7 +12,7 @@ import typer
 from tui.commands.options import AsJson
 from tui.commands.sessions import warn_of_damage
 from tui.errors import UsageError
-from tui.money import ledger_fields, percent, spent_text, turns_text, usd
+from tui.money import ledger_fields, marked_usd, percent, spent_text, turns_text, usd
 from tui.program import Program
 from tui.visible import one_line
 
@@ -99,8 +99,8 @@ def _cells(ledger: Ledger) -> tuple[str | int, ...]:
     tilde = ledger.all_strong_tilde
     return (
         spent_text(ledger),
-        tilde + usd(ledger.all_strong_usd) if comparable else usd(None),
-        tilde + usd(ledger.saved_usd) if comparable else usd(None),
+        marked_usd(tilde, ledger.all_strong_usd) if comparable else usd(None),
+        marked_usd(tilde, ledger.saved_usd) if comparable else usd(None),
         percent(ledger.saved_share) if comparable else "",
         turns_text(ledger.turns),
         ledger.prompt_tokens,

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from textual_plotext import PlotextPlot
 
 from tui.evaluation.plots import Chart, Line, draw_in
-from tui.money import percent, turns_text, usd
+from tui.money import marked_usd, percent, turns_text, usd
 from tui.screens.slider import READING, Slider
 from tui.sessions import Judged, Met, Outcome, Routed, met, outcome, told_apart
 from tui.widgets.tones import MUTED
@@ -126,7 +126,7 @@ def told(point: Point, share: float, history: History) -> list[str]:
 def _cost(then: Outcome) -> str:
     """What it costs of what all strong calls would: ~$0.0123 of $0.0400 all strong (31 %)."""
     unknown = f" + {then.unpriced:,} x $?" if then.unpriced else ""
-    spent = f"{'~' if then.flipped else ''}{usd(then.cost_usd)}{unknown}"
+    spent = f"{marked_usd('~' if then.flipped else '', then.cost_usd)}{unknown}"
     if then.all_strong_usd <= 0:
         return spent
     return (

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from tui.money import percent, turns_text, usd
+from tui.money import marked_usd, percent, turns_text
 from tui.screens.slider import READING, Slider
 from tui.widgets.tones import MUTED
 
@@ -70,13 +70,13 @@ def preview(turns: Sequence[Routed], threshold: float) -> list[str]:
     if not turns:
         return ["no routed turn yet"]
     then = outcome(turns, threshold)
-    spent = f"{'~' if then.flipped else ''}{usd(then.cost_usd)}"
+    spent = marked_usd("~" if then.flipped else "", then.cost_usd)
     unknown = f" + {then.unpriced:,} x $?" if then.unpriced else ""
     saved = ""
     if then.all_strong_usd > 0:
         share = percent(then.saved_usd / then.all_strong_usd)
         estimated = then.turns.get("strong", 0) < len(turns)
-        saved = f", saved {'~' if estimated else ''}{usd(then.saved_usd)} ({share})"
+        saved = f", saved {marked_usd('~' if estimated else '', then.saved_usd)} ({share})"
     return [
         f"{turns_text(then.turns)}, {then.flipped:,} would flip",
         f"{spent}{unknown}{saved}",

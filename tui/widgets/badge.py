@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from routing.decide import Decision
 from routing.models import Tier
-from tui.money import usd
+from tui.money import marked_usd
 from tui.visible import one_line, visible
 from tui.widgets.tones import MUTED
 
@@ -97,8 +97,7 @@ def odds_text(decision: Decision) -> str:
 
 def cost_text(cost_usd: float | None, *, estimated: bool) -> str:
     """US dollars of a reply; "~" before an estimate, "$?" for an unknown price."""
-    amount = usd(cost_usd)
-    return f"~{amount}" if estimated and cost_usd else amount
+    return marked_usd("~" if estimated and cost_usd else "", cost_usd)
 
 
 def _tier(decision: Decision) -> tuple[str, str, str]:

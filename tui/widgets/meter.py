@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from routing.cost import Bill, Ledger
 from tui.budget import Month, is_spent, month_text
-from tui.money import percent, turns_text, usd
+from tui.money import marked_usd, percent, turns_text
 from tui.settings import Budget
 from tui.widgets.tones import FAINT
 
@@ -105,8 +105,8 @@ def _spent(spending: Spending) -> str:
     amount = ledger.spent_usd + ((running.cost_usd or 0.0) if running else 0.0)
     tilde = "~" if running and running.cost_usd else ledger.tilde
     if not unknown:
-        return f"{tilde}{usd(amount)} spent"
-    known = f"{tilde}{usd(amount)} + " if amount else ""
+        return f"{marked_usd(tilde, amount)} spent"
+    known = f"{marked_usd(tilde, amount)} + " if amount else ""
     return f"{known}$? spent (set a price: llmroute models price)"
 
 
@@ -121,4 +121,7 @@ def _all_strong(ledger: Ledger, running: Bill | None) -> tuple[str, str]:
     saved = all_strong - compared
     tilde = "~" if running else ledger.all_strong_tilde
     share = percent(saved / all_strong)
-    return f"{tilde}{usd(all_strong)} all strong", f"saved {tilde}{usd(saved)} ({share})"
+    return (
+        f"{marked_usd(tilde, all_strong)} all strong",
+        f"saved {marked_usd(tilde, saved)} ({share})",
+    )
