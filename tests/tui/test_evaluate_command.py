@@ -363,6 +363,13 @@ def test_terminal_plot_has_the_wanted_size_and_names_its_lines():
         assert word in text
 
 
+def test_flat_curve_stands_amid_round_ticks():
+    flat = Chart("", "", "", [Line("flat", [0, 50, 100], [43.3, 43.3, 43.3])])
+    drawn = terminal_plot(flat, 60, 12)
+    assert all(f"{tick}┤" in drawn for tick in (30, 40, 50, 60))
+    assert "43.3" not in drawn
+
+
 @pytest.mark.parametrize(
     ("low", "high", "ticks"),
     [

@@ -107,9 +107,13 @@ def draw_in(plot: Plot, chart: Chart) -> None:
 def _leave_room_for_legend(plot: Plot, chart: Chart) -> None:
     """Let the axis end above the highest curve, where the legend then covers none."""
     known = [y for line in chart.lines for y in line.y] + [level.y for level in chart.levels]
-    if not known or min(known) == max(known):
+    if not known:
         return
-    low, height = min(known), max(known) - min(known)
+    low, high = min(known), max(known)
+    if low == high:  # a flat curve stands in the middle
+        margin = abs(low) / 2 or 1.0
+        low, high = low - margin, high + margin
+    height = high - low
     plot.ylim(low, low + height * (1 + len(chart.lines) / LINES_OF_CURVES))
     ticks = round_ticks(low, low + height)
     plot.yticks(ticks, [f"{tick:.6g}" for tick in ticks])
