@@ -195,6 +195,20 @@ UNUSUAL_KEYS: Mapping[str, str | None] = {
     "vertex_ai": None,
 }
 
+# What the best known providers call theirs.
+PROVIDER_KEYS = (
+    "ANTHROPIC_API_KEY",
+    "COHERE_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "FIREWORKS_API_KEY",
+    "GEMINI_API_KEY",
+    "GROQ_API_KEY",
+    "MISTRAL_API_KEY",
+    "OPENAI_API_KEY",
+    "OPENROUTER_API_KEY",
+    "TOGETHERAI_API_KEY",
+    "XAI_API_KEY",
+)
 OPENAI_PROTOCOL = frozenset({"openai", "custom_openai", "lm_studio", "llamafile", "hosted_vllm"})
 OWN_PREFIXES = OPENAI_PROTOCOL | SELF_HOSTED.keys() | BUILT_IN
 

@@ -12,24 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from routing.files import replace_file
-from routing.models import Model, key_name_of
+from routing.models import PROVIDER_KEYS, Model, key_name_of
 from tui.errors import KeysError
 
 SERVICE = "llmroute"
 COMMAND_SECONDS = 30
-PROVIDER_KEYS = (
-    "ANTHROPIC_API_KEY",
-    "COHERE_API_KEY",
-    "DEEPSEEK_API_KEY",
-    "FIREWORKS_API_KEY",
-    "GEMINI_API_KEY",
-    "GROQ_API_KEY",
-    "MISTRAL_API_KEY",
-    "OPENAI_API_KEY",
-    "OPENROUTER_API_KEY",
-    "TOGETHERAI_API_KEY",
-    "XAI_API_KEY",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 from textual import on
 
-from tui.diagnosis import diagnose
 from tui.messages import Examined, SessionReady
 from tui.screens.base import BaseScreen
 from tui.widgets.reply import Reply
@@ -36,6 +35,8 @@ class PanelsScreen(BaseScreen):
 
     def show_doctor(self) -> None:
         """Show what was found on this machine."""
+        from tui.diagnosis import diagnose
+
         engine = {"state": self.talk.engine_state}
         self.in_thread(lambda: Examined(diagnose(self.program) | {"engine": engine}), lambda m: m)
 

@@ -10,11 +10,9 @@ import msgspec
 from textual import on
 from textual.widget import Widget
 
-from routing.models import DEMO_PAIR, key_name_of, known_models
+from routing.models import DEMO_PAIR, PROVIDER_KEYS, key_name_of, known_models
 from routing.routers import ROUTERS
-from tui.diagnosis import known_keys
 from tui.errors import UsageError
-from tui.keys import PROVIDER_KEYS
 from tui.live_turn import LiveTurn
 from tui.messages import (
     EngineReady,
@@ -250,6 +248,8 @@ class RoutingScreen(BaseScreen):
 
     def _settings_ready(self) -> SettingsReady:
         """What the settings screen shows, gathered in a thread: keys may be in a keyring."""
+        from tui.diagnosis import known_keys
+
         keys = known_keys(self.program, self.talk.turns.routing.pool)
         lines = [f"{name}: {origin}" for name, origin in keys.items()]
         return SettingsReady(lines, known_models())
