@@ -140,6 +140,8 @@ def _line(battle: Battle) -> str:
         row["battle_id"] = battle.battle_id
     if battle.score is not None:
         row["score"] = battle.score
+    if battle.earlier:
+        row["earlier"] = battle.earlier
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
@@ -162,7 +164,13 @@ def _battle(row: Mapping[str, Any], source: str) -> Battle:
         battle_id=str(row.get("battle_id") or ""),
         score=_score(row.get("score")),
         both_bad=_label(row.get("winner")) in BOTH_BAD,
+        earlier=_earlier(row.get("earlier")),
     )
+
+
+def _earlier(value: object) -> int:
+    """Only our own files say it; another's column of that name means something else."""
+    return value if isinstance(value, int) and value > 0 else 0
 
 
 def _score(value: object) -> int | None:

@@ -20,6 +20,8 @@ class Battle:
             "" for the others.
         score: the grade of 1 to 5 that a judge gave to model_b's reply; None where none did.
         both_bad: a tie because neither reply was good enough, as the arena's "tie (bothbad)".
+        earlier: how many earlier messages the prompt holds behind the person's last one, parted by
+            blank lines, the newest first.
     """
 
     prompt: str
@@ -30,3 +32,4 @@ class Battle:
     battle_id: str = ""
     score: int | None = None
     both_bad: bool = False
+    earlier: int = 0

@@ -26,13 +26,15 @@ def battle_of(turn: LiveTurn, pool: Pool, *, good: bool) -> Battle | None:
     other = _next_best(turn.decision, pool) if strong else pool.strong.name
     if taken == other:  # the pool may be another by now
         return None
+    query = query_of(turn.turns())
     return Battle(
-        prompt=query_of(turn.turns()).text,
+        prompt=query.text,
         model_a=taken if strong else other,
         model_b=other if strong else taken,
         winner="a" if strong == good else "b",
         source="mine",
         battle_id=turn.prompt.id,
+        earlier=query.earlier,
     )
 
 

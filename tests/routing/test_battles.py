@@ -128,6 +128,7 @@ def test_written_battles_come_back(tmp_path: Path):
         Battle('quotes " and\nbreaks \u2028 😀', "x/é", "y", "tie", "mine", "id-2"),
         Battle("[not, a list]", "x", "y", "b", "other"),
         Battle("hopeless", "x", "y", "tie", "other", both_bad=True),
+        Battle("yes\n\nshall I?", "x", "y", "a", "mine", "id-3", earlier=1),
     )
     write_battles(tmp_path / "mine.jsonl", battles)
     assert read_battles(tmp_path / "mine.jsonl").battles == battles

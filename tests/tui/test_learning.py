@@ -80,7 +80,7 @@ async def test_follow_up_is_learnt_as_it_was_routed(chat: Chat):
         await pilot.press("f6")
         await wait_until(pilot, lambda: engine.learnt)
     [battle] = engine.learnt
-    assert battle.prompt == f"now for 1 mod 4\n\n{PROOF}"
+    assert (battle.prompt, battle.earlier) == (f"now for 1 mod 4\n\n{PROOF}", 1)
     assert battle.winner == "b"
 
 

@@ -36,6 +36,12 @@ def test_list_shows_an_id_the_prompt_on_one_line_and_who_won(run: Run):
     assert "small beat big" in out
 
 
+def test_list_parts_the_last_message_from_those_it_was_routed_with(run: Run, own: OwnBattles):
+    text = "and in C?\n\nsort a list\n\nhello"
+    own.learn(Battle(text, "big", "small", "a", "mine", SECOND, earlier=2))
+    assert "and in C? (after: sort a list / hello)" in run("battles", "mine")[1]
+
+
 @pytest.mark.usefixtures("own")
 def test_json_holds_every_field(run: Run):
     rows = json.loads(run("battles", "mine", "--json")[1])

@@ -113,9 +113,12 @@ def _local(moment: str) -> str:
 
 
 def _prompt(battle: Battle) -> str:
+    """What the person said last; what that was routed with stands apart."""
     from tui.visible import one_line
 
-    return one_line(" ".join(battle.prompt.split()), PROMPT_WIDTH)
+    said, *before = battle.prompt.split("\n\n", battle.earlier)
+    after = f" (after: {' / '.join(before)})" if before else ""
+    return one_line(" ".join(f"{said}{after}".split()), PROMPT_WIDTH)
 
 
 def _outcome(battle: Battle) -> str:
