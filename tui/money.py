@@ -63,8 +63,9 @@ def budget_usd(amount: float | None) -> str:
     """A budget as the person wrote it: "$20", "$0.01", "$0.0025"."""
     if amount is None:
         return usd(amount)
-    cents = f"{amount:.2f}"
-    return f"${amount:,.2f}".removesuffix(".00") if float(cents) == amount else f"${amount:,.10g}"
+    if round(amount, 2) == amount:
+        return f"${amount:,.2f}".removesuffix(".00")
+    return f"${amount:,.10f}".rstrip("0")
 
 
 def percent(share: float) -> str:

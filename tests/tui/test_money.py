@@ -28,7 +28,14 @@ def test_estimates_are_marked_once(amount: float | None, text: str):
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [(20.0, "$20"), (0.01, "$0.01"), (4.1, "$4.10"), (1250.0, "$1,250"), (0.0025, "$0.0025")],
+    [
+        (20.0, "$20"),
+        (0.01, "$0.01"),
+        (4.1, "$4.10"),
+        (1250.0, "$1,250"),
+        (0.0025, "$0.0025"),
+        (1e-8, "$0.00000001"),
+    ],
 )
 def test_budgets_stand_as_they_were_written(amount: float, text: str):
     assert budget_usd(amount) == text

@@ -29,6 +29,16 @@ async def enter(pilot: Pilot[None], name: str, text: str) -> None:
     await pilot.press("enter")
 
 
+@pytest.mark.parametrize("amount", ["0.0025", "1250"])
+async def test_budget_stands_in_its_field_as_it_was_written(
+    chat: Chat, tmp_path: Path, amount: str
+):
+    (tmp_path / "settings.toml").write_text(f"[budget]\nmonthly_usd = {amount}\n")
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        assert (await opened(app, pilot)).query_one("#budget", Input).value == amount
+
+
 async def test_budget_comes_into_force_and_nothing_else_is_kept(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE) as pilot:

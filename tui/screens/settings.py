@@ -16,7 +16,7 @@ from textual.suggester import Suggester, SuggestFromList
 from textual.widgets import Input, Static
 
 from tui.errors import UsageError, in_line
-from tui.money import parse_share, percent
+from tui.money import budget_usd, parse_share, percent
 from tui.screens.dialogue import Dialogue
 from tui.settings import Budget, Loaded, pool_settings, split_pool
 from tui.widgets.actions import Action, Actionable
@@ -156,7 +156,9 @@ def _row(
 
 
 def _amount(budget: Budget) -> str:
-    return "" if budget.monthly_usd is None else f"{budget.monthly_usd:.2f}".removesuffix(".00")
+    if budget.monthly_usd is None:
+        return ""
+    return budget_usd(budget.monthly_usd).removeprefix("$").replace(",", "")
 
 
 def _share(text: str) -> float:
