@@ -18,6 +18,7 @@ from rich.text import Text
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.notifications import Notify
 from textual.screen import Screen
 from textual.theme import Theme
@@ -113,6 +114,15 @@ class ChatApp(App[None]):
         self.chat.temporary = temporary
         # Typed before the chat could take it; None after.
         self._early: list[events.Event] | None = []
+
+    def get_driver_class(self) -> type[Driver]:  # Textual's
+        """Textual's own; on a terminal, one that bears its going away."""
+        driver = super().get_driver_class()
+        if driver.__name__ != "LinuxDriver":  # a browser, or Windows
+            return driver
+        from tui.terminal import TerminalDriver
+
+        return TerminalDriver
 
     def get_default_screen(self) -> Screen[None]:
         """The chat; there is nothing behind it."""

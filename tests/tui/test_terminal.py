@@ -30,11 +30,11 @@ REPLY = "Suppose two tasks wait for each other.\n\n" + "more of it " * 30 + "\n\
 class Real:
     """The chat in a terminal of its own, and all that it has written there."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *before: str) -> None:
         self._end, slave = pty.openpty()
         fcntl.ioctl(self._end, termios.TIOCSWINSZ, struct.pack("HHHH", 34, 110, 0, 0))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui.cli", "chat"],
+            [*before, sys.executable, "-m", "tui.cli", "chat"],
             env=os.environ | {"LLMROUTE_HOME": str(home), "TERM": "xterm-256color"},
             preexec_fn=partial(os.login_tty, slave),
         )
@@ -61,10 +61,16 @@ class Real:
             self.until(lambda: False)
         return self.process.wait(SECONDS)
 
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        os.close(self._end)
+        self._end = -1
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._end)
+        if self._end >= 0:
+            os.close(self._end)
 
 
 def test_chat_starts_streams_keeps_and_leaves(tmp_path: Path, serve: Callable[..., ScriptedServer]):
@@ -99,3 +105,14 @@ def test_chat_starts_streams_keeps_and_leaves(tmp_path: Path, serve: Callable[..
     assert "Traceback" not in run.shown
     assert sessions.read(info.id).branch()[-1].text == REPLY
     assert sessions.read(info.id).branch()[-1].usage.completion_tokens == len(pieces(REPLY))
+
+
+def test_chat_ends_with_its_terminal_though_nobody_passes_the_hangup_on(tmp_path: Path):
+    run = Real(tmp_path, "sh", "-c", 'trap "" HUP; "$@"; echo $? > "$LLMROUTE_HOME/code"', "sh")
+    try:
+        run.until(lambda: "type a mess" in run.shown)
+        run.hang_up()
+        run.process.wait(SECONDS)
+    finally:
+        run.close()
+    assert (tmp_path / "code").read_text() == "0\n"
