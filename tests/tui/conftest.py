@@ -17,6 +17,7 @@ from tui import cli
 from tui.app import ChatApp
 from tui.program import Program
 from tui.sessions import Message, Sessions
+from tui.turns import Turns
 
 Chat = Callable[..., ChatApp]
 Run = Callable[..., tuple[int, str, str]]
@@ -66,6 +67,17 @@ async def say(pilot: Pilot[None], text: str) -> None:
     await wait_until(pilot, lambda: turns.last is not before and turns.last and turns.last.done)
     await wait_until(pilot, lambda: not turns._storing)
     await pilot.pause()
+
+
+async def streaming(pilot: Pilot[None], text: str) -> Turns:
+    """Type a message, send it, and wait until something of its reply is there."""
+    app = pilot.app
+    assert isinstance(app, ChatApp)
+    app.chat.composer.insert(text)
+    await pilot.press("enter")
+    turns = app.chat.talk.turns
+    await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+    return turns
 
 
 async def offered(pilot: Pilot[None]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from textual.app import ComposeResult
 
 from routing.conversation import Delta
-from tests.tui.conftest import SIZE, Chat, ready, say, stored, typed, wait_until
+from tests.tui.conftest import SIZE, Chat, ready, say, stored, streaming, typed, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.screens.chat import ChatScreen
 from tui.sessions import Message, Sessions
@@ -25,10 +25,7 @@ async def test_leaving_keeps_what_has_come(chat: Chat):
     app = chat(FakeEngine([reply_events("x")[0], Delta("the first half"), gate]))
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        app.chat.composer.insert("hi")
-        await pilot.press("enter")
-        turns = app.chat.talk.turns
-        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+        await streaming(pilot, "hi")
     last = stored(app)[-1]
     assert (last.text, last.state) == ("the first half", "cut")
 
@@ -40,10 +37,7 @@ async def test_closed_terminal_and_kill_leave_in_order(chat: Chat, number: signa
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         assert signal.getsignal(number) != signal.SIG_DFL  # else the tests would end
-        app.chat.composer.insert("hi")
-        await pilot.press("enter")
-        turns = app.chat.talk.turns
-        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+        await streaming(pilot, "hi")
         os.kill(os.getpid(), number)
         await wait_until(pilot, lambda: app.return_code == 0)
     assert engine.closed

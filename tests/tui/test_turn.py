@@ -9,7 +9,7 @@ import pytest
 from routing import errors
 from routing.conversation import Delta
 from routing.events import Event, TurnRequest
-from tests.tui.conftest import SIZE, Chat, ready, say, stored, wait_until
+from tests.tui.conftest import SIZE, Chat, ready, say, stored, streaming, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.errors import StoreError
 from tui.widgets.card import Card
@@ -75,10 +75,7 @@ async def test_escape_stops_and_keeps_the_partial_reply(chat: Chat):
     app = chat(engine)
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        app.chat.composer.insert("hi")
-        await pilot.press("enter")
-        turns = app.chat.talk.turns
-        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+        turns = await streaming(pilot, "hi")
         await pilot.press("escape")
         await wait_until(pilot, lambda: turns.live is None)
         assert app.chat.query_one(Reply).prose.source == "the first half"
@@ -92,10 +89,7 @@ async def test_partial_reply_is_saved_while_it_streams(chat: Chat):
     app = chat(FakeEngine([reply_events("x")[0], Delta("so far"), gate]))
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
-        app.chat.composer.insert("hi")
-        await pilot.press("enter")
-        turns = app.chat.talk.turns
-        await wait_until(pilot, lambda: turns.live and turns.live.pieces)
+        turns = await streaming(pilot, "hi")
         app.chat.talk._save_partial()
         await wait_until(pilot, lambda: turns.live.reply and turns.live.reply.text == "so far")
         assert turns.live.reply.state == "streaming"
