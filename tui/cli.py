@@ -17,6 +17,7 @@ from routing.threads import patient
 from tui.commands import audit, battles, cost, doctor, keys, models, router, sessions
 from tui.commands.ask import ask
 from tui.commands.chat import chat
+from tui.commands.group import Commands
 from tui.errors import AppError, SettingsError, UsageError, from_disk
 
 FAILED, USAGE = 1, 2
@@ -40,13 +41,7 @@ EXIT_CODES: dict[type[Exception], int] = {
     AuditError: FAILED,
 }
 
-app = typer.Typer(
-    rich_markup_mode="markdown",
-    help="Chat with a strong and a weak model, every turn routed in the open.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+app = Commands("Chat with a strong and a weak model, every turn routed in the open.")
 app.command("chat")(chat)
 app.command("ask")(ask)
 app.command("cost")(cost.cost)
@@ -74,7 +69,6 @@ def _root(
             "--version",
             callback=_show_version,
             is_eager=True,
-            metavar="",
             help="Print the version.",
         ),
     ] = False,

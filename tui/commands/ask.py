@@ -20,7 +20,10 @@ from tui.settings import split_pool
 
 
 def ask(
-    words: Annotated[list[str] | None, typer.Argument(metavar="QUESTION")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="QUESTION", help="Its words; no quotes are needed."),
+    ] = None,
     *,
     file: Annotated[
         list[Path] | None,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from audit.errors import BudgetError, DataError, MismatchError
-from tui.commands.options import AsJson, KeyName, flag, group
+from tui.commands.group import Commands
+from tui.commands.options import AsJson, KeyName, flag
 from tui.errors import AppError, UsageError
 from tui.program import Program
 from tui.progress import INTERRUPTED
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from audit.run import Run
     from tui.audits.opening import Wanted
 
-app = typer.Typer(rich_markup_mode="markdown")
-data = group("Question sets: pull.")
+app = Commands(alone_is_help=False)
+data = Commands("Question sets: pull.")
 app.add_typer(data, name="data")
 
 
@@ -123,16 +124,16 @@ def audit(
 
 @app.command("compare")
 def compare(
-    reports: Annotated[list[str], typer.Argument(metavar="A.json B.json ...")],
+    reports: Annotated[
+        list[str],
+        typer.Argument(metavar="REPORT", help="Its file, or the name of a model with a kept one."),
+    ],
     *,
     json_file: JsonFile = None,
     html: HtmlFile = None,
     markdown: MarkdownFile = None,
 ) -> None:
-    """Rank several models by their reports, under each perturbation.
-
-    A report is given by its file, or by its model's name where it is kept.
-    """
+    """Rank several models by their reports, under each perturbation."""
     from audit.leaderboard import compare as rank
     from audit.page import leaderboard_page
     from audit.report import from_json, leaderboard_json, leaderboard_markdown

@@ -12,7 +12,8 @@ import typer
 
 from tui.battle_remarks import tell_one_sided, tell_rejected
 from tui.commands import mine
-from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, flag, group
+from tui.commands.group import Commands
+from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, flag
 from tui.errors import UsageError
 from tui.money import counted
 from tui.program import Program
@@ -21,7 +22,7 @@ from tui.progress import INTERRUPTED
 if TYPE_CHECKING:
     from routing.battles import Battle
 
-app = group("Preference battles: import, gold, judge, pull, stats, rm, mine.")
+app = Commands("Preference battles: import, gold, judge, pull, stats, rm, mine.")
 app.add_typer(mine.app, name="mine")
 WINNERS_SHOWN = 3
 EMBEDDED_LATER = "The next start embeds them once."

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from tui.commands.options import AsJson, group
+from tui.commands.group import Commands
+from tui.commands.options import AsJson
 from tui.program import Program
 
-app = group("API keys: set, list, find, rm; they are never shown.")
+app = Commands("API keys: set, list, find, rm; they are never shown.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="As providers name it: OPENAI_API_KEY.")]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.commands.group import Commands
 from tui.commands.options import AsJson, flag
 from tui.errors import UsageError
 from tui.money import counted
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from routing.battles import Battle
     from routing.own import OwnBattles
 
-app = typer.Typer(
-    rich_markup_mode="markdown", help="Your own battles: what your judgements taught the router."
-)
+app = Commands("Your own battles: what your judgements taught the router.", alone_is_help=False)
 
 PROMPT_WIDTH = 48
 NOTHING = "/good, /bad, ctrl+g and edited messages in the chat teach the router."
@@ -58,7 +57,7 @@ def forget(
 
 @app.command("export")
 def export(
-    file: Annotated[Path, typer.Argument(dir_okay=False, help="JSON lines.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="JSON lines.")],
     *,
     force: Annotated[bool, flag("--force", about="Replace a file that is there.")] = False,
 ) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tui.commands.options import ApiBase, AsJson, KeyName, group
+from tui.commands.group import Commands
+from tui.commands.options import ApiBase, AsJson, KeyName
 from tui.errors import UsageError
 from tui.money import MILLION, usd
 from tui.program import Program
@@ -19,7 +20,7 @@ from tui.settings import check_pool, pool_settings
 if TYPE_CHECKING:
     from routing.models import Model
 
-app = group("Models: list, use, add, price, test, rm.")
+app = Commands("Models: list, use, add, price, test, rm.")
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="As litellm names it: openai/gpt-4o.")]
 PerMillion = Annotated[
     float | None, typer.Option(min=0.0, metavar="USD", help="US dollars per million tokens.")
@@ -48,7 +49,7 @@ def list_models(*, as_json: AsJson = False) -> None:
 def use_models(
     names: Annotated[
         list[str],
-        typer.Argument(metavar="STRONG [BETWEEN]... WEAK", help="As litellm names them."),
+        typer.Argument(metavar="MODEL", help="The strongest first, as litellm names them."),
     ],
     *,
     api_base: ApiBase = None,

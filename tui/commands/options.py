@@ -19,14 +19,9 @@ def parse_share_option(text: str) -> float:
         raise typer.BadParameter(f"{text!r}: expected 0% to 100%, or 0.0 to 1.0") from error
 
 
-def group(about: str) -> typer.Typer:
-    """Commands under one name, which alone prints their help."""
-    return typer.Typer(help=about, no_args_is_help=True, rich_markup_mode="markdown")
-
-
 def flag(*names: str, about: str) -> Any:  # noqa: ANN401  # as typer.Option
-    """An option that takes no value, and is shown without one."""
-    return typer.Option(*names, help=about, metavar="")
+    """An option that takes no value."""
+    return typer.Option(*names, help=about)
 
 
 Strong = Annotated[

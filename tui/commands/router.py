@@ -9,14 +9,15 @@ from typing import Annotated
 import typer
 
 from tui.commands.evaluate import evaluate, transfer
-from tui.commands.options import AsJson, Pool, flag, group, parse_share_option
+from tui.commands.group import Commands
+from tui.commands.options import AsJson, Pool, flag, parse_share_option
 from tui.commands.train import train
 from tui.errors import UsageError
 from tui.money import counted, percent
 from tui.program import Program
 from tui.settings import split_pool
 
-app = group("The router: list, use, info, train, pull, calibrate, eval, transfer.")
+app = Commands("The router: list, use, info, train, pull, calibrate, eval, transfer.")
 app.command("train")(train)
 app.command("eval")(evaluate)
 app.command("transfer")(transfer)
@@ -127,7 +128,8 @@ def calibrate(
     on: Annotated[
         str,
         typer.Option(
-            help="battles, history (your own prompts), or a text file of one prompt a line."
+            metavar="battles|history|FILE",
+            help="On which prompts: history is your own, a text file holds one a line.",
         ),
     ] = BATTLES,
     pool: Pool = None,

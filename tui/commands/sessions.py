@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from tui.commands.options import AsJson, flag, group
+from tui.commands.group import Commands
+from tui.commands.options import AsJson, flag
 from tui.errors import UsageError
 from tui.money import ledger_fields, spent_text
 from tui.program import Program
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tui.sessions import SessionInfo, Sessions
     from tui.sessions.search import Hit
 
-app = group("Conversations: list, show, search, export, rm, restore.")
+app = Commands("Conversations: list, show, search, export, rm, restore.")
 NAME = typer.Argument(metavar="SESSION", help="Its id, or a part of it or of its title.")
 Name = Annotated[str, NAME]
 OrNewest = Annotated[
@@ -66,7 +67,9 @@ def show_session(name: OrNewest = None) -> None:
 
 @app.command("search")
 def search_sessions(
-    words: Annotated[list[str], typer.Argument(metavar="WORDS")], *, as_json: AsJson = False
+    words: Annotated[list[str], typer.Argument(metavar="WORD", help="In any order.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Find messages that hold all the words; the exit code is 1 where there is none."""
     from dataclasses import asdict
@@ -89,7 +92,8 @@ def export_session(
     *,
     kind: Annotated[Literal["md", "json"], typer.Option("--as", help="Markdown or JSON.")] = "md",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File; standard output by default.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Standard output by default."),
     ] = None,
 ) -> None:
     """Write a conversation as Markdown or JSON. No key stands in it."""

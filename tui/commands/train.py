@@ -38,7 +38,9 @@ def train(
         float | None, typer.Option(min=0.01, help="Passes over the battles, at most.")
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps, at most.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=0.0)] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="The router's own by default.")
+    ] = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -49,10 +51,13 @@ def train(
         int | None, typer.Option(min=0, help="Of causal's LoRA; 0 trains the whole model.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, ...; the fastest there is by default.")
+        str | None, typer.Option(help="cpu, cuda or cuda:1; the fastest there is by default.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(file_okay=False, help="Checkpoint folder; the chat's by default.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", file_okay=False, help="Checkpoint folder; the chat's by default."
+        ),
     ] = None,
 ) -> None:
     """Train a router on battles; the weights with the lowest held-out loss are kept.
