@@ -50,12 +50,14 @@ class Candidate:
         win_probability: chance that the strongest model's reply is preferred to this one's; None
             for the strongest itself.
         prior: how it is judged while no battles tell it apart, such as "like gpt-4"; else "".
+        outdone_by: the model that costs less and is no worse, so that no turn goes to this one; "".
     """
 
     model: str
     tier: Tier
     win_probability: float | None = None
     prior: str = ""
+    outdone_by: str = ""
 
     @property
     def good_enough(self) -> float:
@@ -189,7 +191,13 @@ def kept_to(decision: Decision, switch: Switch, kept: Stay, pool: Pool) -> Decis
 def _candidates(router: PoolRouter, chances: Sequence[float]) -> tuple[Candidate, ...]:
     pool = router.pool
     return tuple(
-        Candidate(model.name, pool.tier_of(model), chance, router.priors.get(model.name, ""))
+        Candidate(
+            model.name,
+            pool.tier_of(model),
+            chance,
+            router.priors.get(model.name, ""),
+            router.outdone.get(model.name, ""),
+        )
         for model, chance in zip(pool.models, (None, *chances), strict=True)
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from routing.arrays import Doubles, Ints
 from routing.battles import MINE, Battle
-from routing.ratings import bradley_terry, tiers, wins_matrix
+from routing.ratings import Lead, bradley_terry, lead, tiers, wins_matrix
 
 STRONG, WEAK = "strong", "weak"
 TIERS = 10
@@ -17,6 +17,49 @@ OUTCOMES = {"a": 0, "b": 1, "tie": 2}
 A_WINS = np.array([1.0, 0.0, 0.5])
 # Two that met in a larger part of the battles of either do not share a tier.
 RIVALS = 0.25
+
+
+class Record(NamedTuple):
+    """How often each model won against each other one.
+
+    Attributes:
+        number: the row and column of each model, by its name.
+        wins: of the row's model against the column's, (k, k); a tie is half a win for each.
+    """
+
+    number: Mapping[str, int]
+    wins: Doubles
+
+    @classmethod
+    def of(cls, battles: Sequence[Battle]) -> Self:
+        """The record over all battles but the person's own: too few, and of what surprised them.
+
+        Where there are no others, they count.
+        """
+        rated = [battle for battle in battles if battle.source != MINE] or list(battles)
+        names = dict.fromkeys(name for battle in rated for name in (battle.model_a, battle.model_b))
+        number = {name: at for at, name in enumerate(names)}
+        a = np.array([number[battle.model_a] for battle in rated], dtype=np.int64)
+        b = np.array([number[battle.model_b] for battle in rated], dtype=np.int64)
+        winner_a = A_WINS[[OUTCOMES[battle.winner] for battle in rated]]
+        return cls(number, wins_matrix(winner_a, a, b, len(number)))
+
+    @property
+    def fought(self) -> Doubles:
+        """Battles of each two models, (k, k)."""
+        return self.wins + self.wins.T
+
+    def ratings(self) -> Doubles:
+        """Strengths in nats, (k,)."""
+        return bradley_terry(self._with_prior())
+
+    def lead(self, one: str, other: str) -> Lead:
+        """By how much the one model is stronger; both have battles."""
+        return lead(self._with_prior(), self.number[one], self.number[other])
+
+    def _with_prior(self) -> Doubles:
+        """Half a win more for each of two that met: who never lost stays finite."""
+        return self.wins + 0.5 * (self.fought > 0)
 
 
 class Seats(NamedTuple):
@@ -42,7 +85,7 @@ class Ladder(NamedTuple):
 
     @classmethod
     def of(cls, battles: Sequence[Battle], count: int = TIERS, *, reference: bool = False) -> Self:
-        """Tiers from all battles alike. The person's own are too few to rate their models by.
+        """Tiers from all battles alike.
 
         There are more than `count` where two rivals would share a tier, whose battles would then
         tell them not apart: those of one's own pair, beside an import of many models. A model that
@@ -51,25 +94,16 @@ class Ladder(NamedTuple):
 
         `reference`: as routellm 0.2.0, without a prior and with all rivals where they fall.
         """
-        rated = [battle for battle in battles if battle.source != MINE] or list(battles)
-        names = dict.fromkeys(name for battle in rated for name in (battle.model_a, battle.model_b))
-        number = {name: at for at, name in enumerate(names)}
-        a = np.array([number[battle.model_a] for battle in rated])
-        b = np.array([number[battle.model_b] for battle in rated])
-        winner_a = A_WINS[[OUTCOMES[battle.winner] for battle in rated]]
-        wins = wins_matrix(winner_a, a, b, len(number))
+        record = Record.of(battles)
         if reference:
-            tier = tiers(bradley_terry(wins), count)
+            tier = tiers(bradley_terry(record.wins), count)
         else:
-            fought = wins + wins.T
-            # Half a win more for each of two that met: who never lost stays finite.
-            ratings = bradley_terry(wins + 0.5 * (fought > 0))
-            tier = _rivals_apart(tiers(ratings, count), ratings, fought)
-        tier_of = {name: int(tier[at]) for name, at in number.items()}
+            ratings = record.ratings()
+            tier = _rivals_apart(tiers(ratings, count), ratings, record.fought)
+        tier_of = {name: int(tier[at]) for name, at in record.number.items()}
         size = int(tier.max()) + 1
-        met = wins_matrix(np.ones(len(rated)), tier[a], tier[b], size)
         strong = tier_of.get(STRONG, 0)
-        opponents = (met + met.T)[strong]
+        opponents = np.bincount(tier, record.fought[tier == strong].sum(axis=0), size)
         opponents[strong] = -1
         return cls(tier_of, size, strong, tier_of.get(WEAK, int(opponents.argmax())))
 

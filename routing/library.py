@@ -23,10 +23,12 @@ from routing.decide import Decision, decide
 from routing.embeddings import Embedder, SentenceEmbedder
 from routing.errors import DataError, RouterError, RoutingError
 from routing.events import EngineOptions
-from routing.models import Pool
+from routing.ladder import Record
+from routing.models import Pool, blended_price
 from routing.own import OwnBattles
 from routing.routers import TRAINED, Router, router_class
 from routing.routers.pool import PoolRouter
+from routing.worth import outdone
 
 STARTER = "starter"
 KEPT = {  # sets that nobody imported
@@ -49,6 +51,7 @@ class Library:
         self.folder = folder
         self.name = name
         self.battles = len(battles)
+        self._record = Record.of(battles)
         self._router = router
         self._own = OwnBattles(folder)
         self._mine = tuple(battle for battle in battles if battle.battle_id)
@@ -89,7 +92,8 @@ class Library:
 
     def router_for(self, pool: Pool) -> PoolRouter:
         """The router as it decides among that pool."""
-        return PoolRouter(self._router, pool)
+        costs = [blended_price(model) for model in pool.models]
+        return PoolRouter(self._router, pool, outdone(pool.models, costs, self._record))
 
     def threshold(self, pool: Pool, share: float) -> float:
         """The threshold that sends that share of prompts to the pool's strongest model."""
@@ -169,7 +173,7 @@ class Library:
 
     def _seat(self, pool: Pool) -> Seated:
         if pool not in self._seated:
-            router = PoolRouter(self._router, pool)
+            router = self.router_for(pool)
             path = self._calibration_path(pool)
             kept = Calibration.load(path) if path.exists() else router.calibration()
             self._seated[pool] = Seated(router, kept)

@@ -5,6 +5,7 @@ A strength is a log-odds: model t beats model u with probability 1 / (1 + exp(u 
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +31,16 @@ class Gauge(NamedTuple):
 
     component: Ints
     projection: Doubles
+
+
+class Lead(NamedTuple):
+    """By how many nats one model is stronger than another, and the standard error of that.
+
+    Infinite where the two never met, directly or through others.
+    """
+
+    nats: float
+    deviation: float
 
 
 def wins_matrix(winner_a: Doubles, player_a: Ints, player_b: Ints, players: int) -> Doubles:
@@ -63,6 +74,21 @@ def bradley_terry(
         members = gauge.component == component
         strengths[:, members] -= strengths[:, members].max(axis=1, keepdims=True)
     return strengths.reshape(wins.shape[:-1])
+
+
+def lead(wins: Doubles, one: int, other: int) -> Lead:
+    """By how much the model of that row is stronger than the other, from wins of shape (k, k)."""
+    gauge = find_gauge(wins)
+    if gauge.component[one] != gauge.component[other]:
+        return Lead(0.0, math.inf)
+    strengths = bradley_terry(wins, gauge)
+    expected = win_probability(strengths[:, None] - strengths[None, :])
+    curvature = (wins + wins.T) * expected * (1 - expected)
+    information = np.diag(curvature.sum(axis=1)) - curvature
+    contrast = np.zeros(len(wins))
+    contrast[one], contrast[other] = 1, -1
+    variance = contrast @ np.linalg.pinv(information, hermitian=True) @ contrast
+    return Lead(float(strengths[one] - strengths[other]), math.sqrt(variance))
 
 
 def win_probability(difference: Doubles) -> Doubles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from routing.models import (
     DEMO_PRICES,
     Model,
+    blended_price,
     endpoint_of,
     key_name_of,
     nearest_names,
@@ -19,9 +21,11 @@ from routing.models import (
 from tui.errors import UsageError
 
 if TYPE_CHECKING:
+    from routing.models import Pool
     from tui.keys import KeyRing
 
 SPELLING = "Write provider/model, such as openai/gpt-4o, or give the address of its server."
+PAIR = 2
 KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
@@ -98,6 +102,43 @@ def remarks(model: Model, keyring: KeyRing) -> list[str]:
     if key_name and keyring.find(key_name) is None:
         said.append(f"{key_name} is not set. To keep it: llmroute keys set {key_name}")
     return said
+
+
+def pool_remarks(pool: Pool, folder: Path) -> list[str]:
+    """Which models of the pool are not worth their price, by the battles of that folder."""
+    from routing.errors import DataError
+
+    strong, weak = blended_price(pool.strong), blended_price(pool.weak)
+    said = []
+    if strong is not None and weak is not None and weak > strong:
+        said.append(
+            f"{pool.weak.name} costs more than {pool.strong.name}, which is to be the stronger: "
+            "a turn that goes to it saves nothing."
+        )
+    try:
+        return said + outdone_words(_outdone(pool, folder))
+    except DataError as error:
+        return [*said, str(error)]
+
+
+def _outdone(pool: Pool, folder: Path) -> dict[str, str]:
+    from routing.ladder import Record
+    from routing.library import read_sets
+    from routing.worth import outdone
+
+    if len(pool.models) == PAIR:  # whose battles need not be read
+        return {}
+    battles = [battle for found in read_sets(folder).values() for battle in found]
+    costs = [blended_price(model) for model in pool.models]
+    return outdone(pool.models, costs, Record.of(battles))
+
+
+def outdone_words(outdone: Mapping[str, str]) -> list[str]:
+    """What the person should know of such models, a sentence each."""
+    return [
+        f"No turn goes to {model}: {cheaper} costs less and is no worse."
+        for model, cheaper in outdone.items()
+    ]
 
 
 def _check_folder(name: str, rest: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -42,18 +43,23 @@ class PoolRouter:
 
     A model that no battle names is judged like the one that the person named for it. Where they
     named none, the pool's ends stand where the router puts unknown models, and a model in the
-    middle stands between its neighbours.
+    middle stands between its neighbours. One that is outdone is never judged better than the next
+    cheaper one, so that no prompt goes to it.
 
     Args:
         router: a fitted one, of any pair.
         pool: the models.
+        outdone: models that are not worth their price, as `routing.worth` finds them.
 
     Attributes:
         priors: how each model is judged that no battles tell apart, such as "like gpt-4".
     """
 
-    def __init__(self, router: Router, pool: Pool) -> None:
+    def __init__(
+        self, router: Router, pool: Pool, outdone: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.pool = pool
+        self.outdone = outdone
         seats = [_seat(router, pool, at) for at in range(len(pool.models))]
         self.priors = {
             model.name: seat.prior
@@ -120,6 +126,9 @@ class PoolRouter:
                 table[:, at] = asked[id(self._routers[name])]
         known = [at for at, name in enumerate(self._others) if name is not None]
         _fill_between(table, known)
+        for at in reversed(range(len(self._others) - 1)):
+            if self.pool.others[at].name in self.outdone:
+                np.maximum(table[:, at], table[:, at + 1], out=table[:, at])
         return table
 
 

@@ -103,6 +103,24 @@ def test_decision_holds_every_candidate_and_compares_with_the_one_taken():
     assert strong.reason == "win probability 0.6000 ≥ threshold 0.5000."
 
 
+def test_no_turn_goes_to_a_model_that_is_outdone():
+    table = TableRouter()
+    pool = pool_of("big", "mid", "small", "tiny")
+    router = PoolRouter(table, pool, {"mid": "tiny", "small": "tiny"})
+    taken = [decide("0", router, router.calibration(), at / 100) for at in range(101)]
+    assert {decision.model for decision in taken} == {"big", "tiny"}
+    assert [c.outdone_by for c in taken[0].candidates] == ["", "tiny", "tiny", ""]
+    pair = PoolRouter(table, pool_of("big", "tiny"))
+    assert router.calibration().threshold(0.3) == pair.calibration().threshold(0.3)
+
+
+def test_model_outdone_by_the_strongest_gives_way_to_the_next_cheaper():
+    router = PoolRouter(TableRouter(), pool_of("big", "mid", "small"), {"mid": "big"})
+    assert router.win_probabilities(["0", "-0.2"]).tolist() == pytest.approx(
+        np.array([[0.8, 0.8], [0.6, 0.6]])
+    )
+
+
 def test_each_model_is_asked_about_once():
     table = TableRouter()
     PoolRouter(table, pool_of("big", "mid", "small")).judge("0", 5)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from routing.ratings import bradley_terry, find_gauge, tiers, win_probability, wins_matrix
+from routing.ratings import bradley_terry, find_gauge, lead, tiers, win_probability, wins_matrix
 
 
 def random_wins(players: int, seed: int = 0) -> np.ndarray:
@@ -54,6 +54,26 @@ def test_expected_wins_equal_actual_wins_at_the_optimum(players: int, seed: int)
     chance = win_probability(strengths[:, None] - strengths[None, :])
     expected = ((wins + wins.T) * chance).sum(axis=1)
     assert expected == pytest.approx(wins.sum(axis=1), abs=1e-10 * wins.sum())
+
+
+def test_lead_of_two_models_has_the_error_of_a_share():
+    found = lead(np.array([[0.0, 30.0], [10.0, 0.0]]), 0, 1)
+    assert found.nats == pytest.approx(np.log(3))
+    assert found.deviation == pytest.approx(1 / np.sqrt(40 * 0.75 * 0.25))
+
+
+def test_lead_through_a_third_model_adds_the_variances():
+    wins = np.array([[0.0, 30, 0], [10, 0, 20], [0, 20, 0]])
+    parts = [lead(wins, 0, 1), lead(wins, 1, 2)]
+    found = lead(wins, 0, 2)
+    assert found.nats == pytest.approx(sum(part.nats for part in parts))
+    assert found.deviation**2 == pytest.approx(sum(part.deviation**2 for part in parts))
+
+
+def test_lead_of_models_that_never_met_is_unknown():
+    wins = np.zeros((4, 4))
+    wins[0, 1] = wins[2, 3] = 5
+    assert lead(wins, 0, 2) == (0.0, np.inf)
 
 
 def test_batch_equals_one_by_one():

@@ -337,12 +337,15 @@ def test_three_models_of_a_file_are_measured_end_to_end(run: Run, tmp_path: Path
     path.write_text("\n".join(map(json.dumps, lines)))
     code, out, err = run("router", "eval", "--set", str(path), "--plot", str(drawn))
     assert (code, err) == (0, "")
-    assert "three.jsonl: 8 prompts, big, middling, small" in out
+    assert "three.jsonl: 8 prompts, middling, big, small" in out
     assert "always middling (best)" in out
+    assert "middling answers these prompts no worse than big, and costs less." in out
     assert "price-only mix" in out
     assert "mean cost of a reply" in drawn.read_text()
     found = json.loads(run("router", "eval", "--set", str(path), "--json")[1])
     assert found["best_single"] == "middling"
+    assert [each["model"] for each in found["models"]] == ["middling", "big", "small"]
+    assert "No turn goes to big: middling costs less and is no worse." in found["remarks"]
     assert found["routers"][0]["verdict"]["words"]
 
 

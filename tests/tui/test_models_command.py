@@ -144,6 +144,29 @@ def test_models_at_one_address_are_set_in_one_go(run: Run, home: Path):
     assert tables["openai/big"] == tables["openai/small"]  # no key follows to another address
 
 
+def test_model_that_is_not_worth_its_price_is_said(run: Run, home: Path):
+    prices = {"big": 9, "mid": 3, "small": 1, "odd": 20}
+    for name, price in prices.items():
+        run("models", "price", f"openai/{name}", "--prompt", str(price), "--completion", "0")
+    lines = [
+        {"prompt": f"the {at}th question of many", "model_a": a, "model_b": b, "winner": winner}
+        for at in range(60)
+        for a, b, winner in [("openai/mid", "openai/small", "ab"[at % 2])]
+    ]
+    votes = home / "votes.jsonl"
+    votes.write_text("\n".join(map(json.dumps, lines)))
+    assert run("battles", "import", str(votes))[0] == 0
+    said = "No turn goes to openai/mid: openai/small costs less and is no worse."
+    names = ["openai/big", "openai/mid", "openai/small"]
+    assert said in run("models", "use", *names)[2]
+    assert said in run("models", "list")[2]
+    code, out, _ = run("doctor", "--json")
+    assert (code, json.loads(out)["engine"]["outdone"]) == (0, said)
+    assert said not in run("models", "use", "openai/big", "openai/mid")[2]
+    err = run("models", "use", "openai/big", "openai/odd")[2]
+    assert "openai/odd costs more than openai/big, which is to be the stronger" in err
+
+
 def test_list_shows_the_built_in_pair_only_where_nothing_is_set(run: Run):
     assert "No models are set" in run("models", "list")[1]
     run("models", "use", "openai/gpt-4o", "openai/gpt-4o-mini")

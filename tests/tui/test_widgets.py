@@ -365,6 +365,14 @@ def test_why_tells_of_every_model_of_a_pool():
     assert max(map(len, lines)) <= 76
 
 
+def test_why_names_the_model_that_outdoes_another():
+    strong, middle, weak = POOL
+    outdone = replace(middle, prior="like gpt-4", outdone_by="openai/small")
+    decided = replace(decision("weak"), candidates=(strong, outdone, weak))
+    lines = why_text(decided, bill("weak"), 76).plain.splitlines()
+    assert lines[2] == "  [M] openai/medium  good enough 0.69  outdone by openai/small"
+
+
 def test_why_of_a_pair_stays_short():
     lines = why_text(decision("weak"), bill("weak"), 76).plain
     assert "good enough" not in lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from tui.commands.options import AsJson, flag
 from tui.diagnosis import in_words, known_keys, places, settings_in_force, versions
 from tui.errors import SettingsError, in_line
 from tui.program import Program
+
+if TYPE_CHECKING:
+    from routing.decide import Decision
 
 
 def doctor(
@@ -82,12 +85,21 @@ async def _engine(program: Program) -> dict[str, Any]:
         if not readiness.trouble:
             decision = await client.decide(request)
             answer |= {"probe": decision.reason, "decision_ms": round(decision.decision_ms, 1)}
+            answer |= _outdone(decision)
         answer |= {"said": " ".join(said)} if said else {}
     except RoutingError as error:
         answer = {"trouble": f"{error} See {program.paths.log}."}
     finally:
         await client.close()
     return answer
+
+
+def _outdone(decision: Decision) -> dict[str, str]:
+    """Which models of the pool get no turns, and why; nothing where all do."""
+    from tui.model_check import outdone_words
+
+    outdone = {c.model: c.outdone_by for c in decision.candidates if c.outdone_by}
+    return {"outdone": " ".join(outdone_words(outdone))} if outdone else {}
 
 
 def _print(found: dict[str, dict[str, Any]]) -> None:

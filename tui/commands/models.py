@@ -18,7 +18,7 @@ from tui.program import Program
 from tui.settings import check_pool, pool_settings
 
 if TYPE_CHECKING:
-    from routing.models import Model
+    from routing.models import Model, Pool
 
 app = Commands("Models: list, use, add, price, test, rm.")
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="As litellm names it: openai/gpt-4o.")]
@@ -43,6 +43,8 @@ def list_models(*, as_json: AsJson = False) -> None:
     typer.echo("US dollars per million tokens. $? is unknown: llmroute models price MODEL.")
     if program.pool is None:
         typer.echo("No models are set to route between: llmroute models use STRONG ... WEAK.")
+    else:
+        _remark_on(program.pool, program)
 
 
 @app.command("use")
@@ -73,6 +75,7 @@ def use_models(
         typer.echo(f"{pool.tier_of(model):6} = {model.name}")
     typer.echo(f"kept in {program.paths.settings}")
     _remark(program, models)
+    _remark_on(pool, program)
 
 
 @app.command("add")
@@ -235,4 +238,12 @@ def _remark(program: Program, models: Iterable[Model]) -> None:
 
     said = [remark for model in models for remark in remarks(model, program.keyring)]
     for remark in dict.fromkeys(said):
+        typer.echo(remark, err=True)
+
+
+def _remark_on(pool: Pool, program: Program) -> None:
+    """Say on stderr which of the models are not worth their price."""
+    from tui.model_check import pool_remarks
+
+    for remark in pool_remarks(pool, program.paths.router):
         typer.echo(remark, err=True)

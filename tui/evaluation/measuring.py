@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tui.errors import UsageError
+from tui.model_check import outdone_words
 
 if TYPE_CHECKING:
     from routing.arrays import Doubles
+    from routing.battles import Battle
     from routing.embeddings import KeptEmbedder
     from routing.evaluation.comparison import Comparison
     from routing.evaluation.frontier import PoolComparison
@@ -73,14 +75,16 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
     opened = open_routers(names, folder, embedder)
     clean = _clean(evaluation, opened, embedder, folder, follow)
     tell = follow("Asking the routers", len(names))
+    left_out = _outdone(clean.evaluation, models, opened.battles)
     asked = {}
     for name, router in opened.routers.items():
-        asked[name] = _ask(router, models, clean.evaluation.prompts)
+        asked[name] = _ask(router, models, left_out, clean.evaluation.prompts)
         tell(1)
     chances = {name: answer.win_probabilities for name, answer in asked.items()}
     remarks = (
         *evaluation.notes,
         *_said_once({name: answer.remarks for name, answer in asked.items()}),
+        *outdone_words(left_out),
         *_elsewhere(opened),
     )
     comparison = _compared(clean.evaluation, models, chances, wanted.seed)
@@ -176,11 +180,27 @@ class _Answer(NamedTuple):
     remarks: list[str]
 
 
-def _ask(router: Router, models: Sequence[str], prompts: Sequence[str]) -> _Answer:
+def _outdone(
+    evaluation: EvaluationSet, models: Sequence[str], battles: Sequence[Battle]
+) -> dict[str, str]:
+    """The models to which the routers send nothing, at the costs of the set."""
+    from routing.ladder import Record
+    from routing.models import Model
+    from routing.worth import outdone
+
+    if evaluation.cost is None:
+        return {}
+    costs = [evaluation.mean_cost(model) for model in models]
+    return outdone([Model(model) for model in models], costs, Record.of(battles))
+
+
+def _ask(
+    router: Router, models: Sequence[str], outdone: Mapping[str, str], prompts: Sequence[str]
+) -> _Answer:
     from routing.models import Model, Pool
     from routing.routers.pool import PoolRouter
 
-    seated = PoolRouter(router, Pool(tuple(map(Model, models))))
+    seated = PoolRouter(router, Pool(tuple(map(Model, models))), outdone)
     remarks = [
         f"no battle tells {model} apart from others, so that it is judged {prior}."
         for model, prior in seated.priors.items()
@@ -214,8 +234,9 @@ def _elsewhere(opened: Opened) -> Iterator[str]:
 def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -> tuple[str, ...]:
     """The models to route among, the strongest first: as wanted, else as set, else the set's.
 
-    Of the set's own models, where it has more than two, the best comes first and the others from
-    the dearest to the cheapest; where costs are not known, there are the best and the worst.
+    Of the set's own models, where it has more than two, the best comes first, the cheaper of two
+    alike. The others follow from the dearest to the cheapest; where costs are not known, there are
+    the set's best and its worst.
 
     Raises:
         DataError: the set has no grades of one.
@@ -232,13 +253,16 @@ def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -
     if wanted.pool or (models and set(models) <= set(evaluation.models)):
         for model in models:
             evaluation.column(model)
-        return tuple(models)
-    best = evaluation.models[int(evaluation.quality.mean(axis=0).argmax())]
+        strongest = models[0]
+    else:
+        models = list(evaluation.models)
+        quality = dict(zip(models, evaluation.quality.mean(axis=0).tolist(), strict=True))
+        strongest = max(models, key=lambda model: (quality[model], -evaluation.mean_cost(model)))
     others = sorted(
-        (model for model in evaluation.models if model != best),
+        (model for model in models if model != strongest),
         key=lambda model: -evaluation.mean_cost(model),
     )
-    return (best, *others)
+    return (strongest, *others)
 
 
 def chosen_pair(evaluation: EvaluationSet, wanted: Wanted, program: Program) -> tuple[str, str]:

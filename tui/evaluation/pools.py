@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tui.evaluation.comparison import View, evidence_fields, subtitle
 from tui.evaluation.plots import Chart, Level, Line, Point
@@ -48,12 +51,25 @@ def rows(comparison: PoolComparison) -> list[tuple[str, ...]]:
 
 
 def sentences(comparison: PoolComparison) -> list[str]:
-    """The verdict on each router."""
+    """The verdict on each router, and which models are not worth their price here."""
     is_enough = comparison.evidence.is_enough
-    return [
+    verdicts = [
         f"{each.name}: {each.verdict.words(comparison.models, is_enough=is_enough)}"
         for each in comparison.routers
     ]
+    return verdicts + [
+        f"{by} answers these prompts no worse than {model}, and costs less."
+        for model, by in _outdone(comparison)
+    ]
+
+
+def _outdone(comparison: PoolComparison) -> Iterator[tuple[str, str]]:
+    """Each model that a cheaper one is no worse than on these prompts, and the best such one."""
+    models, cost, quality = comparison.models, comparison.cost, comparison.quality
+    for at, model in enumerate(models):
+        no_worse = np.flatnonzero((cost < cost[at]) & (quality >= quality[at]))
+        if len(no_worse):
+            yield model, models[no_worse[quality[no_worse].argmax()]]
 
 
 def as_json(comparison: PoolComparison) -> dict[str, Any]:

@@ -227,13 +227,15 @@ def _candidates(decision: Decision, bill: Bill | None, width: int) -> list[Conte
     for candidate, name in zip(decision.candidates, names, strict=True):
         taken = candidate.model == decision.model
         amount = f"  ~{usd(costs[candidate.model])}" if candidate.model in costs else ""
-        prior = f"  judged {candidate.prior}" if candidate.prior else ""
+        remark = f"  judged {candidate.prior}" if candidate.prior else ""
+        if candidate.outdone_by:
+            remark = f"  outdone by {candidate.outdone_by}"
         rows.append(
             Content.assemble(
                 f"{'→' if taken else ' '} {LETTERS[candidate.tier]} ",
                 (name, "bold" if taken else ""),
                 " " * (widest - cell_len(name)),
-                (f"  good enough {candidate.good_enough:.2f}{amount}{prior}", MUTED),
+                (f"  good enough {candidate.good_enough:.2f}{amount}{remark}", MUTED),
             ).truncate(width, ellipsis=True)
         )
     return rows

@@ -1,0 +1,58 @@
+"""Which models of a pool are not worth their price: another costs less and is no worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from routing.ladder import WEAK, Record
+from routing.models import Model
+
+SURE = 1.645  # deviations: of models that are no better one in twenty passes for better
+# What 25 battles leave unknown of two models that are alike. Where they met less than that, the
+# order stands in which the person named them.
+VAGUEST = 0.4  # nats
+
+
+def outdone(
+    models: Sequence[Model], costs: Sequence[float | None], record: Record
+) -> dict[str, str]:
+    """The models that no prompt should go to, and of each the cheaper one that is no worse.
+
+    Only those in the middle: what is between the strongest, which comes first, and the cheapest,
+    which comes last. One that is dearer than the strongest is outdone by it. One that is dearer
+    than a model behind it is outdone unless the battles find it better, with confidence, or tell
+    too little of the two. Nothing can be said of a model whose cost is not known (None).
+
+    Args:
+        models: of a pool, in its order.
+        costs: of a call to each, in any unit.
+        record: of all battles that are known.
+    """
+    names = [_rated_as(models, at, record) for at in range(len(models))]
+    found = {}
+    for at in range(1, len(models) - 1):
+        cheaper = [other for other in (0, *range(at + 1, len(models))) if _less(costs, other, at)]
+        by = next((o for o in cheaper if o == 0 or not _better(record, names[at], names[o])), None)
+        if by is not None:
+            found[models[at].name] = models[by].name
+    return found
+
+
+def _less(costs: Sequence[float | None], one: int, other: int) -> bool:
+    first, second = costs[one], costs[other]
+    return first is not None and second is not None and first < second
+
+
+def _rated_as(models: Sequence[Model], at: int, record: Record) -> str | None:
+    """Under which name the battles know a model; None where they do not."""
+    model = models[at]
+    names = (model.name, model.like, WEAK if at == len(models) - 1 else None)
+    return next((name for name in names if name in record.number), None)
+
+
+def _better(record: Record, one: str | None, other: str | None) -> bool:
+    """Whether the battles, or too few of them the person's own order, hold the one for better."""
+    if one is None or other is None:
+        return True
+    lead = record.lead(one, other)
+    return lead.deviation > VAGUEST or lead.nats > SURE * lead.deviation
