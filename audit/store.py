@@ -1,8 +1,7 @@
-"""Scores on disk: a run that was stopped, by hand or by force, goes on where it stopped.
+"""Scores in a journal: a run that was stopped, by hand or by force, goes on where it stopped.
 
 One file holds the scores of one scorer identity, one line each, by the digest of what was asked.
-Every line carries a checksum and is handed to the operating system whole as soon as it is known,
-so that `kill -9` costs at most the line being written, and that line is dropped on reading.
+Every line carries a checksum; one that was cut or damaged is dropped on reading, and scored again.
 """
 
 from __future__ import annotations
@@ -11,18 +10,15 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict
-from io import BufferedWriter
 from pathlib import Path
-from typing import Any, Protocol, Self
-
-from filelock import FileLock, Timeout
+from typing import Any, Protocol
 
 from audit.errors import StoreError
 from audit.prompts import instruction, render
 from audit.scorers import Identity, Score, Scorer
 from audit.variants import Variant
+from routing.journal import Journal
 
 _FORMAT = 1
 
@@ -37,46 +33,20 @@ class Scores(Protocol):
         """Keeps the score."""
 
 
-class ScoreStore:
+class ScoreStore(Journal):
     """The scores of one scorer, kept in one file; a context manager that holds its lock.
-
-    Attributes:
-        path: the file.
-        dropped: how many damaged lines were left out on opening; they will be scored again.
 
     Raises:
         StoreError: on entering, where the file is another format's or another process has it.
     """
 
+    trouble = StoreError
+
     def __init__(self, folder: Path, identity: Identity) -> None:
-        self.identity = identity
-        self.path = folder / f"{_file_stem(identity)}.jsonl"
-        self.dropped = 0
+        self._header = {"format": _FORMAT, "identity": asdict(identity)}
         self._scores: dict[str, Score] = {}
-        self._lock = FileLock(f"{self.path}.lock", timeout=0)
-        self._stream: BufferedWriter | None = None
-
-    def __enter__(self) -> Self:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-            self._open()
-        except Timeout as error:
-            raise StoreError(
-                f"another run is scoring {self.identity.model}",
-                hint="Wait for it, or stop it; this run then goes on with its scores.",
-                detail=str(self.path),
-            ) from error
-        except OSError as error:
-            self._close()
-            raise StoreError(f"cannot keep scores in {self.path}: {error.strerror}") from error
-        except StoreError:
-            self._close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
+        busy = f"another run is scoring {identity.model}; wait for it, or stop it"
+        super().__init__(folder / f"{_file_stem(identity)}.jsonl", _line(self._header), busy)
 
     def __len__(self) -> int:
         return len(self._scores)
@@ -91,47 +61,21 @@ class ScoreStore:
         Raises:
             StoreError: the disk refused it.
         """
-        if self._stream is None:
-            raise ValueError("the score store is not open; use it in a with statement")
         self._scores[key] = score
-        try:
-            self._stream.write(_line({"key": key, "score": asdict(score)}))
-            self._stream.flush()
-        except OSError as error:
-            raise StoreError(
-                f"cannot keep scores in {self.path}: {error.strerror}",
-                hint="Free some space and run the same command again; it goes on from here.",
-            ) from error
+        self._append(_line({"key": key, "score": asdict(score)}))
 
-    def _open(self) -> None:
-        """Reads what is there, leaves a damaged end out, and opens the file to go on."""
-        known = self.path.read_bytes() if self.path.exists() else b""
-        lines = known.split(b"\n")
-        if known and (header := _parsed(lines[0])) != self._header() and header is not None:
+    def _check(self, head: bytes) -> None:
+        header = _parsed(head)
+        if header is not None and header != self._header:
             raise StoreError(
                 f"{self.path} holds the scores of another program version or model",
                 hint="Move it away to score afresh.",
             )
-        records = [_parsed(line) for line in lines[1:] if line]
-        for record in records:
-            if record and "key" in record:
-                self._scores[record["key"]] = _score(record["score"])
-        self.dropped = sum(record is None for record in records)
-        self._stream = self.path.open("ab")
-        if not known:
-            self._stream.write(_line(self._header()))
-        elif not known.endswith(b"\n"):
-            self._stream.write(b"\n")
-        self._stream.flush()
 
-    def _close(self) -> None:
-        if self._stream:
-            with suppress(OSError):  # told already, where a line was refused
-                self._stream.close()
-        self._lock.release()
-
-    def _header(self) -> dict[str, Any]:
-        return {"format": _FORMAT, "identity": asdict(self.identity)}
+    def _take(self, line: bytes) -> None:
+        record = _parsed(line)
+        if record and "key" in record:
+            self._scores[record["key"]] = _score(record["score"])
 
 
 def digest(variant: Variant) -> str:
@@ -172,9 +116,9 @@ def _file_stem(identity: Identity) -> str:
 
 
 def _line(record: dict[str, Any]) -> bytes:
-    """The record as a line of its own, its checksum first."""
+    """The record behind its checksum."""
     body = json.dumps(record, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(body), body)
+    return b"%08x %s" % (zlib.crc32(body), body)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
-"""What strong model, weak model and judge said, on disk as soon as it is known.
+"""What strong model, weak model and judge said, in a journal: one file a set.
 
-One file a set, JSON lines: first who is asked, then every reply under its prompt's digest. A line
-that was cut by force is left out on reading, and asked for again. No key stands in it.
+JSON lines: first who is asked, then every reply under its prompt's digest. A line that was cut by
+force is left out on reading, and asked for again. No key stands in it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
-from io import BufferedWriter
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import msgspec
 
 from routing.conversation import Usage
 from routing.errors import DataError
+from routing.journal import Journal
 
 Role = Literal["strong", "weak", "judge"]
 
@@ -44,7 +44,7 @@ class _Header(msgspec.Struct, frozen=True):
     question: str
 
 
-class Verdicts:
+class Verdicts(Journal):
     """The replies so far of one set; a context manager that holds the file's lock.
 
     Args:
@@ -57,34 +57,13 @@ class Verdicts:
             program has it.
     """
 
-    def __init__(self, path: Path, models: Mapping[Role, str], question: str) -> None:
-        from filelock import FileLock
+    trouble = DataError
 
-        self.path = path
+    def __init__(self, path: Path, models: Mapping[Role, str], question: str) -> None:
         self._header = _Header(FORMAT, dict(models), _digest(question))
         self._said: dict[tuple[str, Role], Said] = {}
-        self._lock = FileLock(path.with_suffix(".lock"), timeout=0, mode=0o600)
-        self._file: BufferedWriter | None = None
-
-    def __enter__(self) -> Self:
-        from filelock import Timeout
-
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock.acquire()
-            self._open()
-        except Timeout as error:
-            raise DataError(f"{self.path}: another program is judging this set") from error
-        except OSError as error:
-            self._close()
-            raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
-        except DataError:
-            self._close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
+        busy = f"{path}: another program is judging this set"
+        super().__init__(path, msgspec.json.encode(self._header), busy)
 
     def get(self, prompt: str, role: Role) -> Said | None:
         """What the model in that role said of the prompt; None where it was not asked yet."""
@@ -96,38 +75,13 @@ class Verdicts:
         Raises:
             DataError: the disk refuses.
         """
-        assert self._file is not None, "verdicts are kept in a with statement"
         digest = _digest(prompt)
         self._said[digest, said.role] = said
-        try:
-            self._write(_Line(digest, said))
-        except OSError as error:
-            raise DataError(
-                f"{self.path}: cannot be written: {error.strerror}",
-                hint="Free some space and run the same command again; it goes on from here.",
-            ) from error
+        self._append(msgspec.json.encode(_Line(digest, said)))
 
     def completion_tokens(self, role: Role) -> list[int]:
         """How many tokens each reply in that role took."""
         return [said.usage.completion_tokens for (_, of), said in self._said.items() if of == role]
-
-    def _open(self) -> None:
-        known = self.path.read_bytes() if self.path.exists() else b""
-        head, *lines = known.split(b"\n")
-        if known:
-            self._check(head)
-        for line in filter(None, lines):
-            try:
-                found = msgspec.json.decode(line, type=_Line)
-            except msgspec.MsgspecError:  # cut by force: it is asked for again
-                continue
-            self._said[found.prompt, found.said.role] = found.said
-        self._file = self.path.open("ab")
-        self.path.chmod(0o600)
-        if not known:
-            self._write(self._header)
-        elif not known.endswith(b"\n"):
-            self._file.write(b"\n")
 
     def _check(self, head: bytes) -> None:
         try:
@@ -146,16 +100,10 @@ class Verdicts:
             hint="Give another --name for other models.",
         )
 
-    def _close(self) -> None:
-        if self._file:
-            with suppress(OSError):  # told already, where a line was refused
-                self._file.close()
-        self._lock.release()
-
-    def _write(self, line: msgspec.Struct) -> None:
-        assert self._file is not None
-        self._file.write(msgspec.json.encode(line) + b"\n")
-        self._file.flush()
+    def _take(self, line: bytes) -> None:
+        with suppress(msgspec.MsgspecError):  # cut by force: it is asked for again
+            found = msgspec.json.decode(line, type=_Line)
+            self._said[found.prompt, found.said.role] = found.said
 
 
 def _digest(text: str) -> str:
