@@ -7,7 +7,7 @@ import gc
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -19,10 +19,12 @@ from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.driver import Driver
+from textual.filter import LineFilter, Monochrome, NoColor
 from textual.notifications import Notify
 from textual.screen import Screen
 from textual.theme import Theme
 
+from tui.colourless import COLOURLESS, WithoutColour
 from tui.errors import SettingsError
 from tui.program import Program
 from tui.screens.chat import ChatScreen
@@ -92,6 +94,7 @@ class ChatApp(App[None]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "llmroute"
     ENABLE_COMMAND_PALETTE = True
+    no_color = False  # until the program's environment is known
     COMMAND_PALETTE_BINDING = ""  # ctrl+k and ctrl+p are the screen's own
 
     def __init__(
@@ -104,6 +107,7 @@ class ChatApp(App[None]):
         clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         super().__init__()
+        self.no_color = bool(program.environment.get("NO_COLOR"))  # an empty one asks for nothing
         self.engine = engine
         for theme in THEMES:
             self.register_theme(theme)
@@ -114,6 +118,17 @@ class ChatApp(App[None]):
         self.chat.temporary = temporary
         # Typed before the chat could take it; None after.
         self._early: list[events.Event] | None = []
+        self._without_colour = WithoutColour()
+
+    @property
+    def current_theme(self) -> Theme:  # Textual's
+        """The theme in use: the person's, unless they want no colour."""
+        return COLOURLESS if self.no_color else super().current_theme
+
+    def get_line_filters(self) -> Sequence[LineFilter]:  # Textual's
+        """What each line goes through on its way to the terminal."""
+        own = [f for f in super().get_line_filters() if not isinstance(f, (Monochrome, NoColor))]
+        return [*own, self._without_colour] if self.no_color else own
 
     def get_driver_class(self) -> type[Driver]:  # Textual's
         """Textual's own; on a terminal, one that bears its going away."""

@@ -341,6 +341,8 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         """Begin later runs in these colours."""
         program = self.program
         self.in_thread(lambda: program.change({"theme": name}))
+        if self.app.no_color:
+            self.tell("NO_COLOR is set: the theme shows where it is not.")
 
     def action_find(self) -> None:
         """Look for words in this conversation."""
