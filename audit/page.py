@@ -11,8 +11,11 @@ from audit.leaderboard import Leaderboard, Ranking
 from audit.report import Report, facts, moves, remarks, remedies, sentences, standings
 from audit.results import Effect, Results
 from audit.tables import (
+    ABOUT_LENGTHS,
     COLUMNS,
+    LENGTH_COLUMNS,
     REMEDY_COLUMNS,
+    length_rows,
     rank_columns,
     ranking_rows,
     remedy_rows,
@@ -22,7 +25,9 @@ from audit.variants import LETTERS
 
 MOST_POSITION_CHARTS = 4
 MEANING = "Differences and RStd in points; intervals hold 95 %; p is adjusted over the run"
-NUMBERS = frozenset({"n", "accuracy", "delta", "p", "RStd", "unbiased", "flips", "tau", "95 %"})
+NUMBERS = frozenset(
+    {"n", "accuracy", "delta", "p", "RStd", "unbiased", "flips", "tau", "95 %", *LENGTH_COLUMNS[2:]}
+)
 
 STYLE = """
 :root { color-scheme: light dark;
@@ -103,6 +108,7 @@ def page(report: Report) -> str:
         _section("Where right answers are found, and where the picks go", _positions(results)),
         _section("Every perturbation", _table(MEANING, COLUMNS, rows(results))),
         _section("The same scores, debiased", _remedies(results)),
+        _section("The same scores, by length", _lengths(results)),
         _section("What was measured", _facts(report)),
         _section("Remarks", _items(remarks(report))),
         "</main>",
@@ -243,6 +249,12 @@ def _remedies(results: Results) -> str:
         return ""
     caption = "Computed from the scores of the unperturbed questions; nothing more was asked"
     return _table(caption, REMEDY_COLUMNS, remedy_rows(results))
+
+
+def _lengths(results: Results) -> str:
+    if not results.by_length:
+        return ""
+    return _table(ABOUT_LENGTHS, LENGTH_COLUMNS, length_rows(results))
 
 
 def _facts(report: Report) -> str:

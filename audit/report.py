@@ -14,8 +14,11 @@ from audit.findings import Finding, decomposition, find, verdict
 from audit.leaderboard import Leaderboard
 from audit.results import Effect, Results
 from audit.tables import (
+    ABOUT_LENGTHS,
     COLUMNS,
+    LENGTH_COLUMNS,
     REMEDY_COLUMNS,
+    length_rows,
     percent,
     placed,
     rank_columns,
@@ -184,6 +187,7 @@ def markdown(report: Report) -> str:
         _section("What was measured", _table(("", ""), facts(report))),
         _section("Perturbations", _table(COLUMNS, rows(report.results))),
         _section("The same scores, debiased", _remedy_table(report.results)),
+        _section("The same scores, by length", _length_table(report.results)),
         _section("Remarks", _list(remarks(report))),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -288,3 +292,9 @@ def _plain(text: str) -> str:
 
 def _remedy_table(results: Results) -> str:
     return _table(REMEDY_COLUMNS, remedy_rows(results)) if results.remedies else ""
+
+
+def _length_table(results: Results) -> str:
+    if not results.by_length:
+        return ""
+    return f"{ABOUT_LENGTHS}\n\n{_table(LENGTH_COLUMNS, length_rows(results))}"

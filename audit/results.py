@@ -11,6 +11,7 @@ import numpy as np
 
 from audit.askings import Askings, by_perturbation
 from audit.battery import Battery, Plan
+from audit.lengths import ByLength, by_length
 from audit.perturbations import BASELINES, PERTURBATIONS
 from audit.prompts import TEMPLATES
 from audit.questions import floors
@@ -138,6 +139,7 @@ class Results:
     flags: dict[str, int]
     left_out: dict[str, str]
     warnings: dict[str, int]
+    by_length: tuple[ByLength, ...] = ()
 
     def effect(self, perturbation: str) -> Effect | None:
         """The Effect of that perturbation or baseline; None where the run did not have it."""
@@ -170,6 +172,7 @@ def evaluate(
         flags=_counted(flag for question in battery.questions for flag in question.flags),
         left_out=battery.left_out,
         warnings=_counted(warning for score in scores for warning in score.warnings),
+        by_length=by_length(variants, scores),
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import get_args
 
 from audit.leaderboard import Leaderboard, Ranking
 from audit.results import Change, Effect, Results
+from audit.scorers import Normalisation
 from audit.statistics import Interval, Spread
 
 SHORT_NAME = 18
@@ -16,6 +18,11 @@ NOT_MEASURABLE = "not measurable here"
 COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "unbiased", "flips")
 SHORT_COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "flips")
 REMEDY_COLUMNS = ("remedy", "what it does", "n", "accuracy", "RStd")
+LENGTH_COLUMNS = ("perturbation", "n", *get_args(Normalisation))
+ABOUT_LENGTHS = (
+    "Accuracy by the same log-likelihoods: as they are (lm-eval's acc), per character (acc_norm), "
+    "per byte (acc_bytes), per token, and less those without the question (acc_mutual_info)."
+)
 
 
 def rows(results: Results) -> list[tuple[str, ...]]:
@@ -42,6 +49,18 @@ def remedy_rows(results: Results) -> list[tuple[str, ...]]:
             _number(remedy.rstd),
         )
         for remedy in results.remedies
+    ]
+
+
+def length_rows(results: Results) -> list[tuple[str, ...]]:
+    """A row of text for each scoring by texts, as `LENGTH_COLUMNS` names the cells."""
+    return [
+        (
+            each.perturbation,
+            f"{each.n:,}",
+            *(percent(each.accuracy.get(by)) for by in get_args(Normalisation)),
+        )
+        for each in results.by_length
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from audit.leaderboard import Leaderboard, Ranking
+from audit.lengths import ByLength
 from audit.remedies import Remedy
 from audit.report import Coverage, Report, Spending
 from audit.results import Change, Effect, Form, Results
@@ -82,6 +83,7 @@ RESULTS = Results(
     flags={"names letters": 12},
     left_out={"fewshot.ood": "0 out-of-domain questions of 5"},
     warnings={"the context was cut": 7},
+    by_length=(ByLength("scoring.cloze", 300, {"none": 0.61, "characters": 0.645, "bytes": 0.64}),),
 )
 REPORT = Report(
     results=RESULTS,

@@ -9,7 +9,7 @@ import pytest
 
 from audit.battery import Battery, Plan, build
 from audit.findings import decomposition, find, verdict
-from audit.questions import QuestionSet, checked
+from audit.questions import Question, QuestionSet, checked
 from audit.results import Effect, Results, evaluate
 from audit.scorers import Score
 from audit.scorers.rules import Pick, RuleScorer, always, follows_hints, knows, symbol, uniform
@@ -268,6 +268,28 @@ def test_running_numbers_agree_with_the_report():
 
 def test_the_same_scores_give_the_same_numbers():
     assert run(uniform(0), PAPER) == run(uniform(0), PAPER)
+
+
+def test_scores_by_texts_come_under_every_length():
+    question = Question("1", "Which?", ("ab", "é", "abcd"), 0)
+    battery = build(QuestionSet("one", (question,)), Plan("scoring"))
+    nats = Score(loglik=(-4.0, -3.0, -9.0), bare=(-1.0, -3.0, -7.5), tokens=(2, 1, 4))
+    found = evaluate(CountingScorer().identity, battery, [nats] * len(battery.variants), FAST)
+    right = {"none": 0.0, "characters": 1.0, "bytes": 0.0, "tokens": 1.0, "pmi": 0.0}
+    assert {each.perturbation: each.accuracy for each in found.by_length} == {
+        "scoring.hybrid": right,
+        "scoring.cloze": right,
+    }
+
+
+def test_length_that_is_not_known_has_no_accuracy():
+    scorer = RuleScorer("rule", always(2))
+    found = run(always(2), PAPER).by_length
+    known = {each.perturbation: set(each.accuracy) for each in found}
+    assert "tokens" not in known["scoring.cloze"]
+    assert known["scoring.hybrid"] == {"none", "characters", "bytes"}
+    told = [Score(votes=(1, 0, 0, 0))] * len(PAPER.variants)
+    assert evaluate(scorer.identity, PAPER, told, FAST).by_length == ()
 
 
 def test_warnings_are_counted():

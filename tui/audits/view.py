@@ -20,6 +20,9 @@ class ReportView:
     rows: Rows
     remedy_columns: tuple[str, ...]
     remedy_rows: Rows
+    length_columns: tuple[str, ...]
+    length_rows: Rows
+    about_lengths: str
     facts: Rows
     remarks: Sequence[str]
 
@@ -42,6 +45,9 @@ def read_report(file: Path) -> ReportView:
         rows=tables.short_rows(report.results),
         remedy_columns=tables.REMEDY_COLUMNS,
         remedy_rows=tables.remedy_rows(report.results),
+        length_columns=tables.LENGTH_COLUMNS,
+        length_rows=tables.length_rows(report.results),
+        about_lengths=tables.ABOUT_LENGTHS,
         facts=audited.facts(report),
         remarks=audited.remarks(report),
     )

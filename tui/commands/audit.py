@@ -306,8 +306,8 @@ def write(file: Path | None, text: Callable[[], str]) -> None:
 
 def print_report(report: Report) -> None:
     """Print the findings, then every number."""
+    from audit import tables
     from audit.report import facts, remarks, remedies, sentences
-    from audit.tables import REMEDY_COLUMNS, SHORT_COLUMNS, remedy_rows, short_rows
     from tui.tables import print_facts, print_table
 
     for sentence in sentences(report):
@@ -315,11 +315,15 @@ def print_report(report: Report) -> None:
     for advice in remedies(report):
         typer.echo(f"  {advice}")
     typer.echo()
-    print_table(SHORT_COLUMNS, short_rows(report.results))
+    print_table(tables.SHORT_COLUMNS, tables.short_rows(report.results))
     typer.echo("RStd in points; in brackets the most that an unbiased model would show.")
     if report.results.remedies:
         typer.echo()
-        print_table(REMEDY_COLUMNS, remedy_rows(report.results))
+        print_table(tables.REMEDY_COLUMNS, tables.remedy_rows(report.results))
+    if report.results.by_length:
+        typer.echo()
+        print_table(tables.LENGTH_COLUMNS, tables.length_rows(report.results))
+        typer.echo(tables.ABOUT_LENGTHS)
     typer.echo()
     print_facts("What was measured", dict(facts(report)))
     for remark in remarks(report):

@@ -62,6 +62,10 @@ def _report(view: ReportView, stopped: str) -> Iterator[RenderableType]:
     if view.remedy_rows:
         yield Text()
         yield _table(view.remedy_columns, view.remedy_rows)
+    if view.length_rows:
+        yield Text()
+        yield _table(view.length_columns, view.length_rows)
+        yield _line(view.about_lengths, "dim")
     yield Text()
     yield _facts(view.facts)
     for remark in view.remarks:
