@@ -24,7 +24,7 @@ from routing.battles import Battle
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluation.frontier import PoolMeasured, compare_pool
 from routing.evaluation.sets import EvaluationSet, unseen
-from routing.gold import gold_battle
+from routing.evaluation.transfer import gold_of
 from routing.index import unique_prompts
 from routing.models import Model, Pool
 from routing.routers.pool import PoolRouter
@@ -39,11 +39,8 @@ Found = dict[tuple[str, str], list[PoolMeasured]]
 
 def gold(evaluation: EvaluationSet) -> list[Battle]:
     """A battle for each question and two of the models; alike is a tie."""
-    return [
-        gold_battle(prompt, (a, b), (row[at], row[other]))
-        for prompt, row in zip(evaluation.prompts, evaluation.quality, strict=True)
-        for (at, a), (other, b) in combinations(enumerate(evaluation.models), 2)
-    ]
+    by_pair = [gold_of(evaluation, pair) for pair in combinations(evaluation.models, 2)]
+    return [battle for of_question in zip(*by_pair, strict=True) for battle in of_question]
 
 
 def measure(names: Sequence[str]) -> tuple[Found, list[str]]:

@@ -34,8 +34,8 @@ from routing.checkpoints import battles_digest
 from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluation.curves import Chance, best_cosines, chance, curve, saving
 from routing.evaluation.sets import NEAR, STRONG, WEAK, EvaluationSet
+from routing.evaluation.transfer import gold_of
 from routing.files import replace_file
-from routing.gold import gold_battle
 from routing.index import unique_prompts
 from routing.routers import ROUTERS, Router, router_class
 
@@ -119,15 +119,6 @@ REGIMENS = (
 )
 
 
-def gold(evaluation: EvaluationSet, rows: NDArray[np.int64]) -> list[Battle]:
-    """A battle for each row: the model that is right wins, alike is a tie."""
-    grades = evaluation.at(rows).grades(STRONG, WEAK)
-    return [
-        gold_battle(evaluation.prompts[row], (STRONG, WEAK), (strong, weak))
-        for row, strong, weak in zip(rows, grades.strong, grades.weak, strict=True)
-    ]
-
-
 def _renamed(battle: Battle) -> Battle:
     """elobench_rwq calls the paper's strong model by its other name."""
     names = {"gpt-4-turbo": STRONG}
@@ -177,7 +168,7 @@ class Classroom:
         for at, test in enumerate(tests):
             if count := regimen.gold.get(test.name):
                 order = np.random.default_rng(seed).permutation(len(test.prompts))
-                battles += gold(test, order[:count])
+                battles += gold_of(test.at(order[:count]), (STRONG, WEAK))
                 tests[at] = test.at(np.sort(order[count:]))
         kept, dropped = self._without(battles, tests)
         learnt = self.embedder.embed(unique_prompts(kept))

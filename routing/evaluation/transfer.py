@@ -60,14 +60,17 @@ class LeftOut:
 
 def gold_rows(graded: Graded, most: int, seed: int) -> list[Battle]:
     """A battle for each of so many prompts, drawn by the seed: the better graded model wins."""
-    evaluation, (strong, weak) = graded
+    evaluation, pair = graded
     drawn = np.random.default_rng(seed).permutation(len(evaluation.prompts))[:most]
-    chosen = evaluation.at(np.sort(drawn))
-    grades = chosen.grades(strong, weak)
-    source = f"gold {evaluation.name}"
+    return gold_of(evaluation.at(np.sort(drawn)), pair, f"gold {evaluation.name}")
+
+
+def gold_of(evaluation: EvaluationSet, pair: tuple[str, str], source: str = "gold") -> list[Battle]:
+    """A battle for each prompt of the set: the better graded model wins."""
+    grades = evaluation.grades(*pair)
     return [
-        gold_battle(prompt, (strong, weak), both, source)
-        for prompt, *both in zip(chosen.prompts, grades.strong, grades.weak, strict=True)
+        gold_battle(prompt, pair, both, source)
+        for prompt, *both in zip(evaluation.prompts, grades.strong, grades.weak, strict=True)
     ]
 
 
