@@ -19,6 +19,7 @@ from routing.errors import DataError
 T = TypeVar("T")
 
 SHOWN_CHARACTERS = 60
+SEMICOLON_AND_TAB = ";\t"  # between the columns, where a comma marks decimals
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def _csv_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     # The limit is the csv module's own; no field can be longer than the text.
     limit = csv.field_size_limit(min(len(text) + 1, sys.maxsize))
     try:
-        reader = csv.reader(io.StringIO(text, newline=""))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, columns))
         header = [name.strip() for name in next(reader)]
         _check(path, header, columns)
         line = reader.line_num + 1
@@ -176,6 +177,16 @@ def _csv_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
         raise DataError(f"{path}, line {reader.line_num}: not CSV: {error}") from error
     finally:
         csv.field_size_limit(limit)
+
+
+def _delimiter(text: str, columns: Columns) -> str:
+    """What stands between the columns: what a spreadsheet writes, by the first line."""
+    first = text.partition("\n")[0]
+    for delimiter in SEMICOLON_AND_TAB:
+        [header] = csv.reader([first.strip()], delimiter=delimiter)
+        if columns.fit({name.strip() for name in header}):
+            return delimiter
+    return ","
 
 
 def _parquet_rows(path: Path, content: bytes, columns: Columns) -> Iterator[Row]:

@@ -158,7 +158,8 @@ class Asking:
         try:
             pool.find(self.pin or "strong")
         except NoModelError as error:
-            raise UsageError(f"--pin: {error}", hint=error.hint) from None
+            hint = f"{error.hint} To ask another one: --weak {self.pin} --pin weak"
+            raise UsageError(f"--pin: {error}", hint=hint) from None
         return pool
 
     def _routing(self) -> Routing:
@@ -192,7 +193,8 @@ class Asking:
 def _bill_text(bill: Bill, reply: Reply, model: str) -> str:
     """What a reply cost and saved, and what else is to be known of it, in a line each."""
     usage = reply.usage
-    tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens"
+    tilde = "~" if usage.estimated else ""
+    tokens = f"{tilde}{usage.prompt_tokens:,} + {tilde}{usage.completion_tokens:,} tokens"
     saved = f", saved ~{usd(bill.saved_usd)}" if bill.saved_usd else ""
     lines = [f"{usd(bill.cost_usd)} ({tokens}){saved}"]
     if reply.ended_early:
@@ -228,7 +230,11 @@ def _waiting() -> Iterator[Callable[[str], None]]:
 def _fields(decision: Decision) -> dict[str, Any]:
     candidates = [asdict(c) | {"good_enough": c.good_enough} for c in decision.candidates]
     milliseconds = round(decision.decision_ms, 2)
-    return asdict(decision) | {"candidates": candidates, "decision_ms": milliseconds}
+    return asdict(decision) | {
+        "win_probability": decision.odds,  # which the badge and the reason give too
+        "candidates": candidates,
+        "decision_ms": milliseconds,
+    }
 
 
 def _print_json(fields: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from tui.money import counted
+from tui.visible import visible
 
 if TYPE_CHECKING:
     from routing.battles import Battle
@@ -23,7 +24,8 @@ def tell_rejected(rejected: Sequence[RejectedRow], file: object = "") -> None:
     of = f" of {file}" if file else ""
     typer.echo(f"{counted(len(rejected), 'row')}{of} left out:", err=True)
     for row in rejected[:SHOWN]:
-        typer.echo(f"  line {row.line}: {row.reason}", err=True)
+        found = f" (found {visible(row.value)!r})" if row.value else ""
+        typer.echo(f"  line {row.line}: {row.reason}{found}", err=True)
     if len(rejected) > SHOWN:
         typer.echo(f"  and {len(rejected) - SHOWN:,} more", err=True)
 

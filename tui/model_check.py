@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
 SPELLING = "Write provider/model, such as openai/gpt-4o, or give the address of its server."
 PAIR = 2
+NAMED = 5
 KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
-def check_model(model: Model) -> None:
+def check_model(model: Model, own: Iterable[str] = ()) -> None:
     """Let pass a model that somebody may serve, at an address that is one.
+
+    `own` are the names that the person has in use: one of them may be meant.
 
     Raises:
         UsageError: nobody can answer under that name, or at that address.
@@ -47,7 +51,7 @@ def check_model(model: Model) -> None:
     if not provider_of(model):
         raise UsageError(
             f"Nobody is known to serve a model named {model.name}.",
-            hint=f"{_did_you_mean(model.name)}{SPELLING}",
+            hint=f"{_did_you_mean(model.name, own)}{SPELLING}",
         )
     if model.api_base is not None:
         check_address(model.api_base)
@@ -94,14 +98,27 @@ def remarks(model: Model, keyring: KeyRing) -> list[str]:
     """
     said = []
     if price_of(model) is None:
+        near = "" if model.api_base else _did_you_mean(model.name)
         said.append(
-            f"The price of {model.name} is unknown. {_did_you_mean(model.name)}"
+            f"The price of {model.name} is unknown. {near}"
             f"To set it: llmroute models price {model.name} --prompt USD --completion USD"
         )
     key_name = key_name_of(model)
     if key_name and keyring.find(key_name) is None:
         said.append(f"{key_name} is not set. To keep it: llmroute keys set {key_name}")
     return said
+
+
+def like_remark(like: str, folder: Path) -> str:
+    """That no battle of that folder names the model to judge another one by; "" where one does."""
+    from routing.library import read_sets
+
+    battles = (battle for found in read_sets(folder).values() for battle in found)
+    named = Counter(name for battle in battles for name in (battle.model_a, battle.model_b))
+    if like in named:
+        return ""
+    most = ", ".join(name for name, _ in named.most_common(NAMED))
+    return f"--like {like}: no battle names it. The most name {most}."
 
 
 def pool_remarks(pool: Pool, folder: Path) -> list[str]:
@@ -150,6 +167,7 @@ def _check_folder(name: str, rest: str) -> None:
         )
 
 
-def _did_you_mean(name: str) -> str:
-    near = [known for known in nearest_names(name) if known != name]
+def _did_you_mean(name: str, own: Iterable[str] = ()) -> str:
+    here = [known for known in own if known.rpartition("/")[2] == name]
+    near = here or [known for known in nearest_names(name) if known != name]
     return f"Did you mean {' or '.join(near)}? " if near else ""

@@ -9,6 +9,7 @@ from routing.checkpoints import checkpoint_folder, read_manifest
 from routing.errors import RouterError, RoutingError
 from routing.routers import ROUTERS, SUMMARIES, TRAINED
 from tui.errors import UsageError
+from tui.money import counted
 
 if TYPE_CHECKING:
     from routing.checkpoints import Manifest
@@ -137,7 +138,9 @@ def _sets(program: Program) -> str:
     from routing.library import read_sets
 
     sets = read_sets(program.paths.router)
-    return ", ".join(f"{len(battles):,} battles of {name}" for name, battles in sets.items())
+    return ", ".join(
+        f"{counted(len(battles), 'battle')} of {name}" for name, battles in sets.items()
+    )
 
 
 def _some(names: tuple[str, ...]) -> str:

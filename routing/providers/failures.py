@@ -23,6 +23,7 @@ from routing.errors import (
     ServiceError,
 )
 from routing.models import SELF_HOSTED, Model, endpoint_of, key_name_of, nearest_names, provider_of
+from routing.prices import is_listed
 
 TITLES = {
     "anthropic": "Anthropic",
@@ -215,10 +216,14 @@ def _no_key(_: list[BaseException], __: int | None, said: str, asked: Asked) -> 
 def no_key(asked: Asked, names: Sequence[str], detail: str = "") -> NoKeyError:
     """The provider needs a key that nobody has set; `names` are the variables that hold it."""
     both, verb = " and ".join(names), "is" if len(names) == 1 else "are"
+    name = asked.model.name
+    hint = f"Set {both}, or keep it: llmroute keys set {names[0]}."
+    hint = f"{hint} Or choose another model, or the demo."
+    if not is_listed(name):
+        hint = f"{hint} If a server of your own has it: llmroute models add {name} --api-base URL"
     return NoKeyError(
-        f"{asked.provider} needs a key for {asked.model.name}, and {both} {verb} not set",
-        hint=f"Set {both}, or keep it: llmroute keys set {names[0]}. "
-        "Or choose another model, or the demo.",
+        f"{asked.provider} needs a key for {name}, and {both} {verb} not set",
+        hint=hint,
         detail=detail,
     )
 

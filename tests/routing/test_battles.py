@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import io
 import json
 import random
 import sys
@@ -72,6 +73,15 @@ def test_elobench_columns_with_lines_counted_through_quoted_breaks(file: Writer)
         "no winner": 1,
         "unknown winner, expected model_a, model_b or tie": 1,
     }
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_table_of_a_spreadsheet_without_commas_is_read(file: Writer, delimiter: str):
+    rows = [["question", "model_a", "model_b", "winner"], ["2,5 or 3; which?", "x", "y", "model_b"]]
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(rows)
+    [battle] = read_battles(file(text.getvalue())).battles
+    assert (battle.prompt, battle.winner) == ("2,5 or 3; which?", "b")
 
 
 def test_gzip_is_seen_by_content(file: Writer):

@@ -73,6 +73,13 @@ def test_json_holds_the_decision_the_usage_and_the_bill(serve: Serve, run: Run, 
     assert {"win_probability", "threshold", "reason", "decision_ms"} <= answer.keys()
 
 
+def test_json_of_three_models_gives_the_number_that_its_reason_names(run: Run):
+    pool = ["--pool", "demo/strong,demo/middle,demo/weak"]
+    for question in ("hello", "count the lines of this file", "prove it by induction"):
+        answer = json.loads(run("ask", *pool, "--dry-run", "--json", question)[1])
+        assert f"win probability {answer['win_probability']:.4f}" in answer["reason"]
+
+
 def test_unknown_price_is_null_and_never_zero(serve: Serve, run: Run):
     _, out, _ = run("ask", *at(serve()), "--pin", "strong", "--json", "hello")
     answer = json.loads(out)

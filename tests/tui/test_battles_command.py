@@ -22,7 +22,7 @@ def stats(run: Run) -> dict[str, dict[str, int]]:
 
 def test_gold_makes_a_set_that_is_named_after_the_file(run: Run, tmp_path: Path):
     file = tmp_path / "exam.csv"
-    file.write_text("prompt,demo/strong,demo/weak\np1,True,False\np2,True,True\np3,,True\n")
+    file.write_text("prompt,demo/strong,demo/weak\np1,True,False\np2,True,True\np3,so-so,True\n")
     code, out, err = run(
         "battles", "gold", str(file), "--strong", "demo/strong", "--weak", "demo/weak"
     )
@@ -30,6 +30,7 @@ def test_gold_makes_a_set_that_is_named_after_the_file(run: Run, tmp_path: Path)
     assert "2 battles" in out
     assert "demo/strong is right alone in 1, demo/weak in 0, 1 tie" in out
     assert "line 4: demo/strong is neither true nor false" in err
+    assert "(found 'so-so')" in err
     found = stats(run)["exam"]
     assert (found["battles"], found["won"], found["ties"]) == (2, {"demo/strong": 1}, 1)
 

@@ -63,6 +63,18 @@ async def test_other_model_is_offered_unless_it_lacks_the_same_key(
         assert (OTHER in app.chat.query_one(Card).actions) == offered
 
 
+@pytest.mark.parametrize(("key", "left"), [("backspace", "my word"), ("ctrl+u", "")])
+async def test_keys_that_edit_go_to_the_draft_that_was_given_back(chat: Chat, key: str, left: str):
+    app = chat(FakeEngine([errors.ServiceError("It failed.")]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "my words")
+        await wait_until(pilot, lambda: app.chat.query_one(Card).has_focus)
+        await pilot.press(key)
+        await wait_until(pilot, lambda: app.chat.composer.text == left)
+        assert app.chat.composer.draft.has_focus
+
+
 async def test_cut_reply_can_be_continued(chat: Chat):
     engine = FakeEngine([*reply_events("half of it")[:2], errors.CutError("cut")])
     app = chat(engine)

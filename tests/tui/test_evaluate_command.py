@@ -125,7 +125,7 @@ def test_prompts_that_the_battles_hold_are_left_out(run: Run, graded: Path, tmp_
         (["--set", "mmlu"], "LLMROUTE_DATA names no folder"),
         (["--set", "nowhere.jsonl"], "neither a file nor one of mt-bench"),
         (["--set", "GRADED", "--strong", "huge"], "no grades of huge; it has those of big, small"),
-        (["--set", "GRADED", "--router", "oracle"], "unknown router 'oracle'; known: "),
+        (["--set", "GRADED", "--router", "oracle"], "No router is named 'oracle'"),
         (["--set", "GRADED", "--router", "chance,chance"], "a router is named twice"),
         (["--set", "GRADED", "--pool", "big"], "--pool big: expected two different models or more"),
         (["--set", "GRADED", "--pool", "big,small,big"], "expected two different models or more"),

@@ -44,6 +44,28 @@ def test_pair_is_kept_and_what_it_lacks_is_said(run: Run, home: Path):
     assert "Did you mean gpt-4o-mini or" in err
 
 
+def test_server_of_ones_own_is_not_taken_for_a_known_model(run: Run):
+    served = ["--api-base", "http://127.0.0.1:8000/v1"]
+    err = run("models", "use", "openai/gpt-4o-big", "openai/gpt-4o-minni", *served)[2]
+    assert "price of openai/gpt-4o-minni is unknown" in err
+    assert "Did you mean" not in err
+
+
+def test_price_of_what_nobody_serves_is_not_kept(run: Run, home: Path):
+    run("models", "use", "openai/gpt-4o", "openai/small", "--api-base", "http://127.0.0.1:8000/v1")
+    before = (home / "settings.toml").read_text()
+    code, _, err = run("models", "price", "small", "--prompt", "1", "--completion", "2")
+    assert code == 2
+    assert "Did you mean openai/small?" in err
+    assert (home / "settings.toml").read_text() == before
+
+
+@pytest.mark.parametrize(("like", "said"), [("gpt-nobody", "no battle names it"), ("weak", "")])
+def test_model_to_judge_by_that_no_battle_names_is_said(run: Run, like: str, said: str):
+    err = run("models", "add", "demo/middle", "--like", like)[2]
+    assert err.strip() == (f"--like {like}: {said}. The most name strong, weak." if said else "")
+
+
 def test_pair_that_lacks_nothing_needs_no_words(run: Run):
     assert run("models", "use", "demo/strong", "demo/weak")[2] == ""
 

@@ -94,6 +94,11 @@ def test_unknown_command_names_the_nearest_and_is_not_sent(talk: Talk):
     assert not engine.requests
 
 
+def test_name_that_another_program_has_for_a_command_is_known(talk: Talk):
+    assert any("Did you mean /quit?" in line for line in talk("/exit"))
+    assert not any("Did you mean" in line for line in talk("/xyzzy"))
+
+
 def test_one_message_or_the_conversation_is_pinned(talk: Talk):
     engine = FakeEngine()
     talk("/weak one", "two", "/strong", "three", "/auto four", "/model demo/weak", "five",

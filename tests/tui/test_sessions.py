@@ -495,7 +495,8 @@ def test_snippet_is_the_surroundings_of_the_first_match(sessions: Sessions):
     session = sessions.create("t")
     session.add("user", "\x1b" * 500 + " needle " + "z" * 500 + " needle")
     (hit,) = sessions.search("needle")
-    assert len(hit.snippet) == 90
+    assert (hit.snippet[0], hit.snippet[-1]) == ("…", "…")
+    assert len(hit.snippet) <= 92
     assert hit.snippet.isprintable()
     assert [hit.snippet[a:b] for a, b in hit.matches] == ["needle"]
 

@@ -58,7 +58,7 @@ def evaluate(
 
     if plot:
         check_format(plot)
-    names = [name.strip() for name in routers.split(",") if name.strip()]
+    names = _names(routers)
     wanted = Wanted(set_name, names, strong, weak, split_pool(pool or ""), seed)
     with bars(transient=True) as shown:
         found = measure(Program.open(), wanted, follower(shown))
@@ -107,7 +107,7 @@ def transfer(
     from tui.evaluation import transfers
     from tui.evaluation.comparison import known
 
-    names = [name.strip() for name in routers.split(",") if name.strip()]
+    names = _names(routers)
     wanted = transfers.Wanted(sets, names, strong, weak, rows, seed)
     with bars(transient=True) as shown:
         found = list(transfers.transfer(Program.open(), wanted, follower(shown)))
@@ -120,6 +120,20 @@ def transfer(
     typer.echo("\nAPGR [95 %], and by how many deviations it exceeds random routing (z).")
     for remark in transfers.remarks(found):
         typer.echo(remark)
+
+
+def _names(routers: str) -> list[str]:
+    """The routers that the option names.
+
+    Raises:
+        UsageError: one of them is none.
+    """
+    from tui.router_states import check_known
+
+    names = [name.strip() for name in routers.split(",") if name.strip()]
+    for name in names:
+        check_known(name)
+    return names
 
 
 def _view(found: Evaluated) -> View:

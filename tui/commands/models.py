@@ -105,7 +105,7 @@ def add_model(
     ] = None,
 ) -> None:
     """Say where a model is reached, which key it needs, how strong it is and how it writes."""
-    from tui.model_check import check_key_name, check_model
+    from tui.model_check import check_key_name, check_model, like_remark
 
     own = {
         "api_base": api_base,
@@ -132,6 +132,8 @@ def add_model(
     program.change({"models": {name: given}})
     typer.echo(f"{name} is kept in {program.paths.settings}")
     _remark(program, [model])
+    if like and (unknown := like_remark(like, program.paths.router)):
+        typer.echo(unknown, err=True)
 
 
 @app.command("price")
@@ -144,12 +146,14 @@ def price_model(
 ) -> None:
     """Show a model's price, or set it with --prompt and --completion."""
     from routing.models import price_of
+    from tui.model_check import check_model
     from tui.model_states import dollars
 
     program = Program.open()
     if prompt is not None or completion is not None or cached is not None:
         if prompt is None or completion is None:
             raise typer.BadParameter("a price needs both --prompt and --completion")
+        check_model(program.model(name), program.settings.models)
         own = {"prompt_price": prompt, "completion_price": completion, "cached_price": cached}
         program.change({"models": {name: own}})
         program = Program.open()

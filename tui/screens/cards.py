@@ -40,6 +40,8 @@ class CardsScreen(BlocksScreen, SessionsScreen):
     @on(Actionable.Left)
     def _left_card(self, message: Actionable.Left) -> None:
         self.composer.insert(message.text)
+        if message.edit:  # once the draft has the focus
+            self.app.call_later(self.app.simulate_key, message.edit)
 
     @on(Actionable.Sent)
     def _sent_from_card(self) -> None:

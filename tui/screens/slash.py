@@ -133,7 +133,25 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "doctor": Command("what was found on this machine", lambda s, _: s.show_doctor()),
     "keys": Command("every key", lambda s, _: s.action_keys()),
+    "help": Command(
+        "every key; / alone lists these commands", lambda s, _: s.action_keys(), "", "keys"
+    ),
     "quit": Command("leave", lambda s, _: s.app.exit()),
+}
+
+
+# What other programs call a command of ours.
+ELSEWHERE: Mapping[str, str] = {
+    "clear": "new",
+    "config": "settings",
+    "exit": "quit",
+    "history": "sessions",
+    "load": "sessions",
+    "regenerate": "retry",
+    "reset": "new",
+    "save": "export",
+    "share": "threshold",
+    "title": "rename",
 }
 
 
@@ -158,8 +176,10 @@ def look_up(text: str, commands: Mapping[str, C]) -> tuple[C, str]:
     name, _, argument = text[1:].strip().partition(" ")
     if name in commands:
         return commands[name], argument.strip()
-    near = difflib.get_close_matches(name, commands, n=1, cutoff=0.4)
-    hint = f"Did you mean /{near[0]}? " if near else ""
+    near = (
+        [ELSEWHERE[name]] if name in ELSEWHERE else difflib.get_close_matches(name, commands, n=1)
+    )
+    hint = f"Did you mean /{near[0]}? " if near and near[0] in commands else ""
     raise UsageError(f"No command is named /{name}.", hint=f"{hint}Begin with // to send a slash.")
 
 

@@ -51,7 +51,8 @@ class Hit:
 
     Attributes:
         message: the message's id; None where the title holds them.
-        snippet: the place of the first match on one line, free of control characters.
+        snippet: the place of the first match on one line, free of control characters; … where the
+            text goes on.
         matches: where the words stand in `snippet`, as (start, end).
     """
 
@@ -114,7 +115,8 @@ def _hit(
     if len(starts) < len(words):
         return None
     start = max(0, min(starts) - SNIPPET_BEFORE)
-    snippet = text[start : start + SNIPPET_WIDTH]
+    end = start + SNIPPET_WIDTH
+    snippet = f"{'…' if start else ''}{text[start:end].strip()}{'…' if end < len(text) else ''}"
     if not snippet.isprintable():
         snippet = "".join(c if c.isprintable() else " " for c in snippet)
     return Hit(conversation.id, conversation.title, message, snippet, _spans(snippet, words))

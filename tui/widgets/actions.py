@@ -22,6 +22,7 @@ class Action(NamedTuple):
     label: str
 
 
+EDITS = frozenset({"backspace", "delete", "left", "right", "ctrl+u"})  # keys that change a draft
 TAKEN_SECONDS = 0.5  # a letter typed this soon after a box took the focus was not meant for it
 
 
@@ -53,10 +54,11 @@ class Actionable(VerticalGroup, can_focus=True):
             super().__init__()
 
     class Left(Message):
-        """The person went on typing: `text` belongs to the composer."""
+        """The person went on typing: `text`, or else the key `edit`, belongs to the composer."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, text: str, edit: str = "") -> None:
             self.text = text
+            self.edit = edit
             super().__init__()
 
     class Sent(Message):
@@ -94,11 +96,14 @@ class Actionable(VerticalGroup, can_focus=True):
         elif event.key == "escape" or (event.is_printable and event.character):
             event.stop()
             self._leave((event.is_printable and event.character) or "")
+        elif event.key in EDITS:
+            event.stop()
+            self._leave("", event.key)
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
         self._leave(event.text)
 
-    def _leave(self, text: str) -> None:
+    def _leave(self, text: str, edit: str = "") -> None:
         self._left = True
-        self.post_message(self.Left(text))
+        self.post_message(self.Left(text, edit))

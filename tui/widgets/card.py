@@ -124,5 +124,5 @@ class Card(Actionable):
 
     def _countdown(self) -> str:
         if self.seconds_left:
-            return f"The provider asks to wait {self.seconds_left} s."
+            return f"{self.seconds_left} s left to wait."
         return "The wait is over."
