@@ -33,3 +33,8 @@ class Battle:
     score: int | None = None
     both_bad: bool = False
     earlier: int = 0
+
+    @property
+    def messages(self) -> list[str]:
+        """The person's last message, then those that it was routed with, the newest first."""
+        return self.prompt.split("\n\n", self.earlier)

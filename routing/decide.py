@@ -25,7 +25,13 @@ NEAR = (
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A battle near the prompt: what explains a decision. `similarity` is a cosine."""
+    """A battle near the prompt: what explains a decision.
+
+    Attributes:
+        prompt: the last message of what was routed then.
+        similarity: a cosine.
+        earlier: how many messages before it were routed together with it.
+    """
 
     prompt: str
     model_a: str
@@ -34,6 +40,7 @@ class Neighbour:
     similarity: float
     source: str
     battle_id: str = ""
+    earlier: int = 0
 
     @property
     def outcome(self) -> str:

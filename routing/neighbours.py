@@ -103,14 +103,16 @@ def nearest(
 
 
 def _neighbour(battle: Battle, cosine: float) -> Neighbour:
+    said, *earlier = battle.messages
     return Neighbour(
-        prompt=battle.prompt,
+        prompt=said,
         model_a=battle.model_a,
         model_b=battle.model_b,
         winner=battle.winner,
         similarity=cosine,
         source=battle.source,
         battle_id=battle.battle_id,
+        earlier=len(earlier),
     )
 
 

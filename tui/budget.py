@@ -75,7 +75,7 @@ def month_text(month: Month, budget: Budget, *, pace: bool = True) -> str:
     unknown = f" + {month.unpriced_turns} x $?" if month.unpriced_turns else ""
     text = f"month {short_usd(month.spent_usd)}{unknown} of {budget_usd(budget.monthly_usd)}"
     if is_spent(month, budget):
-        return f"{text} OVER BUDGET"
+        return f"{text} OVER BUDGET{': weak only' if limit_of(month, budget) else ''}"
     if pace and month.forecast_usd is not None:
         whole = month.forecast_usd >= WHOLE_DOLLARS
         forecast = float(round(month.forecast_usd)) if whole else month.forecast_usd

@@ -102,6 +102,10 @@ class Arrived(Message):
         super().__init__()
 
 
+class Sent(Message):
+    """What the person said is on disk, and on its way."""
+
+
 class Examined(Message):
     """What was found on this machine, in sections."""
 

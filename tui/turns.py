@@ -21,7 +21,7 @@ from routing.events import Event, Readiness, TurnRequest
 from routing.models import Model, Pool, key_name_of
 from tui.errors import AppError, StoreError
 from tui.live_turn import KEPT, LiveTurn, Routing
-from tui.messages import Arrived, Ended, Failed, Trouble
+from tui.messages import Arrived, Ended, Failed, Sent, Trouble
 from tui.program import Program
 
 if TYPE_CHECKING:
@@ -189,6 +189,7 @@ class Turns:
         """Store the message, ask the engine, pass on what comes. Cancel it to stop the reply."""
         try:
             await self._in_order(asyncio.to_thread(turn.store_prompt))
+            self._post(Sent())
             request = await asyncio.to_thread(turn.request, self.routing, self.program.keyring)
             async with aclosing(self.engine.turn(request)) as events:
                 async for event in events:

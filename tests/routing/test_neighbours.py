@@ -4,8 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from routing.neighbours import INDEX_FILE, MANY, open_index
-from tests.routing.fakes import HashEmbedder, random_battles
+from routing.battles import MINE, Battle
+from routing.neighbours import INDEX_FILE, MANY, nearest, open_index
+from tests.routing.fakes import HashEmbedder, hash_index, random_battles
+
+
+def test_battle_learnt_in_context_is_told_by_the_persons_own_message():
+    learnt = Battle("yes\n\nshall I?\n\nhm", "x", "y", "a", MINE, "id-3", earlier=2)
+    whole = Battle("first\n\nsecond", "x", "y", "a", MINE, "id-4")  # before it was noted
+    index = hash_index([learnt, whole])
+    [query] = HashEmbedder().embed([learnt.prompt])
+    told = nearest(index, query, 2, lambda _: True)
+    assert [(n.prompt, n.earlier) for n in told] == [("yes", 2), ("first\n\nsecond", 0)]
+    assert told[0].battle_id == "id-3"
 
 
 def test_index_that_fits_is_opened_in_silence(tmp_path: Path, caplog: pytest.LogCaptureFixture):

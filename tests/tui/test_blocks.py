@@ -13,6 +13,7 @@ from tui.app import ChatApp
 from tui.clipboard import TMUX, put, told
 from tui.sessions import Message, Sessions
 from tui.widgets.block import Block, Place
+from tui.widgets.card import Card
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
 
@@ -177,6 +178,36 @@ async def test_failed_try_is_no_version_once_it_is_answered(chat: Chat):
         await say(pilot, "hi")
         await pilot.press("r")
         await answered(pilot, "back")
+        assert places(app) == ["", ""]
+
+
+async def test_message_that_failed_and_was_sent_again_has_no_versions(chat: Chat):
+    app = chat(FakeEngine([errors.NetworkError("offline")], reply_events("back")))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        await say(pilot, "hi again")
+        await answered(pilot, "back")
+        assert texts(app) == ["hi again", "back"]
+        assert places(app) == ["", ""]
+        kept = app.chat.talk.turns.session.conversation.messages.values()
+        assert [(said.text, said.error) for said in kept][:2] == [("hi", None), ("", "offline")]
+
+
+async def test_another_version_that_failed_leads_back_to_the_first(chat: Chat):
+    app = chat(FakeEngine(reply_events("good"), [errors.NetworkError("offline")]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "first")
+        await walk(pilot, 2)
+        await pilot.press("e")
+        await wait_until(pilot, lambda: app.chat.editing)
+        await say(pilot, "second")
+        await wait_until(pilot, lambda: places(app)[0] == "<2/2>")
+        await walk(pilot, 2)
+        await pilot.press("left")
+        await wait_until(pilot, lambda: texts(app) == ["first", "good"])
         assert places(app) == ["", ""]
 
 

@@ -15,8 +15,9 @@ from tests.tui.test_ask import Serve, at
 from tui.budget import Month, limit_of, month_of, month_text, warning_of
 from tui.sessions import DayCost
 from tui.settings import Budget
+from tui.widgets.header import Header
 from tui.widgets.history import History
-from tui.widgets.meter import FULL_ADVICE, Spending, meter_text
+from tui.widgets.meter import FULL_ADVICE, Meter, Spending, meter_text
 
 TODAY = date(2026, 1, 10)
 WARN, WEAK = Budget(20.0), Budget(20.0, "weak")
@@ -147,6 +148,9 @@ async def test_spent_budget_is_told_once_and_named_as_the_reason(chat: Chat, tmp
         await wait_until(pilot, lambda: app.chat.talk.turns.limit)
         await say(pilot, "two")
         assert "weak only" in engine.requests[-1].because
+        assert str(app.chat.query_one(Header).mode) == "weak only: budget spent"
+        shown = meter_text(app.chat.query_one(Meter).spending, 90).plain
+        assert shown.endswith("of $0.0001 OVER BUDGET: weak only")
         app.chat.composer.insert("three")
         await pilot.press("alt+s")  # the person's word for one message counts for more
         await wait_until(pilot, lambda: len(engine.requests) == 3)

@@ -1,5 +1,6 @@
 """Conversations renamed, deleted and brought back; pins and instructions that belong to one."""
 
+import asyncio
 import threading
 from datetime import timedelta
 
@@ -234,6 +235,22 @@ async def test_long_history_makes_its_rows_as_one_goes_down(chat: Chat):
         assert listed.highlighted == WINDOW - 1
         assert listed.highlighted_option.id == str(WINDOW)
         assert listed.option_count == 2 * WINDOW
+
+
+async def test_conversation_is_listed_as_soon_as_its_first_message_is_sent(chat: Chat):
+    gate = asyncio.Event()
+    app = chat(FakeEngine([gate, *reply_events("late")]))
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("hello")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.history.shown)
+        assert app.chat.talk.turns.live
+        [row] = app.chat.history.shown
+        assert (row.title, row.session_id) == ("hello", app.chat.history.current)
+        assert app.chat.query_one(Header).title == "hello"
+        gate.set()
+        await wait_until(pilot, lambda: not app.chat.talk.turns.live)
 
 
 async def test_history_stands_under_its_days(chat: Chat):

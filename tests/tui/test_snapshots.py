@@ -160,6 +160,7 @@ def test_streaming(chat: Chat, snap_compare: Snap):
         await pilot.press("enter")
         live = pilot.app.chat.talk.turns
         await wait_until(pilot, lambda: live.live and live.live.bill)
+        await wait_until(pilot, lambda: pilot.app.chat.history.shown)
         pilot.app.chat.talk.transcript.last_reply.paint()
         await pilot.pause()
 

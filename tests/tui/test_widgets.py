@@ -15,6 +15,7 @@ from tests.tui.fakes import NEIGHBOURS, bill, candidates, decision
 from tui.budget import Month
 from tui.errors import AppError, StoreError
 from tui.markdown.document import Document
+from tui.plain.sentences import reasons
 from tui.screens.slash import COMMANDS, complete
 from tui.screens.threshold import preview
 from tui.sessions import Routed
@@ -275,6 +276,17 @@ def test_why_lists_battles_and_numbers_ones_own():
     assert "gpt-4 = mixtral" in text
     assert "small beat big · yours, /forget 1" in text
     assert text.endswith("flips at 77 % strong · weak would cost ~$0.0009 · decided in 14 ms")
+
+
+def test_why_says_what_ones_own_battle_was_learnt_after():
+    near = Neighbour("yes, do it", "big", "small", "a", 0.8, "mine", "b-1", earlier=2)
+    told = replace(decision("strong"), neighbours=(near,))
+    row = why_text(told, None, 90).plain.split("\n")[1]
+    wanted = "0.80  “yes, do it” after 2 earlier messages  big beat small · yours, /forget 1"
+    assert row == wanted
+    narrow = why_text(told, None, 58).plain.split("\n")[1]
+    assert narrow == "0.80  “yes, do it”  big beat small · yours, /forget 1"
+    assert "Near battle 1, yours, after 2 earlier messages: yes, do it." in reasons(told)[2]
 
 
 @pytest.mark.parametrize("width", [30, 40, 58, 78, 118])

@@ -115,7 +115,7 @@ def _prompt(battle: Battle) -> str:
     """What the person said last; what that was routed with stands apart."""
     from tui.visible import one_line
 
-    said, *before = battle.prompt.split("\n\n", battle.earlier)
+    said, *before = battle.messages
     after = f" (after: {' / '.join(before)})" if before else ""
     return one_line(" ".join(f"{said}{after}".split()), PROMPT_WIDTH)
 

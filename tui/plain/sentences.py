@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from routing.cost import Bill, Ledger
 from routing.decide import Decision, Neighbour
-from tui.money import percent, usd
+from tui.money import counted, percent, usd
 from tui.visible import one_line, visible
 
 QUOTED_CHARACTERS = 80
@@ -55,5 +55,6 @@ def _battle(number: int, near: Neighbour) -> str:
         winner, loser = loser, winner
     outcome = f"{winner} and {loser} tied" if near.winner == "tie" else f"{winner} beat {loser}"
     mine = ", yours" if near.battle_id else ""
+    after = f", after {counted(near.earlier, 'earlier message')}" if near.earlier else ""
     quoted = one_line(near.prompt, QUOTED_CHARACTERS)
-    return f"Near battle {number}{mine}: {quoted}. {visible(outcome)}."
+    return f"Near battle {number}{mine}{after}: {quoted}. {visible(outcome)}."

@@ -18,7 +18,7 @@ from tui.budget import Month
 from tui.errors import AppError, UsageError
 from tui.hints import hint_after
 from tui.live_turn import LiveTurn
-from tui.messages import Listed
+from tui.messages import Listed, Sent
 from tui.money import percent, usd
 from tui.screens.audits import AuditsScreen
 from tui.screens.cards import CardsScreen
@@ -158,7 +158,9 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         turns, routing = self.talk.turns, self.talk.turns.routing
         own = routing.threshold is not None
         header = self.query_one(Header)
-        header.mode = Mode(routing.share, self.talk.threshold, routing.pin, custom=own)
+        header.mode = Mode(
+            routing.share, self.talk.threshold, routing.pin, custom=own, limited=bool(turns.limit)
+        )
         if turns.is_open:
             temporary = turns.session.temporary
             header.title = TEMPORARY if temporary else turns.session.conversation.title
@@ -255,6 +257,15 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         except AppError as error:
             self.composer.restore(text)
             self.tell(str(error), error.hint)
+
+    @on(Sent)
+    def _list_what_was_sent(self) -> None:
+        """Let the conversation stand first from the moment on at which something is said in it."""
+        self._show_state()
+        session = self.talk.turns.session
+        first = next((item.session_id for item in self.history.shown), "")
+        if not session.temporary and first != session.id:
+            self.list_sessions()
 
     @on(Talk.Finished)
     def _finished(self) -> None:

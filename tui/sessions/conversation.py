@@ -96,15 +96,23 @@ class Conversation:
     def versions(self) -> dict[str, tuple[str, ...]]:
         """For each message of the branch in sight that has alternatives, all of them in order.
 
-        A reply that failed before a word is none, unless it is itself in sight.
+        What failed before a word came is none, nor what was said in vain, unless it is in sight.
         """
         branch = {message.id for message in self.branch()}
+        vain = self._said_in_vain()
         children: dict[str | None, list[str]] = {}
         for message in self.messages.values():
-            if message.id in branch or message.text or message.state != "failed":
+            if message.id in branch or message.id not in vain:
                 children.setdefault(message.parent, []).append(message.id)
         several = (tuple(ids) for ids in children.values() if len(ids) > 1)
         return {shown: ids for ids in several for shown in branch.intersection(ids)}
+
+    def _said_in_vain(self) -> set[str]:
+        """The replies that failed before a word, and the messages that have no other reply."""
+        failed = {m.id for m in self.messages.values() if m.state == "failed" and not m.text}
+        unanswered = {self.messages[reply].parent or "" for reply in failed}
+        answered = {m.parent for m in self.messages.values() if m.id not in failed}
+        return failed | (unanswered - answered)
 
     def end_of(self, message_id: str) -> str:
         """The last message of the newest branch that runs through that message."""

@@ -14,14 +14,23 @@ from tui.visible import one_line
 
 
 class Mode(NamedTuple):
-    """How turns are routed. `threshold` is None until the engine has said it."""
+    """How turns are routed.
+
+    Attributes:
+        threshold: None until the engine has said it.
+        custom: the threshold is the person's own, and no share's.
+        limited: the month's budget is spent, and lets only the weak model answer.
+    """
 
     share: float
     threshold: float | None = None
     pin: str | None = None
     custom: bool = False
+    limited: bool = False
 
     def __str__(self) -> str:
+        if self.limited:
+            return "weak only: budget spent"
         if self.pin:
             return f"pinned to {one_line(self.pin, 40)}"
         known = "" if self.threshold is None else f" ({self.threshold:.4f})"

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from routing.cache import Switch
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour, compared
-from tui.money import percent, usd
+from tui.money import counted, percent, usd
 from tui.visible import one_line
 from tui.widgets.actions import Actionable
 from tui.widgets.badge import LETTERS, cost_text, odds_text
@@ -176,14 +176,24 @@ def _neighbour(neighbour: Neighbour, own: int, width: int) -> Content:
     source = f" · yours, /forget {own}" if own else ""
     room = width - len(head) - len(source)
     outcome = _outcome(neighbour, max((room - LEAST_PROMPT) // 2 - 3, 4))
-    quoted = one_line(neighbour.prompt, max(room - cell_len(outcome) - 4, 0))
+    room -= cell_len(outcome)
+    after = after_earlier(neighbour.earlier)
+    if room - len(after) < LEAST_PROMPT:
+        after = ""
+    quoted = one_line(neighbour.prompt, max(room - len(after) - 4, 0))
     row = Content.assemble(
         (head, MUTED),
         f"“{quoted}”" if quoted else "",
+        (after, MUTED),
         (f"  {outcome}", "bold"),
         (source, "$text-accent"),
     )
     return row.truncate(width, ellipsis=True)
+
+
+def after_earlier(messages: int) -> str:
+    """What a message was routed together with: " after 2 earlier messages", or nothing."""
+    return f" after {counted(messages, 'earlier message')}" if messages else ""
 
 
 def _outcome(neighbour: Neighbour, room: int) -> str:
