@@ -144,10 +144,11 @@ class Pool:
             )
         return found
 
-    def alternative(self, model: Model) -> Model:
-        """The model that answers where that one cannot: the next stronger one, if there is one."""
+    def alternatives(self, model: Model) -> list[Model]:
+        """The others, the nearest in strength first; of two as near the stronger."""
         at = self.models.index(model)
-        return self.models[at - 1 if at else 1]
+        places = (place for place in range(len(self.models)) if place != at)
+        return [self.models[place] for place in sorted(places, key=lambda p: (abs(p - at), p))]
 
     def tier_of(self, model: Model) -> Tier:
         """Which end of the pool the model stands at, or that it stands between them."""

@@ -66,6 +66,18 @@ class KeyRing:
                 found[model.name] = key.value
         return found
 
+    def serves(self, model: Model) -> bool:
+        """Whether the model needs no key, or the one that it needs is found."""
+        from routing.providers.keys import OTHER_KEYS
+
+        name = key_name_of(model)
+        if name is None or any(map(self.environment.get, OTHER_KEYS.get(name, ()))):
+            return True
+        try:
+            return self.find(name) is not None
+        except KeysError:
+            return False
+
     def store(self, name: str, value: str) -> str:
         """Keep a key in the keyring, or in the file where there is none; the place it went to.
 

@@ -54,6 +54,7 @@ class LiveTurn:
         ended_early: why the model ended it before that, or "".
         stopped: the person wants no more of it.
         done: nothing more comes, whole or not.
+        other: name of the model that may answer where the turn's own could not; None where none.
     """
 
     session: Session
@@ -76,6 +77,7 @@ class LiveTurn:
     ended_early: str = ""
     stopped: bool = False
     done: bool = False
+    other: str | None = None
 
     @classmethod
     def stored(

@@ -18,7 +18,7 @@ from routing.battles import Battle
 from routing.cost import Ledger
 from routing.errors import CutError, NoKeyError, NoModelError, RateLimitError, RoutingError
 from routing.events import Event, Readiness, TurnRequest
-from routing.models import Model, Pool, key_name_of
+from routing.models import Model, Pool
 from tui.errors import AppError, StoreError
 from tui.live_turn import KEPT, LiveTurn, Routing
 from tui.messages import Arrived, Ended, Failed, Sent, Trouble
@@ -151,20 +151,18 @@ class Turns:
         except NoModelError:
             return None
 
-    def alternative(self, turn: LiveTurn) -> str | None:
-        """Name of the model to answer the turn where its own cannot."""
+    def alternative(self, turn: LiveTurn, *, with_key: bool = False) -> str | None:
+        """Name of the model to answer the turn where its own cannot: the nearest in strength.
+
+        None where there is none; `with_key`: where each lacks the key that it needs, which takes
+        a look at every place that may hold one.
+        """
         pool, model = self.routing.pool, self.model_of(turn)
         if pool is None:
             return None
-        return (pool.alternative(model) if model else pool.weak).name
-
-    def other_may_work(self, turn: LiveTurn, error: Exception) -> bool:
-        """Whether the other model does not lack the very key whose lack stopped the turn."""
-        pool, model = self.routing.pool, self.model_of(turn)
-        if pool is None or model is None or not isinstance(error, NoKeyError):
-            return True
-        name = key_name_of(model)
-        return name is None or key_name_of(pool.alternative(model)) != name
+        others = pool.alternatives(model) if model else [pool.weak]
+        may_answer = (m.name for m in others if not with_key or self.program.keyring.serves(m))
+        return next(may_answer, None)
 
     def again(self, turn: LiveTurn, pin: Pin, *, unrouted: bool = False) -> LiveTurn:
         """A turn that answers the same message once more, the former reply beside it."""
@@ -203,6 +201,8 @@ class Turns:
         except RateLimitError as error:
             self._fall_back(turn, error)
         except (RoutingError, AppError) as error:
+            with_key = isinstance(error, NoKeyError)
+            turn.other = await asyncio.to_thread(self.alternative, turn, with_key=with_key)
             self._post(Failed(turn.key, error))
         else:
             self._post(Ended(turn.key, stopped=False))
@@ -269,5 +269,6 @@ class Turns:
 
     def _fall_back(self, turn: LiveTurn, error: RateLimitError) -> None:
         """The other model is taken without asking only where the person has set that."""
+        turn.other = self.alternative(turn)
         wanted = self.program.settings.fallback and turn.pin is None and not turn.pieces
         self._post(Failed(turn.key, error, fall_back=bool(wanted and turn.decision)))

@@ -222,10 +222,12 @@ def test_one_model_is_no_pool() -> None:
         Pool.ordered([Model("s")])
 
 
-def test_next_stronger_model_stands_in_and_the_next_for_the_strongest() -> None:
-    s, m, w = (Model(name) for name in "smw")
-    pool = Pool((s, m, w))
-    assert [pool.alternative(model) for model in (w, m, s)] == [m, s, m]
+def test_nearest_in_strength_stands_in_the_stronger_of_two() -> None:
+    s, m, n, w = (Model(name) for name in "smnw")
+    pool = Pool((s, m, n, w))
+    assert pool.alternatives(s) == [m, n, w]
+    assert pool.alternatives(m) == [s, n, w]
+    assert pool.alternatives(w) == [n, m, s]
 
 
 def test_prices_need_nothing_heavy() -> None:

@@ -49,10 +49,10 @@ async def test_failed_turn_shows_a_card_and_gives_the_draft_back(
     assert stored(app)[-1].state == "failed"
 
 
-@pytest.mark.parametrize(("strong", "offered"), [("openai/big", False), ("groq/big", True)])
-async def test_other_model_is_offered_unless_it_lacks_the_same_key(
-    chat: Chat, strong: str, offered: bool
-):
+@pytest.mark.parametrize(
+    ("strong", "offered"), [("openai/big", False), ("groq/big", False), ("demo/strong", True)]
+)
+async def test_other_model_is_offered_unless_it_lacks_a_key(chat: Chat, strong: str, offered: bool):
     decided = Decided(replace(decision("weak"), model="openai/small"), 10_000)
     engine = FakeEngine([decided, errors.NoKeyError("no key")])
     app = chat(engine, demo=False, strong=strong, weak="openai/small")
@@ -61,6 +61,26 @@ async def test_other_model_is_offered_unless_it_lacks_the_same_key(
         await say(pilot, "hi")
         await wait_until(pilot, lambda: app.chat.query(Card))
         assert (OTHER in app.chat.query_one(Card).actions) == offered
+
+
+async def test_of_a_pool_the_nearest_model_that_has_its_key_is_offered_by_name(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-1")
+    decided = Decided(replace(decision("weak"), model="openai/small"), 10_000)
+    engine = FakeEngine([decided, errors.NoKeyError("no key")], reply_events("from afar"))
+    pool = ("groq/big", "openai/middle", "openai/small")
+    app = chat(engine, demo=False, pool=pool)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        labels = {action.name: action.label for action in app.chat.query_one(Card).actions}
+        assert labels["other"] == "answer with groq/big"
+        await wait_until(pilot, lambda: app.chat.query_one(Card).has_focus)
+        await pilot.press("o")
+        await wait_until(pilot, lambda: len(engine.requests) == 2)
+        assert engine.requests[1].pin == "groq/big"
 
 
 @pytest.mark.parametrize(("key", "left"), [("backspace", "my word"), ("ctrl+u", "")])

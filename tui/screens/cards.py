@@ -54,7 +54,8 @@ class CardsScreen(BlocksScreen, SessionsScreen):
             case "retry":
                 await self.answer_again("same")
             case "other":
-                await self.answer_again(self.talk.turns.alternative(turn) if turn else None)
+                turns = self.talk.turns
+                await self.answer_again((turn.other or turns.alternative(turn)) if turn else None)
             case "weak" | "strong" as wanted:
                 await self.answer_again(wanted, unrouted=True)
             case "continue":

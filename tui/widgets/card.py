@@ -62,7 +62,8 @@ def kind_of(error: Exception) -> Kind:
 class Card(Actionable):
     """An error inline in its turn.
 
-    Where a reply has begun, it can be gone on with; `other`: the other model may work.
+    Where a reply has begun, it can be gone on with. `other` is what the action says that lets
+    another model answer, "" where none may.
     """
 
     DEFAULT_CSS = """
@@ -78,13 +79,18 @@ class Card(Actionable):
     """
 
     def __init__(
-        self, error: errors.RoutingError | AppError, *, begun: bool = False, other: bool = True
+        self,
+        error: errors.RoutingError | AppError,
+        *,
+        begun: bool = False,
+        other: str = OTHER.label,
     ) -> None:
         kind = kind_of(error)
         self.error = error
         self.detail = visible(getattr(error, "detail", ""))
         go_on = (CONTINUE,) if begun and CONTINUE not in kind.actions else ()
-        known = tuple(action for action in kind.actions if other or action != OTHER)
+        named = {OTHER: OTHER._replace(label=other)}
+        known = tuple(named.get(a, a) for a in kind.actions if other or a != OTHER)
         super().__init__(go_on + known + ((DETAIL,) if self.detail else ()))
         self.title = kind.title
         wait = error.retry_after if isinstance(error, RateLimitError) else None

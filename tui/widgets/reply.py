@@ -17,7 +17,7 @@ from tui.errors import AppError
 from tui.widgets.actions import Actionable
 from tui.widgets.badge import Badge, cost_text
 from tui.widgets.block import Block
-from tui.widgets.card import Card
+from tui.widgets.card import OTHER, Card
 from tui.widgets.prose import Prose
 
 if TYPE_CHECKING:
@@ -121,12 +121,12 @@ class Reply(Block):
         if note:
             await self.mount(Static(Content(note), classes="reply--note"))
 
-    async def fail(self, error: RoutingError | AppError, *, other: bool = True) -> Card:
-        """Show what went wrong below what has arrived; `other`: the other model may work."""
+    async def fail(self, error: RoutingError | AppError, *, other: str = OTHER.label) -> Card:
+        """Show what went wrong below what has arrived; `other` as for the card."""
         await self.finish()
         return await self.offer(error, other=other)
 
-    async def offer(self, error: RoutingError | AppError, *, other: bool = True) -> Card:
+    async def offer(self, error: RoutingError | AppError, *, other: str = OTHER.label) -> Card:
         """Show what went wrong, with what can be done about it, in place of a note."""
         await self.query(".reply--note").remove()
         card = Card(error, begun=self.has_begun, other=other)

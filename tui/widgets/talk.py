@@ -38,8 +38,9 @@ from tui.messages import (
 )
 from tui.money import counted
 from tui.turns import Pin, Turns
-from tui.visible import one_line
+from tui.visible import one_line, visible
 from tui.widgets.block import Block
+from tui.widgets.card import OTHER
 from tui.widgets.reply import Reply
 from tui.widgets.said import Said
 from tui.widgets.shown import Shown
@@ -276,11 +277,18 @@ class Talk(Shown):
         if turn is None or reply is None:
             return
         if message.fall_back and turn.decision:
-            await self.again(self.turns.alternative(turn))
+            await self.again(turn.other)
             return
         reply.wait("not routed")
-        card = await reply.fail(message.error, other=self.turns.other_may_work(turn, message.error))
+        card = await reply.fail(message.error, other=self._other_label(turn))
         self.post_message(self.GaveBack("" if turn.pieces else turn.text, card))
+
+    def _other_label(self, turn: LiveTurn) -> str:
+        """What the card's action says that lets another model answer; "" where none may."""
+        pool = self.turns.routing.pool
+        if turn.other is None or pool is None:
+            return ""
+        return OTHER.label if len(pool.models) == 2 else f"answer with {visible(turn.other)}"
 
     def _end(
         self, key: str, state: State, error: RoutingError | AppError | None = None
