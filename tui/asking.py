@@ -24,7 +24,7 @@ from routing.models import Pool
 from tui.budget import limit_of, month_of, warning_of
 from tui.errors import UsageError
 from tui.live_turn import SAVE_SECONDS, LiveTurn, Routing
-from tui.money import usd
+from tui.money import marked_usd, usd
 from tui.program import Program
 from tui.sessions import Sessions, State
 from tui.visible import visible
@@ -195,7 +195,7 @@ def _bill_text(bill: Bill, reply: Reply, model: str) -> str:
     usage = reply.usage
     tilde = "~" if usage.estimated else ""
     tokens = f"{tilde}{usage.prompt_tokens:,} + {tilde}{usage.completion_tokens:,} tokens"
-    saved = f", saved ~{usd(bill.saved_usd)}" if bill.saved_usd else ""
+    saved = f", saved {marked_usd('~', bill.saved_usd)}" if bill.saved_usd else ""
     lines = [f"{usd(bill.cost_usd)} ({tokens}){saved}"]
     if reply.ended_early:
         lines.insert(0, f"The reply is not whole: {reply.ended_early}.")

@@ -34,6 +34,14 @@ def marked_usd(mark: str, amount: float | None) -> str:
     return text if "<" in text else f"{mark}{text}"
 
 
+def said_usd(amount: float, *, about: bool = False) -> str:
+    """US dollars as one says them: "$0.0131", "about $0.0131", "less than $0.0001"."""
+    text = usd(amount).replace("-", "minus ")
+    if "<" in text:  # no estimate says more
+        return text.replace("<", "less than ")
+    return f"about {text}" if about and amount else text
+
+
 def spent_text(ledger: Ledger) -> str:
     """What was spent, "~$0.0131 + $?": turns of an unknown price never count as nothing."""
     known = marked_usd(ledger.tilde, ledger.spent_usd)

@@ -1,6 +1,6 @@
 import pytest
 
-from tui.money import budget_usd, marked_usd, parse_share, percent, usd
+from tui.money import budget_usd, marked_usd, parse_share, percent, said_usd, usd
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,18 @@ def test_shares_are_read_as_people_write_them(text: str, share: float):
 def test_other_shares_are_refused(text: str):
     with pytest.raises(ValueError, match=r".+"):
         parse_share(text)
+
+
+@pytest.mark.parametrize(
+    ("amount", "about", "said"),
+    [
+        (0.0131, False, "$0.0131"),
+        (0.0131, True, "about $0.0131"),
+        (0.00001, True, "less than $0.0001"),
+        (-0.00001, True, "minus less than $0.0001"),
+        (-0.5, True, "about minus $0.5000"),
+        (0.0, True, "$0"),
+    ],
+)
+def test_amount_as_one_says_it(amount: float, about: bool, said: str):
+    assert said_usd(amount, about=about) == said

@@ -146,9 +146,9 @@ def test_what_is_told_asked_and_written(talk: Talk, tmp_path: Path):
     said = talk("/system be brief", "hi", "/why", "/cost", "/find PLAYED", "/rename a title",
                 "/export", "/threshold 20%", "/copy code", "/good", engine=engine)  # fmt: skip
     assert engine.requests[0].turns[0].text == "be brief"
-    assert "Near battle 3, yours: is this scheduler fair?. small beat big." in said
+    assert "Near battle 3, yours: small beat big on “is this scheduler fair?”." in said
     assert any(line.startswith("Spent $0.0004") for line in said)
-    assert "1 lines hold it." in said
+    assert "1 line holds it." in said
     assert "Its title is a title." in said
     [file] = tmp_path.glob("*.md")
     assert "be brief" in file.read_text()

@@ -286,7 +286,10 @@ def test_why_says_what_ones_own_battle_was_learnt_after():
     assert row == wanted
     narrow = why_text(told, None, 58).plain.split("\n")[1]
     assert narrow == "0.80  “yes, do it”  big beat small · yours, /forget 1"
-    assert "Near battle 1, yours, after 2 earlier messages: yes, do it." in reasons(told)[2]
+    assert (
+        "Near battle 1, yours, after 2 earlier messages: big beat small on “yes, do it”."
+        in reasons(told)
+    )
 
 
 @pytest.mark.parametrize("width", [30, 40, 58, 78, 118])

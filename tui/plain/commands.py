@@ -12,7 +12,7 @@ from tui import clipboard
 from tui.editor import edit
 from tui.errors import UsageError
 from tui.hints import OLDER_TRASH
-from tui.money import parse_share, percent
+from tui.money import counted, parse_share, percent
 from tui.plain import sentences
 from tui.screens.slash import export_place
 from tui.visible import one_line, visible
@@ -151,7 +151,7 @@ def _find(chat: PlainChat, words: str) -> None:
     found = [line for line in lines if words and words.lower() in line.lower()]
     for line in found:
         chat.say(visible(line))
-    chat.say(f"{len(found)} lines hold it.")
+    chat.say(f"{counted(len(found), 'line')} hold it." if len(found) != 1 else "1 line holds it.")
 
 
 def _rename(chat: PlainChat, title: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from routing.cost import Bill, Ledger
 from routing.decide import Decision, Neighbour
-from tui.money import counted, percent, usd
+from tui.money import counted, percent, said_usd
 from tui.visible import one_line, visible
 
 QUOTED_CHARACTERS = 80
@@ -26,23 +26,27 @@ def cost(bill: Bill, *, estimated: bool) -> str:
     """What a reply cost and saved."""
     if bill.cost_usd is None:
         return "Price unknown; llmroute models price sets it."
-    about = "about " if estimated and bill.cost_usd else ""
-    saved = f", saved about {usd(bill.saved_usd)}" if bill.saved_usd else ""
-    return f"Cost {about}{usd(bill.cost_usd)}{saved}."
+    saved = f", saved {said_usd(bill.saved_usd, about=True)}" if bill.saved_usd else ""
+    return f"Cost {said_usd(bill.cost_usd, about=estimated)}{saved}."
 
 
 def spent(ledger: Ledger) -> str:
     """What a conversation cost and saved."""
     unpriced = f" {ledger.unpriced_turns} turns have no price." if ledger.unpriced_turns else ""
+    all_strong = said_usd(ledger.all_strong_usd, about=True)
     return (
-        f"Spent {usd(ledger.spent_usd)}; all strong about {usd(ledger.all_strong_usd)}, "
-        f"saved about {usd(ledger.saved_usd)}, {percent(ledger.saved_share)}.{unpriced}"
+        f"Spent {said_usd(ledger.spent_usd)}; all strong {all_strong}, "
+        f"saved {said_usd(ledger.saved_usd, about=True)}, {percent(ledger.saved_share)}.{unpriced}"
     )
 
 
 def reasons(decision: Decision) -> list[str]:
     """Why a turn went where it went, nearest battles first."""
-    lines = [route(decision), visible(decision.reason)]
+    lines = [route(decision)]
+    if decision.odds is None or decision.switch:  # else the reason says the same in signs
+        lines.append(visible(decision.reason))
+    if decision.neighbours and not decision.has_near:
+        lines.append("No battle is near.")
     lines += [_battle(number, near) for number, near in enumerate(decision.neighbours[:5], 1)]
     if decision.flip_share is not None:
         lines.append(f"It would flip at {percent(decision.flip_share)} of strong calls.")
@@ -57,4 +61,4 @@ def _battle(number: int, near: Neighbour) -> str:
     mine = ", yours" if near.battle_id else ""
     after = f", after {counted(near.earlier, 'earlier message')}" if near.earlier else ""
     quoted = one_line(near.prompt, QUOTED_CHARACTERS)
-    return f"Near battle {number}{mine}{after}: {quoted}. {visible(outcome)}."
+    return f"Near battle {number}{mine}{after}: {visible(outcome)} on “{quoted}”."

@@ -19,7 +19,7 @@ from tui.errors import AppError, UsageError
 from tui.hints import hint_after
 from tui.live_turn import LiveTurn
 from tui.messages import Listed, Sent
-from tui.money import percent, usd
+from tui.money import percent, said_usd
 from tui.screens.audits import AuditsScreen
 from tui.screens.cards import CardsScreen
 from tui.screens.panels import WIDE_HISTORY
@@ -301,12 +301,16 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         ledger = self.talk.turns.ledger
         unpriced = f" {ledger.unpriced_turns} turns have no price." if ledger.unpriced_turns else ""
         month = (
-            f" This month, all conversations: {usd(self.month.spent_usd)}." if self.month else ""
+            f" This month, all conversations: {said_usd(self.month.spent_usd)}."
+            if self.month
+            else ""
         )
         self.tell(
-            f"{usd(ledger.spent_usd)} for {ledger.prompt_tokens:,} tokens in and "
-            f"{ledger.completion_tokens:,} out; all strong about {usd(ledger.all_strong_usd)}, "
-            f"saved about {usd(ledger.saved_usd)} ({percent(ledger.saved_share)}).{unpriced}{month}"
+            f"{said_usd(ledger.spent_usd)} for {ledger.prompt_tokens:,} tokens in and "
+            f"{ledger.completion_tokens:,} out; all strong "
+            f"{said_usd(ledger.all_strong_usd, about=True)}, saved "
+            f"{said_usd(ledger.saved_usd, about=True)} ({percent(ledger.saved_share)})."
+            f"{unpriced}{month}"
         )
 
     def key_list(self) -> list[Binding]:

@@ -16,7 +16,7 @@ from textual.widget import Widget
 from routing.cache import Switch
 from routing.cost import Bill
 from routing.decide import Decision, Neighbour, compared
-from tui.money import counted, percent, usd
+from tui.money import counted, marked_usd, percent
 from tui.visible import one_line
 from tui.widgets.actions import Actionable
 from tui.widgets.badge import LETTERS, cost_text, odds_text
@@ -224,7 +224,7 @@ def _other(decision: Decision, bill: Bill | None) -> str:
         return ""
     (amount,) = bill.others_usd.values()
     other = "weak" if decision.tier == "strong" else "strong"
-    return f"{other} would cost ~{usd(amount)}"
+    return f"{other} would cost {marked_usd('~', amount)}"
 
 
 def _candidates(decision: Decision, bill: Bill | None, width: int) -> list[Content]:
@@ -236,7 +236,8 @@ def _candidates(decision: Decision, bill: Bill | None, width: int) -> list[Conte
     rows = []
     for candidate, name in zip(decision.candidates, names, strict=True):
         taken = candidate.model == decision.model
-        amount = f"  ~{usd(costs[candidate.model])}" if candidate.model in costs else ""
+        known = candidate.model in costs
+        amount = f"  {marked_usd('~', costs[candidate.model])}" if known else ""
         remark = f"  judged {candidate.prior}" if candidate.prior else ""
         if candidate.outdone_by:
             remark = f"  outdone by {candidate.outdone_by}"
