@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: chat test check bench screenshots recordings starter-index clean
+.PHONY: chat test check bench screenshots recordings embedder-graph starter-index clean
 
 chat: $(VENV)/.installed
 	@$(BIN)/llmroute chat
@@ -28,6 +28,9 @@ screenshots: $(VENV)/.installed-dev
 
 recordings: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.recordings recordings
+
+embedder-graph: $(VENV)/.installed-dev
+	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.embedder_graph
 
 starter-index: $(VENV)/.installed
 	HF_HUB_OFFLINE=1 $(BIN)/python -m bench.starter_index

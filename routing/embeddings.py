@@ -87,12 +87,10 @@ class SentenceEmbedder:
 
     Args:
         model: "minilm" for the packaged all-MiniLM-L6-v2, a sentence-transformers id, or a folder.
-        device: "cpu", "cuda", ...; None for the fastest there is.
     """
 
-    def __init__(self, model: str = PACKAGED, device: str | None = None) -> None:
+    def __init__(self, model: str = PACKAGED) -> None:
         self.model = model
-        self.device = device
         self._lock = Lock()
 
     @cached_property
@@ -148,8 +146,8 @@ class SentenceEmbedder:
     def _encoder(self) -> Encoder:
         try:
             if self.model == PACKAGED:
-                return MiniLM(packaged_folder(), self.device)
-            return _SentenceTransformer(str(Path(self.model).expanduser()), self.device)
+                return MiniLM(packaged_folder())
+            return _SentenceTransformer(str(Path(self.model).expanduser()))
         except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
             raise EmbeddingError(
                 f"the embedder {self.model} cannot be loaded",
@@ -160,11 +158,11 @@ class SentenceEmbedder:
 
 
 class _SentenceTransformer:
-    def __init__(self, path: str, device: str | None) -> None:
+    def __init__(self, path: str) -> None:
         with quiet():
             from sentence_transformers import SentenceTransformer
 
-            self._model = SentenceTransformer(path, device=device)
+            self._model = SentenceTransformer(path)
 
     @property
     def dimension(self) -> int:

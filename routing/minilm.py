@@ -1,40 +1,40 @@
-"""all-MiniLM-L6-v2, the packaged embedder, in a few lines of torch.
+"""all-MiniLM-L6-v2, the packaged embedder: a graph that ships, over weights that lie in a package.
 
-sentence-transformers reads it too, to the same rows, but takes four seconds and half a gigabyte to
-be imported; the first question of a day should not wait for that.
+sentence-transformers reads it too, to the same rows, but takes seconds and half a gigabyte to be
+imported, and torch alone still one and 200 MiB; the first question of a day should not wait for
+that, nor a small machine hold it. `bench.embedder_graph` makes the graph.
 
-Source: Wang et al. 2020, MiniLM (arXiv:2002.10957); its layers are BERT's (arXiv:1810.04805).
+Source: Wang et al. 2020, MiniLM (arXiv:2002.10957).
 """
 
 from __future__ import annotations
 
-import warnings
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+
+from routing.arrays import Floats
 
 if TYPE_CHECKING:
-    from torch import Tensor
-    from torch.nn import Module
+    from onnxruntime import InferenceSession
 
 # The model was trained on texts of 128 tokens. A question stands before or after what was pasted,
 # seldom in its middle.
 HEAD_TOKENS, TAIL_TOKENS = 96, 32
 # No ordinary text has longer tokens on average; what lies behind them the model never sees.
 CHARACTERS_PER_TOKEN = 16
-BATCH_SIZE = 32
-# How much longer than its shortest text a batch may be: padding costs as much as text.
-PADDED = 1.5
 
-KINDS = ("weight", "bias")
-LAYERS, HEADS = 6, 12
+GRAPH = "minilm.onnx"  # it says where in `model.safetensors` each weight lies
+TOKENS = "tokens"  # what the graph is given, (1, n)
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 # The last layers were trained to tell what a text is about; those before still know how it is put.
 MIDDLE_LAYER = 4
-NORM_EPSILON = 1e-12
+ERRORS = 3  # onnxruntime's name for this level of its log
 
 
 class MiniLM:
@@ -42,45 +42,42 @@ class MiniLM:
 
     Args:
         folder: with `model.safetensors` and `tokenizer.json`.
-        device: "cpu", "cuda", ...; None for CUDA where there is a card.
 
     Raises:
         OSError: a file cannot be read.
+        RuntimeError: the weights are not those that the graph was made for.
     """
 
-    def __init__(self, folder: Path, device: str | None = None) -> None:
-        import torch
-        from safetensors.torch import load_file
+    def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
 
-        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        file = folder / "model.safetensors"
-        weights = load_file(file, device=self._device)
-        ends = _under("embeddings.", weights)
-        # Mapped by itself: the layers copy theirs, and a view of `weights` would keep those too.
-        self._words = load_file(file, device=self._device)["embeddings.word_embeddings.weight"]
-        self._places = ends["position_embeddings.weight"] + ends["token_type_embeddings.weight"][0]
-        self._norm = _Norm(ends, "LayerNorm")
-        self._layers = [_Layer(_under(f"encoder.layer.{n}.", weights)) for n in range(LAYERS)]
+        self._session = _session(folder)
 
     @property
     def dimension(self) -> int:
         """How many numbers a row has."""
-        return self._words.shape[1]
+        (rows,) = self._session.get_outputs()
+        return int(rows.shape[1]) // 2
 
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(self, texts: Sequence[str]) -> Floats:
         """The mean of each text's last states, beside that of its middle ones, shape (n, 2 d)."""
-        import torch
-
         tokens = self._ends(texts)
-        rows = np.empty((len(tokens), 2 * self.dimension), dtype=np.float32)
-        with torch.inference_mode():
-            for batch in _batches([len(each) for each in tokens]):
-                rows[batch] = self._forward([tokens[at] for at in batch]).cpu().numpy()
-        return rows
+        if len(tokens) == 1:
+            return self._row(tokens[0])
+        rows = [np.empty((0, 2 * self.dimension), dtype=np.float32)]
+        # A core for each text: faster than to share one text among them.
+        with ThreadPoolExecutor(os.cpu_count()) as cores:
+            return np.concatenate([*rows, *cores.map(self._row, tokens)])
+
+    def _row(self, tokens: Sequence[int]) -> Floats:
+        """The one row of a text, (1, 2 d)."""
+        text = np.array([tokens], dtype=np.int32)
+        row: Floats
+        (row,) = self._session.run(None, {TOKENS: text})
+        return row
 
     def _ends(self, texts: Sequence[str]) -> list[list[int]]:
         """The tokens of each text that are read, those that mark its two ends among them."""
@@ -96,94 +93,16 @@ class MiniLM:
             for tokens in read
         ]
 
-    def _forward(self, tokens: Sequence[Sequence[int]]) -> Tensor:
-        """Mean states of texts of n tokens and fewer, the last and the middle ones, (b, 2 d)."""
-        import torch
 
-        longest = max(map(len, tokens))
-        padded = [[*each, *[0] * (longest - len(each))] for each in tokens]
-        lengths = torch.tensor([[len(each)] for each in tokens], device=self._device)
-        ids = torch.tensor(padded, device=self._device)
-        there = torch.arange(longest, device=self._device) < lengths  # (b, n)
-        mask = None if bool(there.all()) else there[:, None, None, :]
-        states = self._norm(self._words[ids] + self._places[:longest])
-        for layer in self._layers[:MIDDLE_LAYER]:
-            states = layer(states, mask)
-        middle = states
-        for layer in self._layers[MIDDLE_LAYER:]:
-            states = layer(states, mask)
-        both = torch.cat([states, middle], dim=2) * there[..., None]
-        return both.sum(1) / lengths
+def _session(folder: Path) -> InferenceSession:
+    """The graph over the weights in that folder."""
+    import onnxruntime
 
-
-class _Layer:
-    """Attention, then two dense layers; what goes in is added to what comes out, and normed."""
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        parts = (f"attention.self.{part}" for part in ("query", "key", "value"))
-        self._parts = _linear(weights, *parts)
-        self._attended = _linear(weights, "attention.output.dense")
-        self._attended_norm = _Norm(weights, "attention.output.LayerNorm")
-        self._wide = _linear(weights, "intermediate.dense")
-        self._narrow = _linear(weights, "output.dense")
-        self._norm = _Norm(weights, "output.LayerNorm")
-
-    def __call__(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        """From (b, n, d) to (b, n, d); `mask` is (b, 1, 1, n), true where there is text."""
-        from torch.nn.functional import gelu, scaled_dot_product_attention
-
-        query, key, value = self._parts(states).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
-        heads = scaled_dot_product_attention(query, key, value, attn_mask=mask)
-        attended = self._attended(heads.transpose(1, 2).flatten(2))
-        states = self._attended_norm(states + attended)
-        return self._norm(states + self._narrow(gelu(self._wide(states))))
-
-
-class _Norm:
-    def __init__(self, weights: Mapping[str, Tensor], name: str) -> None:
-        self._weight, self._bias = (weights[f"{name}.{kind}"].clone() for kind in KINDS)
-
-    def __call__(self, states: Tensor) -> Tensor:
-        from torch.nn.functional import layer_norm
-
-        return layer_norm(states, states.shape[-1:], self._weight, self._bias, NORM_EPSILON)
-
-
-def _linear(weights: Mapping[str, Tensor], *names: str) -> Module:
-    """The dense layers of these names side by side."""
-    import torch
-
-    weight, bias = (torch.cat([weights[f"{name}.{kind}"] for name in names]) for kind in KINDS)
-    linear = torch.nn.Linear(weight.shape[1], weight.shape[0], device="meta")
-    linear.load_state_dict({"weight": weight, "bias": bias}, assign=True)
-    return _packed(linear.eval()) if weight.device.type == "cpu" else linear
-
-
-def _packed(linear: Module) -> Module:
-    """The layer in oneDNN's layout, where there is one: up to twice as fast as torch's own."""
-    import torch
-
-    if not torch.backends.mkldnn.is_available():
-        return linear
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of torch.jit
-        from torch.utils import mkldnn
-
-    with torch.no_grad():  # a graph would keep the layer that is replaced
-        packed: Module = mkldnn.to_mkldnn(linear)
-    return packed
-
-
-def _under(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: w for name, w in weights.items() if name.startswith(prefix)}
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The places of texts, the shortest first, those of about one length together."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    start = 0
-    while start < len(order):
-        longest = lengths[order[start]] * PADDED
-        end = bisect_right(order, longest, start, key=lengths.__getitem__)
-        batch = order[start : min(end, start + BATCH_SIZE)]
-        start += len(batch)
-        yield batch
+    onnxruntime.disable_telemetry_events()  # which some systems' builds would send
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS
+    options.intra_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # it would keep what the longest text took
+    options.add_session_config_entry(WEIGHTS_FOLDER, str(folder))
+    graph = resources.files("assets").joinpath(GRAPH).read_bytes()
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

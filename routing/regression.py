@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
 from routing.arrays import Doubles, Floats, Ints
 
@@ -51,17 +50,17 @@ class Ridge:
         points = seen.points[landmarks]
         gram = kernel(points, points, sharpness) + JITTER * np.eye(len(points))
         root = np.linalg.cholesky(gram)
-        features = solve_triangular(root, kernel(points, seen.points, sharpness), lower=True)
+        features = np.linalg.solve(root, kernel(points, seen.points, sharpness))
         weighted = features * seen.weights  # (m, n)
-        factor = cho_factor(weighted @ features.T + penalty * np.eye(len(points)))
-        solution = cho_solve(factor, weighted @ seen.values)
+        inverse = np.linalg.inv(weighted @ features.T + penalty * np.eye(len(points)))
+        solution = inverse @ (weighted @ seen.values)
         # How much of a point's prediction is its own value.
-        leverage = (weighted * cho_solve(factor, features)).sum(axis=0)[:, None]
+        leverage = (weighted * (inverse @ features)).sum(axis=0)[:, None]
         others = features.T @ solution - leverage * seen.values
         return cls(
             sharpness=sharpness,
             landmarks=points,
-            dual=solve_triangular(root, solution, lower=True, trans=1),
+            dual=np.linalg.solve(root.T, solution),
             left_out=others / np.maximum(1 - leverage, JITTER),
         )
 

@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-HEAVY = ("faiss", "litellm", "numpy", "pydantic", "sentence_transformers", "torch", "transformers")
+HEAVY = (
+    *("faiss", "litellm", "numpy", "onnxruntime", "pydantic"),
+    *("sentence_transformers", "torch", "transformers"),
+)
 
 
 def loaded_by(module: str, doing: str = "pass") -> set[str]:
@@ -42,7 +45,7 @@ def test_engine_waits_with_its_heavy_parts():
 
 def test_packaged_embedder_waits_for_no_other_library():
     doing = "routing.embeddings.SentenceEmbedder().embed(['hello'])"
-    slow = {"litellm", "sentence_transformers", "sklearn", "transformers"}
+    slow = {"litellm", "sentence_transformers", "sklearn", "torch", "transformers"}
     assert loaded_by("routing.embeddings", doing).isdisjoint(slow)
 
 

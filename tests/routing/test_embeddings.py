@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from routing import embeddings
 from routing.embeddings import KeptEmbedder, SentenceEmbedder, packaged_folder
 from routing.errors import DataError, EmbeddingError
-from routing.minilm import HEAD_TOKENS, MIDDLE_LAYER, TAIL_TOKENS, MiniLM
+from routing.minilm import GRAPH, HEAD_TOKENS, MIDDLE_LAYER, TAIL_TOKENS, MiniLM
 from tests.routing.fakes import HashEmbedder
 
 SMAPS = Path("/proc/self/smaps")
@@ -109,9 +110,25 @@ def test_loading_prints_nothing(capfd: pytest.CaptureFixture[str]):
 def test_layers_are_held_once():
     folder = packaged_folder()
     before = mapped_kilobytes()
-    model = MiniLM(folder, "cpu")
+    model = MiniLM(folder)
     model.encode(["hello"])
     assert mapped_kilobytes() - before < 10_000  # of the 89,000 of the file
+
+
+def test_shipped_graph_is_the_one_that_is_made():
+    pytest.importorskip("onnx")
+    from bench.embedder_graph import minilm
+
+    made = minilm(packaged_folder() / "model.safetensors").SerializeToString()
+    assert resources.files("assets").joinpath(GRAPH).read_bytes() == made
+
+
+def test_rows_are_the_same_from_any_number_of_threads(minilm: SentenceEmbedder):
+    prompts = [
+        f"{word} " * 40 for word in ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+    ]
+    alone = np.concatenate([minilm.embed([prompt]) for prompt in prompts])
+    assert np.array_equal(minilm.embed(prompts), alone)
 
 
 def test_folder_is_named_by_its_content(tmp_path: Path, minilm: SentenceEmbedder):
