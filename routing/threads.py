@@ -1,19 +1,23 @@
-"""Threads that compute beside each other on few cores."""
+"""What processes that compute leave to others: cores while they wait, and memory once it is free."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# torch and numpy's BLAS each keep threads that spin once their work is done, on the cores that the
-# other wants next: a decision would take five times as long, ten where another process works too.
 # Read when the libraries are loaded.
 PATIENT = {
+    # torch and numpy's BLAS each keep threads that spin once their work is done, on the cores that
+    # the other wants next: a decision would take five times as long, ten beside another process.
     "OMP_WAIT_POLICY": "PASSIVE",
-    "GOMP_SPINCOUNT": "1000",  # as long as from one layer of the embedder to the next
+    "GOMP_SPINCOUNT": "1000",  # as long as from one layer of an encoder to the next
     "OPENBLAS_THREAD_TIMEOUT": "4",
+    # glibc would keep what a router took to learn. Less than what one layer takes, and every text
+    # that is embedded would ask the kernel for memory.
+    "MALLOC_MMAP_THRESHOLD_": "4194304",
+    "MALLOC_TRIM_THRESHOLD_": "4194304",
 }
 
 
 def patient(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process whose threads sleep while idle, unless it says otherwise."""
+    """The environment of a process that is considerate to others, unless it says otherwise."""
     return {**PATIENT, **environment}
