@@ -1,4 +1,4 @@
-"""What processes that compute leave to others: cores while they wait, and memory once it is free."""
+"""What a process that computes leaves to others: cores while it waits, and memory once free."""
 
 from __future__ import annotations
 
