@@ -18,11 +18,11 @@ from routing.evaluation.curves import (
     Interval,
     Saving,
     bootstrap,
-    calls,
     chance,
     curve,
     oracle,
     saving,
+    strong_calls,
 )
 from routing.evaluation.evidence import Evidence, pair_evidence
 from routing.evaluation.frontier import Outcomes, Verdict, best_single, verdict
@@ -106,33 +106,33 @@ def compare(
     random = chance(grades, draws, seed)
     drawn = bootstrap(list(win_probabilities.values()), grades, draws, seed)
     outcomes = _outcomes(evaluation, pair, grades)
-    routers = []
-    for at, (name, found) in enumerate(curves.items()):
-        picks = calls(win_probabilities[name], seed).astype(np.int64)
-        routers.append(
-            Measured(
-                name,
-                found,
-                Interval.of(drawn.apgr[at]),
-                random.z(found.apgr),
-                _saving(found.cpt(0.5), random.cpt50, costs, drawn.cpt50[at]),
-                _saving(found.cpt(0.8), random.cpt80, costs, drawn.cpt80[at]),
-                verdict(outcomes, picks, draws, seed),
-            )
+    routers = [
+        Measured(
+            name=name,
+            curve=found,
+            interval=Interval.of(drawn.apgr[at]),
+            z=random.z(found.apgr),
+            saving50=_saving(found.cpt(0.5), random.cpt50, costs, drawn.cpt50[at]),
+            saving80=_saving(found.cpt(0.8), random.cpt80, costs, drawn.cpt80[at]),
+            verdict=verdict(
+                outcomes, strong_calls(win_probabilities[name], seed).astype(np.int64), draws, seed
+            ),
         )
+        for at, (name, found) in enumerate(curves.items())
+    ]
     return Comparison(
-        evaluation.name,
-        len(grades),
-        strong,
-        weak,
-        (weak, strong)[best_single(outcomes)],
-        costs,
-        tuple(routers),
-        _differences(curves, drawn.apgr),
-        oracle(grades),
-        _price_mix(grades),
-        random,
-        pair_evidence(evaluation.prompts, pair, grades, random),
+        set_name=evaluation.name,
+        size=len(grades),
+        strong=strong,
+        weak=weak,
+        best=(weak, strong)[best_single(outcomes)],
+        costs=costs,
+        routers=tuple(routers),
+        differences=_differences(curves, drawn.apgr),
+        oracle=oracle(grades),
+        price_mix=_price_mix(grades),
+        chance=random,
+        evidence=pair_evidence(evaluation.prompts, pair, grades, random),
     )
 
 

@@ -193,7 +193,7 @@ def curve(win_probabilities: Doubles, grades: Grades, seed: int = 0) -> Curve:
     return _curve(_gains(grades)[_order(win_probabilities, seed)], grades)
 
 
-def calls(win_probabilities: Doubles, seed: int = 0) -> NDArray[np.bool_]:
+def strong_calls(win_probabilities: Doubles, seed: int = 0) -> NDArray[np.bool_]:
     """Which prompts go to the strong model at each point of the curve, shape (11, n)."""
     ranks = np.empty(len(win_probabilities), dtype=np.int64)
     ranks[_order(win_probabilities, seed)] = np.arange(len(ranks))

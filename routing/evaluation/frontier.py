@@ -152,22 +152,22 @@ def compare_pool(
         )
     columns = [evaluation.column(model) for model in models]
     outcomes = Outcomes(evaluation.quality[:, columns], evaluation.cost[:, columns])
-    routers = []
-    for name, table in win_probabilities.items():
-        picks = pool_picks(table)
-        found = verdict(outcomes, picks, draws, seed)
-        routers.append(PoolMeasured(name, routed(outcomes, picks), found))
+    picks = {name: pool_picks(table) for name, table in win_probabilities.items()}
+    routers = [
+        PoolMeasured(name, routed(outcomes, picked), verdict(outcomes, picked, draws, seed))
+        for name, picked in picks.items()
+    ]
     return PoolComparison(
-        evaluation.name,
-        len(evaluation.prompts),
-        tuple(models),
-        outcomes.quality.mean(axis=0),
-        outcomes.cost.mean(axis=0),
-        blind_mix(outcomes),
-        oracle_mix(outcomes),
-        best_single(outcomes),
-        tuple(routers),
-        pool_evidence(evaluation.prompts, outcomes.quality),
+        set_name=evaluation.name,
+        size=len(evaluation.prompts),
+        models=tuple(models),
+        quality=outcomes.quality.mean(axis=0),
+        cost=outcomes.cost.mean(axis=0),
+        mix=blind_mix(outcomes),
+        oracle=oracle_mix(outcomes),
+        best=best_single(outcomes),
+        routers=tuple(routers),
+        evidence=pool_evidence(evaluation.prompts, outcomes.quality),
     )
 
 

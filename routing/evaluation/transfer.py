@@ -105,15 +105,15 @@ def leave_one_out(  # noqa: PLR0913 what is learnt from, by whom, and how
                 for learnt in (battles, lessons)
             )
             yield LeftOut(
-                graded.evaluation.name,
-                graded.pair,
-                name,
-                len(clean.evaluation.prompts),
-                clean.left_out,
-                len(rows),
-                alone,
-                taught,
-                _evidence(clean.evaluation, graded.pair, seed),
+                set_name=graded.evaluation.name,
+                pair=graded.pair,
+                router=name,
+                prompts=len(clean.evaluation.prompts),
+                dropped=clean.left_out,
+                rows=len(rows),
+                alone=alone,
+                taught=taught,
+                evidence=_evidence(clean.evaluation, graded.pair, seed),
             )
 
 

@@ -12,7 +12,9 @@ from routing.battle_files import read_battles
 from routing.battles import Battle, Winner
 from routing.errors import DataError
 from routing.evaluation.sets import EvaluationSet
-from routing.ratings import bradley_terry, wins_matrix
+from routing.ladder import Record
+from routing.ratings import bradley_terry
+from routing.rows import RejectedRow
 
 HIGHER, LOWER = "the higher rated", "the lower rated"
 POINTS = {"a": 1.0, "b": 0.0, "tie": 0.5}  # of model_a; model_b gets the rest
@@ -32,17 +34,11 @@ def read_votes(path: Path, pair: tuple[str, str] | None = None) -> EvaluationSet
     """
     found = read_battles(path)
     models = sorted({name for vote in found.battles for name in (vote.model_a, vote.model_b)})
-    notes = []
-    if found.rejected:
-        shown = "; ".join(
-            f"line {row.line}: {row.reason}" for row in found.rejected[:REJECTED_SHOWN]
-        )
-        more = "; ..." if found.rejected[REJECTED_SHOWN:] else ""
-        notes.append(f"{len(found.rejected):,} rows of {path.name} are left out: {shown}{more}.")
+    notes = _left_out(path, found.rejected)
     if pair is None and len(models) == 2:
         pair = (models[0], models[1])
     if pair is None:
-        votes = _by_rating(found.battles, models)
+        votes = _by_rating(found.battles)
         pair = (HIGHER, LOWER)
         notes.append(
             f"Votes between {len(models):,} models: of each two the one that all votes rate higher "
@@ -58,6 +54,14 @@ def read_votes(path: Path, pair: tuple[str, str] | None = None) -> EvaluationSet
     return EvaluationSet(path.name, tuple(prompts), pair, quality, notes=tuple(notes))
 
 
+def _left_out(path: Path, rejected: Sequence[RejectedRow]) -> list[str]:
+    if not rejected:
+        return []
+    shown = "; ".join(f"line {row.line}: {row.reason}" for row in rejected[:REJECTED_SHOWN])
+    more = "; ..." if rejected[REJECTED_SHOWN:] else ""
+    return [f"{len(rejected):,} rows of {path.name} are left out: {shown}{more}."]
+
+
 def _between(
     path: Path, votes: Sequence[Battle], pair: tuple[str, str], models: Sequence[str]
 ) -> list[Battle]:
@@ -71,17 +75,13 @@ def _between(
     return found
 
 
-def _by_rating(votes: Sequence[Battle], models: Sequence[str]) -> list[Battle]:
+def _by_rating(votes: Sequence[Battle]) -> list[Battle]:
     """All votes, the higher rated model in front."""
-    number = {name: at for at, name in enumerate(models)}
-    a = np.array([number[vote.model_a] for vote in votes])
-    b = np.array([number[vote.model_b] for vote in votes])
-    points = np.array([POINTS[vote.winner] for vote in votes])
-    rating = bradley_terry(wins_matrix(points, a, b, len(models)))
-    ahead = rating[a] >= rating[b]
+    record = Record.of(votes)
+    rating = dict(zip(record.number, bradley_terry(record.wins).tolist(), strict=True))
     return [
-        _faced(vote, vote.model_a if first else vote.model_b)
-        for vote, first in zip(votes, ahead, strict=True)
+        _faced(vote, vote.model_a if rating[vote.model_a] >= rating[vote.model_b] else vote.model_b)
+        for vote in votes
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tui.evaluation.plots import Band, Chart, Level, Line
@@ -10,8 +11,9 @@ from tui.money import counted
 
 if TYPE_CHECKING:
     from routing.evaluation.comparison import Comparison, Difference, Measured
-    from routing.evaluation.curves import Curve, Interval, Saving
+    from routing.evaluation.curves import Chance, Curve, Interval, Saving
     from routing.evaluation.evidence import Evidence
+    from routing.evaluation.frontier import Verdict
 
 COLUMNS = ("", "quality", "CPT50", "CPT80", "APGR", "95 %", "z")
 UNKNOWN = "–"
@@ -44,15 +46,15 @@ class View(NamedTuple):
 def view(comparison: Comparison) -> View:
     """Routers between two models."""
     return View(
-        f"{comparison.set_name}: {counted(comparison.size, 'prompt')}, strong {comparison.strong}, "
-        f"weak {comparison.weak}",
-        comparison.evidence.remarks,
-        COLUMNS,
-        rows(comparison),
-        sentences(comparison),
-        LEGEND,
-        as_json(comparison),
-        chart(comparison),
+        heading=f"{comparison.set_name}: {counted(comparison.size, 'prompt')}, "
+        f"strong {comparison.strong}, weak {comparison.weak}",
+        cautions=comparison.evidence.remarks,
+        columns=COLUMNS,
+        rows=rows(comparison),
+        sentences=sentences(comparison),
+        legend=LEGEND,
+        fields=as_json(comparison),
+        chart=chart(comparison),
     )
 
 
@@ -102,10 +104,7 @@ def sentences(comparison: Comparison) -> list[str]:
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """Everything that was measured; what is not known is null."""
-    from routing.evaluation.curves import Interval
-
-    chance, models = comparison.chance, (comparison.weak, comparison.strong)
-    mix = comparison.price_mix
+    mix, models = comparison.price_mix, (comparison.weak, comparison.strong)
     return {
         "set": comparison.set_name,
         "prompts": comparison.size,
@@ -113,15 +112,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
         "weak": {"model": comparison.weak, "quality": mix.weak, "cost": comparison.costs[1]},
         "best_single": comparison.best,
         "evidence": evidence_fields(comparison.evidence),
-        "chance": {
-            "apgr": float(chance.apgr.mean()),
-            "apgr_interval": list(Interval.of(chance.apgr)),
-            "apgr_deviation": chance.deviation,
-            "cpt50": float(chance.cpt50.mean()),
-            "cpt80": float(chance.cpt80.mean()),
-            "strong_shares": chance.shares.tolist(),
-            "quality_intervals": chance.band.T.tolist(),
-        },
+        "chance": _chance_fields(comparison.chance),
         "oracle": _curve_fields(comparison.oracle),
         "price_only_mix": _curve_fields(mix) | _points(mix),
         "routers": [
@@ -132,12 +123,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 "z": each.z,
                 "saving50": _saving_fields(each.saving50),
                 "saving80": _saving_fields(each.saving80),
-                "verdict": {
-                    "pays": each.verdict.pays,
-                    "gain": each.verdict.gain,
-                    "gain_interval": list(each.verdict.interval),
-                    "words": each.verdict.words(models, is_enough=comparison.evidence.is_enough),
-                },
+                "verdict": verdict_fields(each.verdict, models, comparison.evidence),
                 **_points(each.curve),
             }
             for each in comparison.routers
@@ -162,6 +148,16 @@ def evidence_fields(evidence: Evidence) -> dict[str, Any]:
         "told_from_chance_at_apgr": evidence.told_from,
         "prompts_to_tell_apgr_0.6": evidence.needed or None,
         "remarks": evidence.remarks,
+    }
+
+
+def verdict_fields(verdict: Verdict, models: Sequence[str], evidence: Evidence) -> dict[str, Any]:
+    """Whether a router pays, as JSON keeps it; `models` are the columns of the verdict."""
+    return {
+        "pays": verdict.pays,
+        "gain": verdict.gain,
+        "gain_interval": list(verdict.interval),
+        "words": verdict.words(models, is_enough=evidence.is_enough),
     }
 
 
@@ -213,6 +209,20 @@ def _curve_cells(curve: Curve) -> tuple[str, ...]:
 
 def _mean(curve: Curve) -> str:
     return f"{curve.mean_quality:.2f}"
+
+
+def _chance_fields(chance: Chance) -> dict[str, Any]:
+    from routing.evaluation.curves import Interval
+
+    return {
+        "apgr": float(chance.apgr.mean()),
+        "apgr_interval": list(Interval.of(chance.apgr)),
+        "apgr_deviation": chance.deviation,
+        "cpt50": float(chance.cpt50.mean()),
+        "cpt80": float(chance.cpt80.mean()),
+        "strong_shares": chance.shares.tolist(),
+        "quality_intervals": chance.band.T.tolist(),
+    }
 
 
 def _curve_fields(curve: Curve) -> dict[str, float]:

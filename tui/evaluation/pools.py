@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tui.evaluation.comparison import View, evidence_fields, subtitle
+from tui.evaluation.comparison import View, evidence_fields, subtitle, verdict_fields
 from tui.evaluation.plots import Chart, Level, Line, Point
 from tui.money import counted
 
@@ -25,15 +25,15 @@ POINTS = 6
 def view(comparison: PoolComparison) -> View:
     """Routers among more than two models."""
     return View(
-        f"{comparison.set_name}: {counted(comparison.size, 'prompt')}, "
+        heading=f"{comparison.set_name}: {counted(comparison.size, 'prompt')}, "
         f"{', '.join(comparison.models)}",
-        comparison.evidence.remarks,
-        COLUMNS,
-        rows(comparison),
-        sentences(comparison),
-        LEGEND,
-        as_json(comparison),
-        chart(comparison),
+        cautions=comparison.evidence.remarks,
+        columns=COLUMNS,
+        rows=rows(comparison),
+        sentences=sentences(comparison),
+        legend=LEGEND,
+        fields=as_json(comparison),
+        chart=chart(comparison),
     )
 
 
@@ -91,14 +91,7 @@ def as_json(comparison: PoolComparison) -> dict[str, Any]:
             {
                 "router": each.name,
                 **_points(each.curve),
-                "verdict": {
-                    "pays": each.verdict.pays,
-                    "gain": each.verdict.gain,
-                    "gain_interval": list(each.verdict.interval),
-                    "words": each.verdict.words(
-                        comparison.models, is_enough=comparison.evidence.is_enough
-                    ),
-                },
+                "verdict": verdict_fields(each.verdict, comparison.models, comparison.evidence),
             }
             for each in comparison.routers
         ],
