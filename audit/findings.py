@@ -23,6 +23,16 @@ DEBIAS = "Rank by hybrid scoring, or take the bias out: cyclic averaging, PriDe,
 QUOTE = "Quote the accuracy with the form it was asked in, or as a range over the forms."
 CLEAN = "Keep the test questions out of the examples, and out of the training data."
 
+USUAL_REMEDY: dict[Kind, str] = {
+    "position": DEBIAS,
+    "symbol": DEBIAS,
+    "order": DEBIAS,
+    "symbols": QUOTE,
+    "prompt": QUOTE,
+    "scoring": QUOTE,
+    "hint": CLEAN,
+    "examples": VARY,
+}
 SHUFFLES = ("symbols.rare+shuffle_symbols", "order.shuffle_both")
 
 
@@ -114,20 +124,16 @@ def _position_or_symbol(results: Results, level: float) -> Iterator[Finding]:
 
 def _fixed(results: Results, level: float) -> list[Finding]:
     """Positions that win points when the right answer stands there, the strongest first."""
-    gains = [
-        (effect, change)
-        for effect, change in _changed(results, "order.fix_", level)
-        if change.points > 0
-    ]
+    changed = _changed(results, "order.fix_", level)
+    gains = [(effect, change) for effect, change in changed if change.points > 0]
     gains.sort(key=lambda pair: -pair[1].points)
     return [
-        Finding(
+        _finding(
             "position",
             f"Picks {_letter(effect)} when unsure: {_points(change)} when the answer is "
             f"{_letter(effect)}",
-            effect.perturbation,
-            _adjusted(change),
-            DEBIAS,
+            effect,
+            change,
         )
         for effect, change in gains
     ]
@@ -136,53 +142,41 @@ def _fixed(results: Results, level: float) -> list[Finding]:
 def _uneven(results: Results, level: float) -> list[Finding]:
     """Runs in which recall differs by position more than an unbiased model's would."""
     return [
-        Finding(
+        _finding(
             "position",
             f"Recall depends on where the answer stands, best at {_best(effect)}: RStd "
-            f"{_against(effect.by_position)}",
-            effect.perturbation,
-            _adjusted(effect.by_position),
-            DEBIAS,
+            f"{_against(spread)}",
+            effect,
+            spread,
         )
         for effect in results.effects
-        if effect.by_position and _adjusted(effect.by_position) < level
+        if (spread := effect.by_position) and _adjusted(spread) < level
     ]
 
 
 def _uneven_shuffled(results: Results, level: float) -> list[Finding]:
     """The same by symbol, where symbols are shuffled."""
     return [
-        Finding(
+        _finding(
             "symbol",
-            f"Recall depends on the symbol beside the answer: RStd {_against(effect.by_symbol)}",
-            effect.perturbation,
-            _adjusted(effect.by_symbol),
-            DEBIAS,
+            f"Recall depends on the symbol beside the answer: RStd {_against(spread)}",
+            effect,
+            spread,
         )
         for effect in results.effects
-        if effect.by_symbol and _adjusted(effect.by_symbol) < level
+        if (spread := effect.by_symbol) and _adjusted(spread) < level
     ]
 
 
 def _hints(results: Results, level: float) -> Iterator[Finding]:
-    for effect, change in _changed(results, "fewshot.incorrect", level):
-        if change.points < 0:
-            yield Finding(
-                "hint",
-                f"Follows a wrong answer that an example gives away: {_points(change)}",
-                effect.perturbation,
-                _adjusted(change),
-                CLEAN,
-            )
-    for effect, change in _changed(results, "fewshot.correct", level):
-        if change.points > 0:
-            yield Finding(
-                "hint",
-                f"Copies the right answer where an example gives it away: {_points(change)}",
-                effect.perturbation,
-                _adjusted(change),
-                CLEAN,
-            )
+    """Answers that follow what an example gives away, be it wrong or right."""
+    for name, sign, words in (
+        ("fewshot.incorrect", -1, "Follows a wrong answer that an example gives away"),
+        ("fewshot.correct", 1, "Copies the right answer where an example gives it away"),
+    ):
+        for effect, change in _changed(results, name, level):
+            if sign * change.points > 0:
+                yield _finding("hint", f"{words}: {_points(change)}", effect, change)
 
 
 def _examples(results: Results, level: float) -> Iterator[Finding]:
@@ -190,45 +184,40 @@ def _examples(results: Results, level: float) -> Iterator[Finding]:
     fixed = _strongest(_changed(results, "fewshot.fix_", level))
     if fixed:
         effect, change = fixed
-        yield Finding(
-            "examples",
+        words = (
             f"Minds where the answers of the examples stand: {_points(change)} with all of them "
-            f"at {_letter(effect)}",
-            effect.perturbation,
-            _adjusted(change),
-            VARY,
+            f"at {_letter(effect)}"
         )
+        yield _finding("examples", words, effect, change)
     for name in ("fewshot.trivial", "fewshot.ood"):
         for effect, change in _changed(results, name, level):
-            yield Finding(
-                "examples",
-                f"Minds the examples: {_points(change)} with {effect.summary}",
-                effect.perturbation,
-                _adjusted(change),
-                QUOTE,
-            )
+            words = f"Minds the examples: {_points(change)} with {effect.summary}"
+            yield _finding("examples", words, effect, change, QUOTE)
 
 
 def _moves(results: Results, level: float) -> Iterator[Finding]:
     """Accuracy that moves with the form alone; the strongest of each family."""
-    families: tuple[tuple[Kind, tuple[str, ...], str, str], ...] = (
-        ("order", ("order.swap", "order.derange", "order.shuffle_both"), "the order", DEBIAS),
-        ("symbols", ("symbols.",), "the symbols", QUOTE),
-        ("prompt", ("prompt.",), "the wording of the prompt", QUOTE),
-        ("scoring", ("scoring.",), "the way of scoring", QUOTE),
+    families: tuple[tuple[Kind, tuple[str, ...], str], ...] = (
+        ("order", ("order.swap", "order.derange", "order.shuffle_both"), "the order"),
+        ("symbols", ("symbols.",), "the symbols"),
+        ("prompt", ("prompt.",), "the wording of the prompt"),
+        ("scoring", ("scoring.",), "the way of scoring"),
     )
-    for kind, prefixes, noun, remedy in families:
+    for kind, prefixes, noun in families:
         moved = [pair for prefix in prefixes for pair in _changed(results, prefix, level)]
-        strongest = _strongest(moved)
-        if strongest:
+        if strongest := _strongest(moved):
             effect, change = strongest
-            yield Finding(
-                kind,
-                f"Accuracy depends on {noun}: {_points(change)}, {effect.summary}",
-                effect.perturbation,
-                _adjusted(change),
-                remedy,
-            )
+            words = f"Accuracy depends on {noun}: {_points(change)}, {effect.summary}"
+            yield _finding(kind, words, effect, change)
+
+
+def _finding(
+    kind: Kind, sentence: str, effect: Effect, test: Spread | Change, remedy: str = ""
+) -> Finding:
+    """What that test of the effect shows; `remedy` where it is not the usual one of its kind."""
+    return Finding(
+        kind, sentence, effect.perturbation, _adjusted(test), remedy or USUAL_REMEDY[kind]
+    )
 
 
 def _changed(results: Results, prefix: str, level: float) -> list[tuple[Effect, Change]]:
@@ -268,15 +257,13 @@ def _split(effect: Effect, position: Spread, symbol: Spread) -> str:
     return f"{effect.summary}: RStd by position {_against(position)}, by symbol {_against(symbol)}"
 
 
-def _against(spread: Spread | None) -> str:
+def _against(spread: Spread) -> str:
     """The RStd beside its band."""
-    if spread is None:
-        return "n/a"
     return f"{spread.rstd:.1f}, unbiased up to {spread.band_high:.1f}"
 
 
-def _adjusted(test: Spread | Change | None) -> float:
-    return 1.0 if test is None or test.p_holm is None else test.p_holm
+def _adjusted(test: Spread | Change) -> float:
+    return 1.0 if test.p_holm is None else test.p_holm
 
 
 def _points(change: Change) -> str:
