@@ -19,9 +19,9 @@ from routing.embeddings import KeptEmbedder, SentenceEmbedder
 from routing.evaluation.curves import Interval, best_cosines, bootstrap, chance, curve
 from routing.evaluation.sets import STRONG, WEAK, EvaluationSet
 from routing.index import unique_prompts
-from routing.routers import Router
+from routing.routers import SAMPLE_SIZE, Router
 from routing.routers.ridge import RidgeRouter
-from routing.routers.similarity import GAMMA, SAMPLE_SIZE, SimilarityRouter
+from routing.routers.similarity import GAMMA, SimilarityRouter
 
 DRAWS = 1000
 LEAKED, SUSPECT = 0.95, 0.90

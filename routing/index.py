@@ -24,6 +24,7 @@ HNSW_BUILD_EFFORT = 80
 IVF_LISTS_PER_ROOT, IVF_MOST_LISTS = 8, 2048  # lists = this times the root of the rows
 IVF_PROBES = 32
 IVF_TRAINING_ROWS_PER_LIST = 39  # with fewer FAISS warns
+SEED = 0
 NOWHERE: Ints = np.empty(0, dtype=np.int64)
 
 
@@ -172,6 +173,18 @@ class BattleIndex:
     def battles_at(self, row: int) -> list[int]:
         """Positions of the battles that were fought over that row's prompt."""
         return np.flatnonzero(self.row_of == row).tolist()
+
+    def some_rows(self, most: int) -> Ints:
+        """The rows that have battles; of more than `most` so many by lot, always the same ones."""
+        rows = np.unique(self.row_of)
+        if len(rows) > most:
+            rows = np.random.default_rng(SEED).choice(rows, most, replace=False)
+        return rows
+
+    def prompts_of(self, rows: Ints) -> list[str]:
+        """The prompts of some rows."""
+        prompt_of = {row: prompt for prompt, row in self._rows.items()}
+        return [prompt_of[row] for row in rows.tolist()]
 
     def vectors(self) -> Floats:
         """The unit vectors of all rows, (size, dimension); a number is a byte's worth in "ivf".

@@ -33,6 +33,7 @@ SUMMARIES = {
     "bert": "an encoder that tells which side wins",
     "causal": "a causal language model that grades the weak model's answer beforehand",
 }
+SAMPLE_SIZE = 1000  # prompts that a router's sample has at most
 # Those that decide nothing before `llmroute router train` has run.
 TRAINED = ("factorization", "bert", "causal")
 

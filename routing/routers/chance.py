@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from routing.battles import Battle
 from routing.embeddings import Embedder
 from routing.errors import RouterError
-from routing.routers import Judgement
+from routing.routers import SAMPLE_SIZE, Judgement
 
 BITS = 53  # as many as a float64 in [0, 1) holds
-SAMPLE_SIZE = 1000
 
 
 class ChanceRouter:

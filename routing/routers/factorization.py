@@ -27,13 +27,8 @@ from routing.embeddings import Embedder
 from routing.errors import DataError, RouterError
 from routing.index import unique_prompts
 from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
-from routing.routers.trained import (
-    SAMPLE_SEED,
-    SAMPLE_SIZE,
-    Names,
-    TrainedRouter,
-    check_finite,
-)
+from routing.routers import SAMPLE_SIZE
+from routing.routers.trained import Names, TrainedRouter, check_finite
 from routing.training import (
     Progress,
     Rows,
@@ -170,11 +165,8 @@ class FactorizationRouter(TrainedRouter):
     def sample(self) -> NDArray[np.float64]:
         """Win probabilities of the battles' own prompts for this pair, of 1,000 at most."""
         self._check_fitted()
-        index = self.index_
-        rows = np.unique(index.row_of)
-        if len(rows) > SAMPLE_SIZE:
-            rows = np.random.default_rng(SAMPLE_SEED).choice(rows, SAMPLE_SIZE, replace=False)
-        return self.win_probability_from(index.vectors_of(rows))
+        rows = self.index_.some_rows(SAMPLE_SIZE)
+        return self.win_probability_from(self.index_.vectors_of(rows))
 
     def _chance(self, prompt: str, query: Floats) -> float:
         return float(self.win_probability_from(query)[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import RLock
 from typing import ClassVar, Self
 
-from routing.arrays import Floats
+from routing.arrays import Floats, Ints
 from routing.battles import Battle
 from routing.decide import Neighbour
 from routing.embeddings import Embedder
@@ -87,9 +87,37 @@ class IndexedRouter(ABC):
                 self.index_, query, count, lambda battle: set(ladder.tiers_in(battle)) == pair
             )
 
+    def add(self, battles: Sequence[Battle]) -> None:
+        """Take new battles in at once. Tiers stay as they are.
+
+        Raises:
+            EmbeddingError: the embedder refused.
+            RouterError: the router is not fitted.
+        """
+        self._check_fitted()
+        with self._lock:
+            self.index_.add(battles, *self.embedder.read(self.index_.new_prompts(battles)))
+            self._added(battles)
+
+    def forget(self, battle_id: str) -> None:
+        """Take the battles of that id out again; an unknown id changes nothing."""
+        self._check_fitted()
+        with self._lock:
+            places = self.index_.remove(battle_id)
+            if len(places):
+                self._removed(places)
+
     @abstractmethod
     def _fit(self, index: BattleIndex) -> Self:
         """Learn from the battles of the index."""
+
+    @abstractmethod
+    def _added(self, battles: Sequence[Battle]) -> None:
+        """Learn from battles that now stand at the end of the index."""
+
+    @abstractmethod
+    def _removed(self, places: Ints) -> None:
+        """Forget the battles that stood at these places of the index."""
 
     def _seats(self) -> Seats:
         return self.ladder_.seats(self.strong, self.weak)

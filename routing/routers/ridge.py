@@ -28,7 +28,7 @@ from routing.ladder import STRONG, WEAK, Ladder
 from routing.lessons import Lessons, lessons_of
 from routing.neighbours import check_any
 from routing.regression import Observed, Ridge
-from routing.routers import Judgement
+from routing.routers import SAMPLE_SIZE, Judgement
 from routing.routers.indexed import IndexedRouter
 from routing.surface import Space, surface
 
@@ -40,7 +40,6 @@ VECTOR_SCALE = 0.7  # the length of its vector, where the embedder shows its sta
 
 LANDMARKS = 2048
 SEED = 0
-SAMPLE_SIZE = 1000
 # An average of 0 or 1 would leave no room.
 LEAST_CHANCE = 0.02
 
@@ -117,32 +116,15 @@ class RidgeRouter(IndexedRouter):
         """
         self._check_fitted()
         with self._lock:
-            index, head = self.index_, self._head()
-            rows, first = np.unique(index.row_of, return_index=True)
-            if len(rows) > SAMPLE_SIZE:
-                drawn = np.random.default_rng(SEED).choice(len(rows), SAMPLE_SIZE, replace=False)
-                rows, first = rows[drawn], first[drawn]
-            prompts = [index.battles[place].prompt for place in first.tolist()]
-            return head.left_out(rows, self._places(rows), surface(prompts))
+            rows = self.index_.some_rows(SAMPLE_SIZE)
+            counts = surface(self.index_.prompts_of(rows))
+            return self._head().left_out(rows, self._places(rows), counts)
 
-    def add(self, battles: Sequence[Battle]) -> None:
-        """Take new battles in at once. Tiers stay as they are.
+    def _added(self, battles: Sequence[Battle]) -> None:
+        self._heads.clear()
 
-        Raises:
-            EmbeddingError: the embedder refused.
-            RouterError: the router is not fitted.
-        """
-        self._check_fitted()
-        with self._lock:
-            self.index_.add(battles, *self.embedder.read(self.index_.new_prompts(battles)))
-            self._heads.clear()
-
-    def forget(self, battle_id: str) -> None:
-        """Take the battles of that id out again; an unknown id changes nothing."""
-        self._check_fitted()
-        with self._lock:
-            if len(self.index_.remove(battle_id)):
-                self._heads.clear()
+    def _removed(self, places: Ints) -> None:
+        self._heads.clear()
 
     def _fit(self, index: BattleIndex) -> Self:
         self.index_ = index

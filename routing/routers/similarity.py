@@ -29,7 +29,7 @@ from routing.ladder import A_WINS, OUTCOMES, STRONG, TIERS, WEAK, Ladder
 from routing.moments import MomentsKernel
 from routing.neighbours import check_any
 from routing.ratings import bradley_terry, find_gauge, win_probability
-from routing.routers import Judgement
+from routing.routers import SAMPLE_SIZE, Judgement
 from routing.routers.indexed import IndexedRouter
 
 Form = Literal["auto", "exact", "bytes", "moments"]
@@ -38,8 +38,6 @@ GAMMA, REFERENCE_GAMMA = 500.0, 10.0
 # As the paper: shorter prompts say too little. By default they stay: "hey" is a prompt too.
 REFERENCE_CHARACTERS = 16
 BEYOND_REASON = 15.0  # nats between two tiers, which only one that never lost is above another
-SAMPLE_SIZE = 1000
-SAMPLE_SEED = 0
 
 
 class SimilarityRouter(IndexedRouter):
@@ -140,25 +138,13 @@ class SimilarityRouter(IndexedRouter):
         with self._lock:
             return self._chance(self.sample_.strengths)
 
-    def add(self, battles: Sequence[Battle]) -> None:
-        """Take new battles in at once. Tiers stay as they are.
+    def _added(self, battles: Sequence[Battle]) -> None:
+        self.kernel_.add(self.ladder_.cells(battles))
+        self._centre()
 
-        Raises:
-            EmbeddingError: the embedder refused.
-            RouterError: the router is not fitted.
-        """
-        self._check_fitted()
-        with self._lock:
-            self.index_.add(battles, *self.embedder.read(self.index_.new_prompts(battles)))
-            self.kernel_.add(self.ladder_.cells(battles))
-            self._centre()
-
-    def forget(self, battle_id: str) -> None:
-        """Take the battles of that id out again; an unknown id changes nothing."""
-        self._check_fitted()
-        with self._lock:
-            self.kernel_.remove(self.index_.remove(battle_id))
-            self._centre()
+    def _removed(self, places: Ints) -> None:
+        self.kernel_.remove(places)
+        self._centre()
 
     def _fit(self, index: BattleIndex) -> Self:
         self.index_ = index
@@ -231,9 +217,7 @@ class _Sample:
     @cached_property
     def strengths(self) -> NDArray[np.float64]:
         router = self._router
-        rows = np.unique(router.index_.row_of)
-        if len(rows) > SAMPLE_SIZE:
-            rows = np.random.default_rng(SAMPLE_SEED).choice(rows, SAMPLE_SIZE, replace=False)
+        rows = router.index_.some_rows(SAMPLE_SIZE)
         vectors = router.index_.vectors()[rows]
         return router._strengths(router.kernel_.wins(vectors, exclude=rows))
 

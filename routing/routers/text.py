@@ -26,7 +26,8 @@ from routing.errors import DataError, RouterError
 from routing.index import unique_prompts
 from routing.ladder import OUTCOMES, STRONG, WEAK, Ladder
 from routing.minilm import CHARACTERS_PER_TOKEN
-from routing.routers.trained import SAMPLE_SIZE, Names, TrainedRouter
+from routing.routers import SAMPLE_SIZE
+from routing.routers.trained import Names, TrainedRouter
 from routing.training import Progress, Rows, Schedule, seeded, split_by_prompt, train
 
 if TYPE_CHECKING:

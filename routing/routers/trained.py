@@ -33,9 +33,6 @@ from routing.training import Outcome, Progress, Schedule, Split
 
 Training = Generator[Progress, None, None]
 
-SAMPLE_SIZE = 1000
-SAMPLE_SEED = 0
-
 
 class Names(NamedTuple):
     """The models that battles name, and those that may sit in the strong and in the weak seat."""
