@@ -47,22 +47,10 @@ class Ridge:
 
         `landmarks` are the rows that they are made of; with all of them the solution is exact.
         """
-        points = seen.points[landmarks]
-        gram = kernel(points, points, sharpness) + JITTER * np.eye(len(points))
-        root = np.linalg.cholesky(gram)
-        features = np.linalg.solve(root, kernel(points, seen.points, sharpness))
-        weighted = features * seen.weights  # (m, n)
-        inverse = np.linalg.inv(weighted @ features.T + penalty * np.eye(len(points)))
-        solution = inverse @ (weighted @ seen.values)
-        # How much of a point's prediction is its own value.
-        leverage = (weighted * (inverse @ features)).sum(axis=0)[:, None]
-        others = features.T @ solution - leverage * seen.values
-        return cls(
-            sharpness=sharpness,
-            landmarks=points,
-            dual=np.linalg.solve(root.T, solution),
-            left_out=others / np.maximum(1 - leverage, JITTER),
-        )
+        exact = len(landmarks) == len(seen.points)
+        solve = _exact if exact else _by_landmarks
+        points = seen.points if exact else seen.points[landmarks]
+        return cls(sharpness, points, *solve(seen, points, sharpness, penalty))
 
     def predict(self, points: Floats) -> Doubles:
         """Values at (n, d) points, (n, t)."""
@@ -78,6 +66,35 @@ class Ridge:
     def _squares(self) -> Floats:
         squares: Floats = np.square(self.landmarks).sum(axis=1)
         return squares
+
+
+def _exact(
+    seen: Observed, points: Floats, sharpness: float, penalty: float
+) -> tuple[Doubles, Doubles]:
+    """`dual` and `left_out` of functions that are made of every point."""
+    gram = kernel(points, points, sharpness)
+    inverse = np.linalg.inv(gram + np.diag(penalty / seen.weights))
+    dual = inverse @ seen.values
+    return dual, seen.values - dual / inverse.diagonal()[:, None]
+
+
+def _by_landmarks(
+    seen: Observed, points: Floats, sharpness: float, penalty: float
+) -> tuple[Doubles, Doubles]:
+    """The same of functions that are made of m of the points, at (m, d)."""
+    from scipy.linalg import cho_factor, cho_solve, solve_triangular
+
+    gram = kernel(points, points, sharpness) + JITTER * np.eye(len(points))
+    root = np.linalg.cholesky(gram)
+    features = solve_triangular(root, kernel(points, seen.points, sharpness), lower=True)
+    weighted = features * seen.weights  # (m, n)
+    factor = cho_factor(weighted @ features.T + penalty * np.eye(len(points)))
+    solution = cho_solve(factor, weighted @ seen.values)
+    # How much of a point's prediction is its own value.
+    leverage = (weighted * cho_solve(factor, features)).sum(axis=0)[:, None]
+    others = features.T @ solution - leverage * seen.values
+    dual = solve_triangular(root, solution, lower=True, trans=1)
+    return dual, others / np.maximum(1 - leverage, JITTER)
 
 
 def kernel(points: Floats, others: Floats, sharpness: float) -> Doubles:
