@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.embeddings import Embedder, KeptEmbedder
+from routing.embeddings import Embedder
 from routing.evaluation.sets import NAMES, EvaluationSet, read_set
+from routing.kept_embedder import KeptEmbedder
 
 DATA = Path(os.environ.get("LLMROUTE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CACHE = Path(os.environ.get("LLMROUTE_CACHE", Path(tempfile.gettempdir()) / "llmroute-bench"))

@@ -21,11 +21,12 @@ from bench.datasets import CACHE
 from bench.loglik_sets import BILLIONS, FOLDER, pool_set
 from bench.reproduce_routellm import untrained
 from routing.battles import Battle
-from routing.embeddings import KeptEmbedder, SentenceEmbedder
+from routing.embeddings import SentenceEmbedder
 from routing.evaluation.frontier import PoolMeasured, compare_pool
 from routing.evaluation.sets import EvaluationSet, unseen
 from routing.evaluation.transfer import gold_of
 from routing.index import unique_prompts
+from routing.kept_embedder import KeptEmbedder
 from routing.models import Model, Pool
 from routing.routers.pool import PoolRouter
 

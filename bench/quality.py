@@ -15,10 +15,11 @@ from rich.table import Table
 from bench.datasets import CACHE, ELOBENCH, benchmarks
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle
-from routing.embeddings import KeptEmbedder, SentenceEmbedder
+from routing.embeddings import SentenceEmbedder
 from routing.evaluation.curves import Interval, best_cosines, bootstrap, chance, curve
 from routing.evaluation.sets import STRONG, WEAK, EvaluationSet
 from routing.index import unique_prompts
+from routing.kept_embedder import KeptEmbedder
 from routing.routers import SAMPLE_SIZE, Router
 from routing.routers.ridge import RidgeRouter
 from routing.routers.similarity import GAMMA, SimilarityRouter

@@ -31,12 +31,13 @@ from routing.arrays import Doubles
 from routing.battle_files import read_battles, starter_battles
 from routing.battles import Battle
 from routing.checkpoints import battles_digest
-from routing.embeddings import KeptEmbedder, SentenceEmbedder
+from routing.embeddings import SentenceEmbedder
 from routing.evaluation.curves import Chance, best_cosines, chance, curve, saving
 from routing.evaluation.sets import NEAR, STRONG, WEAK, EvaluationSet
 from routing.evaluation.transfer import gold_of
 from routing.files import replace_file
 from routing.index import unique_prompts
+from routing.kept_embedder import KeptEmbedder
 from routing.routers import ROUTERS, Router, router_class
 
 RESULTS = Path(__file__).parent / "results" / "reproduce_routellm.json"

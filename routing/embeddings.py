@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import io
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from routing.errors import DataError, EmbeddingError
-from routing.files import file_digest, replace_file
+from routing.errors import EmbeddingError
+from routing.files import file_digest
 from routing.minilm import CHARACTERS_PER_TOKEN, HEAD_TOKENS, TAIL_TOKENS, MiniLM
 
 PACKAGED = "minilm"
@@ -26,7 +25,6 @@ PACKAGED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 DIGEST_CHARACTERS = 12
 DEFAULT_TOKENS = 512
 BATCH_SIZE = 32
-PART = 512
 
 
 class Reading(NamedTuple):
@@ -175,96 +173,6 @@ class _SentenceTransformer:
         return np.asarray(rows, dtype=np.float32).reshape(len(texts), self.dimension)
 
 
-class KeptEmbedder:
-    """An embedder that keeps the rows of large lists of prompts in a folder, to embed them once.
-
-    Args:
-        embedder: embeds what is not kept.
-        folder: two files for each list and embedder.
-    """
-
-    def __init__(self, embedder: Embedder, folder: Path) -> None:
-        self.embedder = embedder
-        self.folder = folder
-        self._rows: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
-
-    @property
-    def name(self) -> str:
-        """The embedder's own."""
-        return self.embedder.name
-
-    @property
-    def dimension(self) -> int:
-        """The embedder's own."""
-        return self.embedder.dimension
-
-    def embed(self, prompts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows, shape (n, d); only those of prompts that are not kept are computed.
-
-        Raises:
-            EmbeddingError: the model refused its input.
-        """
-        return self.read(prompts).vectors
-
-    def read(self, prompts: Sequence[str]) -> Reading:
-        """The same rows and the middle states beside them.
-
-        Raises:
-            EmbeddingError: the model refused its input.
-        """
-        return read_unknown(self.embedder, prompts, self._rows)
-
-    def unknown(self, prompts: Sequence[str]) -> list[str]:
-        """Those of the prompts whose rows are not at hand."""
-        return [prompt for prompt in prompts if prompt not in self._rows]
-
-    def keep(
-        self, prompts: Sequence[str], tell: Callable[[int], None] | None = None
-    ) -> NDArray[np.float32]:
-        """The same, kept from now on. `tell` hears how many more were embedded, as it goes.
-
-        Raises:
-            EmbeddingError: the model refused its input.
-            DataError: the rows cannot be written.
-        """
-        text = "\0".join((self.name, *prompts)).encode("utf-8", "surrogatepass")
-        stem = hashlib.sha256(text).hexdigest()[:24]
-        paths = [self.folder / f"{stem}{kind}.npy" for kind in ("", "-states")]
-        kept = [_kept(path, len(prompts)) for path in paths]
-        if kept[0] is not None and kept[1] is not None:
-            read = Reading(kept[0], kept[1])
-            if tell:
-                tell(len(prompts))
-        else:
-            read = self._read_in_parts(prompts, tell)
-            for path, rows in zip(paths, read, strict=True):
-                self._write(path, rows)
-        self._rows.update(zip(prompts, zip(*read, strict=True), strict=True))
-        return read.vectors
-
-    def _write(self, path: Path, rows: NDArray[np.float32]) -> None:
-        file = io.BytesIO()
-        np.save(file, rows)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(path, file.getvalue())
-        except OSError as error:
-            raise DataError(
-                f"{self.folder}: the embedded prompts cannot be kept: {error.strerror}",
-                detail=str(error),
-            ) from error
-
-    def _read_in_parts(self, prompts: Sequence[str], tell: Callable[[int], None] | None) -> Reading:
-        parts = []
-        for start in range(0, len(prompts), PART):
-            parts.append(self.read(prompts[start : start + PART]))
-            if tell:
-                tell(len(parts[-1].vectors))
-        if not parts:
-            return self.read(prompts)
-        return Reading(*map(np.concatenate, zip(*parts, strict=True)))
-
-
 def read_unknown(
     embedder: Embedder,
     prompts: Sequence[str],
@@ -279,15 +187,6 @@ def read_unknown(
     rows = [fresh[prompt] if prompt in fresh else known[prompt] for prompt in prompts]
     vectors, states = zip(*rows, strict=True)
     return Reading(np.array(vectors), np.array(states))
-
-
-def _kept(path: Path, size: int) -> NDArray[np.float32] | None:
-    """The rows in the file; None where there is none, or it is damaged."""
-    try:
-        rows: NDArray[np.float32] = np.load(path)
-    except (OSError, ValueError, EOFError):
-        return None
-    return rows if rows.ndim == 2 and len(rows) == size else None
 
 
 def packaged_folder() -> Path:

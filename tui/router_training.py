@@ -14,7 +14,8 @@ from tui.errors import UsageError
 if TYPE_CHECKING:
     from routing.arrays import Floats
     from routing.battles import Battle
-    from routing.embeddings import Embedder, KeptEmbedder
+    from routing.embeddings import Embedder
+    from routing.kept_embedder import KeptEmbedder
     from routing.routers.trained import TrainedRouter, Training
     from tui.program import Program
     from tui.progress import Follow
@@ -51,7 +52,8 @@ def started(program: Program, wanted: Wanted, follow: Follow) -> tuple[Training,
         UsageError: the router needs no training, or has no such setting.
     """
     from routing.checkpoints import checkpoint_folder
-    from routing.embeddings import KeptEmbedder, SentenceEmbedder
+    from routing.embeddings import SentenceEmbedder
+    from routing.kept_embedder import KeptEmbedder
 
     folder = program.paths.router
     battles = chosen_battles(folder, wanted.battles)

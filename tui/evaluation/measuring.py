@@ -13,11 +13,11 @@ from tui.model_check import outdone_words
 if TYPE_CHECKING:
     from routing.arrays import Doubles
     from routing.battles import Battle
-    from routing.embeddings import KeptEmbedder
     from routing.evaluation.comparison import Comparison
     from routing.evaluation.frontier import PoolComparison
     from routing.evaluation.sets import EvaluationSet, Unseen
     from routing.evaluation.transfer import Graded
+    from routing.kept_embedder import KeptEmbedder
     from routing.library import Opened
     from routing.routers import Router
     from tui.program import Program
@@ -62,7 +62,8 @@ def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
         RoutingError: the set or a router cannot be read, or the set lacks a model.
         UsageError: a router is named twice.
     """
-    from routing.embeddings import KeptEmbedder, SentenceEmbedder
+    from routing.embeddings import SentenceEmbedder
+    from routing.kept_embedder import KeptEmbedder
     from routing.library import open_routers
 
     names = wanted.routers or [program.settings.router]

@@ -39,9 +39,10 @@ def transfer(program: Program, wanted: Wanted, follow: Follow) -> Iterator[LeftO
         RoutingError: a set cannot be read, or a router cannot be fitted.
         UsageError: fewer than two sets, or a router that is not taught in passing.
     """
-    from routing.embeddings import KeptEmbedder, SentenceEmbedder
+    from routing.embeddings import SentenceEmbedder
     from routing.evaluation.transfer import leave_one_out
     from routing.index import unique_prompts
+    from routing.kept_embedder import KeptEmbedder
     from routing.library import read_sets
     from tui.evaluation.measuring import VECTORS, graded_pair
 
