@@ -6,6 +6,7 @@ unbiased model is accused of anything at all is at most the stated level.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,7 @@ from audit.statistics import Spread
 from audit.variants import LETTERS
 
 LEVEL = 0.05
+EVERY = 100.0  # points
 
 Kind = Literal["position", "symbol", "order", "symbols", "prompt", "scoring", "hint", "examples"]
 
@@ -70,9 +72,24 @@ def verdict(results: Results, level: float = LEVEL) -> str:
     if not tests:
         return "Nothing was found, for nothing could be tested"
     sure = f"at the {level:.0%} level over {tests} test{'s' * (tests > 1)}"
+    least = least_points(results, level)
+    if not found and least is not None and least > EVERY:
+        return f"Too few questions for any finding {sure}"
     if not found:
         return f"No bias found {sure}"
     return f"{found} finding{'s' * (found > 1)} {sure}"
+
+
+def least_points(results: Results, level: float = LEVEL) -> float | None:
+    """The smallest move that can be a finding, in points: all answers that change, change one way.
+
+    Above 100 where the questions are too few for any. None where no move was tested.
+    """
+    tested = [e.change.n for e in results.effects if e.change and e.change.p is not None]
+    if not any(tested):
+        return None
+    changed = math.floor(math.log2(2 * tests_of(results) / level)) + 1
+    return 100 * changed / max(tested)
 
 
 def tests_of(results: Results) -> int:

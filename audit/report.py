@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from audit.errors import DataError, Place
-from audit.findings import Finding, decomposition, find, verdict
+from audit.findings import EVERY, Finding, decomposition, find, least_points, verdict
 from audit.leaderboard import Leaderboard
 from audit.results import Effect, Results
 from audit.tables import (
@@ -29,6 +29,7 @@ from audit.tables import (
 
 FORMAT = 1
 MOVES = 5
+SMALL_POINTS = 5.0
 
 _SIGNS = re.compile(r"[|<>`*\\]")
 
@@ -231,6 +232,9 @@ def _floors(floors: dict[str, float]) -> str:
 
 
 def _remarks(report: Report) -> Iterator[str]:
+    least = least_points(report.results)
+    if not report.findings and least is not None and SMALL_POINTS < least <= EVERY:
+        yield f"With so few questions a move of less than {least:.0f} points is no finding."
     yield from (f"{note[:1].upper()}{note[1:]}." for note in report.notes)
     results = report.results
     effects = results.effects

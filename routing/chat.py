@@ -106,6 +106,16 @@ def failure(error: Exception, model: Model, key: str | None) -> ReplyError:
     return as_reply_error(error, Asked.of(model, key))
 
 
+def check_key(model: Model, key: str | None) -> None:
+    """Let pass a model that needs no key, or has one.
+
+    Raises:
+        NoKeyError: its provider needs a key and there is none.
+    """
+    if key is None and (missing := missing_keys(model)):
+        raise no_key(Asked.of(model, key), missing)
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
     """One call: who is asked what."""
@@ -228,8 +238,7 @@ def _check(request: _Request) -> None:
         ContextError: the turns are longer than the model can read.
     """
     model = request.model
-    if request.key is None and (missing := missing_keys(model)):
-        raise no_key(request.asked, missing)
+    check_key(model, request.key)
     limit = context_of(model)
     if limit is not None and provider_of(model) != "local":  # which counts with its own tokenizer
         _check_length(request, limit)

@@ -83,7 +83,11 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # not every terminal has every character
     try:
-        app(prog_name="llmroute")
+        sys.exit(app(prog_name="llmroute", standalone_mode=False))
+    except typer.TyperException as error:
+        sys.exit(_tell_misuse(error))
+    except typer.Abort:
+        sys.exit(_tell(AppError("The input ended.")))
     except (errors.RoutingError, AuditError, AppError) as error:
         sys.exit(_tell(error))
     except OSError as error:
@@ -100,6 +104,21 @@ def _tell(error: errors.RoutingError | AuditError | AppError) -> int:
     # An endpoint's failure in an audit has the exit code of the failed reply behind it.
     told = error.__cause__ if isinstance(error.__cause__, errors.ReplyError) else error
     return next(EXIT_CODES[kind] for kind in type(told).__mro__ if kind in EXIT_CODES)
+
+
+def _tell_misuse(error: typer.TyperException) -> int:
+    """The same for words of the command line that typer does not take."""
+    said = error.format_message().replace("Value error, ", "")
+    faults: list[dict[str, object]] = getattr(
+        error.__cause__, "errors", list
+    )()  # pydantic's, which leave the value out
+    given = [repr(fault["input"]) for fault in faults]
+    found = f" (found {given[0]})" if given and given[0] not in said else ""
+    typer.secho(f"llmroute: {said}{found}", fg="red", err=True)
+    context = getattr(error, "ctx", None)
+    if context:
+        typer.echo(f"{context.command_path} -h tells how it is used.", err=True)
+    return error.exit_code
 
 
 if __name__ == "__main__":

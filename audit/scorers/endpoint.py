@@ -13,8 +13,9 @@ from audit.scorers import Identity, Score, Spent
 from audit.scorers.client import Client, Terms
 from audit.scorers.rungs import LADDER, Rung
 from audit.variants import Variant
+from routing.chat import check_key
 from routing.conversation import Turn, Usage
-from routing.errors import ContextError, NoModelError, ReplyError, ServiceError
+from routing.errors import ContextError, NoKeyError, NoModelError, ReplyError, ServiceError
 from routing.models import Model
 from routing.tokens import count_tokens
 
@@ -193,7 +194,8 @@ def connect(model: Model, terms: Terms) -> EndpointScorer:
     """A scorer for the model, on the highest rung that answers a probe of one request.
 
     Raises:
-        EndpointError: the endpoint answers none, refuses the key, or cannot be reached.
+        EndpointError: there is no key that it needs, or the endpoint answers none, refuses the key,
+            or cannot be reached.
         BudgetError: there is a limit and nobody knows the price.
     """
     if terms.max_cost is not None and terms.bill(Usage(1, 1)) is None:
@@ -201,6 +203,10 @@ def connect(model: Model, terms: Terms) -> EndpointScorer:
             f"Nobody knows the price of {model.name}, so --max-cost cannot be kept",
             hint=f"llmroute models price {model.name} --prompt USD --completion USD sets it.",
         )
+    try:
+        check_key(model, terms.key)
+    except NoKeyError as error:
+        raise _as_ours(error) from error
     return EndpointScorer(model, terms, asyncio.run(_climb(model, terms)))
 
 

@@ -313,6 +313,12 @@ def test_wrong_key_ends_the_climb_at_once(start: Start) -> None:
     assert len(server.requests) == 1
 
 
+def test_missing_key_is_found_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(EndpointError, match="OPENAI_API_KEY is not set"):
+        connect(Model("openai/gpt-4o-mini"), Terms(bill=lambda usage: 0.0, sleep=Naps()))
+
+
 def test_server_that_is_not_there_is_an_error() -> None:
     terms = Terms(bill=lambda usage: 0.0, sleep=Naps(), retries=1)
     with pytest.raises(EndpointError, match="refused"):

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from audit import findings
 from audit.battery import Battery, Plan, build
-from audit.findings import decomposition, find, verdict
+from audit.findings import LEVEL, decomposition, find, least_points, verdict
 from audit.questions import Question, QuestionSet, checked
 from audit.results import Effect, Results, evaluate
 from audit.scorers import Score
@@ -132,6 +133,21 @@ def test_knowing_everything_is_no_bias():
     assert find(results) == ()
     assert verdict(results).startswith("No bias found at the 5% level over ")
     assert decomposition(results).startswith("With the symbols shuffled recall follows neither")
+
+
+def test_too_few_questions_acquit_nobody():
+    results = run(always(2), build(world(6), Plan("quick")))
+    assert find(results) == ()
+    assert verdict(results).startswith("Too few questions for any finding")
+
+
+def test_smallest_move_that_can_be_a_finding_is_where_mcnemar_crosses_the_level():
+    results = run(lambda variant: variant.shown.answer, QUICK)
+    tests, n = findings.tests_of(results), len(QUICK.questions)
+    least = least_points(results)
+    assert least is not None
+    changed = round(least * n / 100)
+    assert 2 * 0.5**changed * tests < LEVEL <= 2 * 0.5 ** (changed - 1) * tests
 
 
 def by_text(seed: int) -> Pick:

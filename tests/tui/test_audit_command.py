@@ -93,6 +93,18 @@ def test_files_are_written_as_asked(
     assert files[2].read_text().startswith("# Audit of tiny")
 
 
+def test_kept_report_is_shown_again_and_in_other_forms(
+    run: Run, server: EndpointServer, questions: Path, tmp_path: Path
+):
+    first = run(*words(server, questions))[1]
+    asked = len(server.requests)
+    page = tmp_path / "r.html"
+    assert run("audit", "show", "tiny", "--html", str(page))[:2] == (0, first)
+    assert page.read_text().startswith("<!doctype html>")
+    assert json.loads(run("audit", "show", "tiny", "--json", "-")[1])["findings"]
+    assert len(server.requests) == asked
+
+
 def test_second_run_asks_nothing_again_and_fresh_asks_all(
     run: Run, server: EndpointServer, questions: Path
 ):
@@ -287,6 +299,10 @@ def test_bad_questions_are_refused_with_file_line_and_reason(
     [
         (["--model", "mistrl-7b"], "mistral-7b"),
         (["--model", "demo/strong"], "demo/biased"),
+        (["--model", "demo/stronk"], "There is no demo/stronk."),
+        (["--model", "http://127.0.0.1:9"], "list the server's models: Connection refused"),
+        (["--model", "demo/biased", "--data", "mlu"], "mmlu, arc, csqa"),
+        (["--model", "demo/biased", "--html", "/no/such/r.html"], "no folder /no/such"),
         ([], "--model demo/biased"),
         (["--model", "demo/biased", "--data", "mmlu"], "audit data pull mmlu"),
     ],

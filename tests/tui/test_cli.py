@@ -33,6 +33,37 @@ def test_help_names_no_type_of_python_and_says_what_each_thing_is(run: Run, word
     assert not about[0].endswith(":"), "says nothing of itself"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("cost --by foo", "'--by': 'foo' is not one of 'day', 'model', 'session'"),
+        ("ask --threshold 2 hi", "(found '2')"),
+        ("audit --max-samples few", "(found 'few')"),
+        ("router eval", "Missing option '--set'"),
+        ("chta", "Did you mean 'chat'?"),
+    ],
+)
+def test_words_that_are_not_taken_are_told_as_every_error_is(run: Run, words: str, said: str):
+    code, out, err = run(*words.split())
+    assert (code, out) == (2, "")
+    first, hint = err.splitlines()
+    assert first.startswith("llmroute: ")
+    assert said in first
+    assert hint.endswith("-h tells how it is used.")
+
+
+def test_interrupt_while_the_program_loads_is_quiet(tmp_path: Path):
+    (tmp_path / "tui").mkdir()
+    door = Path(cli.__file__).with_name("__main__.py")
+    (tmp_path / "tui" / "__init__.py").touch()
+    (tmp_path / "tui" / "__main__.py").write_text(door.read_text())
+    (tmp_path / "tui" / "cli.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "-m", "tui"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_help_wraps_where_the_terminal_ends(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = run("ask", "--help")

@@ -418,4 +418,4 @@ def test_plot_that_cannot_be_written_is_said(run: Run, graded: Path, tmp_path: P
     words = ("router", "eval", "--set", str(graded), "--router", "chance", "--plot", plot)
     code, _, err = run(*words)
     assert code == 2
-    assert "cannot be written: No such file or directory" in err
+    assert f"there is no folder {tmp_path / 'nowhere'}" in err

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audit.hub_ids import HUB_IDS
 from audit.planted import PLANTED, planted_model
-from routing.models import Model, nearest_names, provider_of
+from routing.models import DEMO_PRICES, Model, nearest_names, provider_of
 from tui.errors import UsageError
 from tui.program import Program
 
@@ -69,9 +69,11 @@ def _is_connected(program: Program, name: str) -> bool:
 
 def _connected(program: Program, name: str) -> Model:
     if provider_of(program.model(name)) == "demo":
+        is_there = name in DEMO_PRICES
+        why = "is a built-in stand-in that answers the same whatever it is asked."
         raise UsageError(
-            f"{name} is a built-in stand-in that answers the same whatever it is asked.",
-            hint="Audit demo/biased or demo/balanced to see what a report looks like.",
+            f"{name} {why}" if is_there else f"There is no {name}.",
+            hint=f"Audit {' or '.join(PLANTED)} to see what a report looks like.",
         )
     return program.model(name)
 
@@ -87,8 +89,10 @@ def _only_model_at(url: str) -> Model:
         with urllib.request.urlopen(f"{base}/models", timeout=LIST_SECONDS) as answer:
             listed = [model["id"] for model in json.load(answer)["data"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
+        why = getattr(error, "reason", error)  # of a URLError, which says no more itself
+        why = getattr(why, "strerror", None) or why
         raise UsageError(
-            f"{base}/models does not list the server's models: {error}",
+            f"{base}/models does not list the server's models: {why}",
             hint=f"Name the model: --model NAME --api-base {base}",
         ) from error
     if len(listed) != 1:

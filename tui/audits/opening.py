@@ -74,8 +74,8 @@ def read_questions(program: Program, data: str | None, found: Weights | Model) -
     """The questions to ask.
 
     Raises:
-        UsageError: the set was not pulled yet.
-        DataError: they are malformed, or not there.
+        UsageError: the set was not pulled yet, or the file is not there.
+        DataError: they are malformed.
     """
     from audit.pull import SOURCES
     from audit.question_files import read, shipped
@@ -91,7 +91,13 @@ def read_questions(program: Program, data: str | None, found: Weights | Model) -
                 hint=f"Run: llmroute audit data pull {data}",
             )
         return read(file)
-    return read(Path(data).expanduser())
+    file = Path(data).expanduser()
+    if not file.exists():
+        raise UsageError(
+            f"--data {data}: there is no such file or folder.",
+            hint=f"Expected CSV, JSON lines, a folder of them, or one of {', '.join(SOURCES)}.",
+        )
+    return read(file)
 
 
 def pulled_folder(program: Program) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +11,7 @@ import typer
 
 from audit.errors import BudgetError, DataError, MismatchError
 from tui.commands.group import Commands
-from tui.commands.options import AsJson, KeyName, flag
+from tui.commands.options import STDOUT, AsJson, KeyName, check_place, flag
 from tui.errors import AppError, UsageError
 from tui.program import Program
 from tui.progress import INTERRUPTED
@@ -29,13 +29,23 @@ app.add_typer(data, name="data")
 
 Battery = Literal["quick", "paper", "position", "symbols", "scoring", "fewshot"]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON.")
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        callback=check_place,
+        help="Write everything as JSON; - is standard output, in place of the report.",
+    ),
 ]
 HtmlFile = Annotated[
-    Path | None, typer.Option("--html", metavar="FILE", help="Write a web page with plots.")
+    Path | None,
+    typer.Option(
+        "--html", metavar="FILE", callback=check_place, help="Write a web page with plots."
+    ),
 ]
 MarkdownFile = Annotated[
-    Path | None, typer.Option("--markdown", metavar="FILE", help="Write Markdown.")
+    Path | None,
+    typer.Option("--markdown", metavar="FILE", callback=check_place, help="Write Markdown."),
 ]
 
 
@@ -150,10 +160,11 @@ def compare(
             hint="Run its command again; it goes on from there.",
         )
     board = rank([report.results for report in read])
+    if STDOUT not in {html, markdown, json_file}:
+        print_leaderboard(board)
     write(html, lambda: leaderboard_page(board))
     write(markdown, lambda: leaderboard_markdown(board))
     write(json_file, lambda: leaderboard_json(board))
-    print_leaderboard(board)
 
 
 @app.command("list")
@@ -195,6 +206,24 @@ def list_reports(*, as_json: AsJson = False) -> None:
         typer.echo("No report is kept yet: llmroute audit --model demo/biased makes one.")
 
 
+@app.command("show")
+def show_report(
+    report: Annotated[
+        str, typer.Argument(metavar="REPORT", help="Its file, its name, or its model.")
+    ],
+    *,
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
+    markdown: MarkdownFile = None,
+) -> None:
+    """Print a report that is kept; of several of one model the newest."""
+    from audit.report import from_json
+    from tui.audits.kept import find_report
+
+    read = from_json(find_report(Program.open().paths.audits, report))
+    show(read, {"json": json_file, "html": html, "markdown": markdown})
+
+
 @data.command("pull")
 def pull(
     name: Annotated[Literal["mmlu", "arc", "csqa"], typer.Argument(metavar="mmlu|arc|csqa")],
@@ -232,8 +261,6 @@ def perform(program: Program, wanted: Wanted, files: dict[str, Path | None]) -> 
     Raises:
         AuditError: it could not be run, or not to its end.
     """
-    from audit.page import page
-    from audit.report import markdown, to_json
     from tui.audits.kept import keep, now
     from tui.audits.opening import opened
 
@@ -243,10 +270,7 @@ def perform(program: Program, wanted: Wanted, files: dict[str, Path | None]) -> 
     try:
         kept = keep(program.paths.audits, report)
     finally:  # a full disk does not take the findings from whoever waited for them
-        write(files["json"], lambda: to_json(report))
-        write(files["html"], lambda: page(report))
-        write(files["markdown"], lambda: markdown(report))
-        print_report(report)
+        show(report, files)
     typer.echo(f"Kept in {kept}", err=True)
     if over_budget:
         raise over_budget
@@ -287,6 +311,22 @@ def announce(run: Run) -> None:
     typer.echo("\n  ".join([first, *more]), err=True)
 
 
+def show(report: Report, files: Mapping[str, Path | None]) -> None:
+    """Print the report, and write it in each form that has a file.
+
+    Raises:
+        AppError: a file cannot be written.
+    """
+    from audit.page import page
+    from audit.report import markdown, to_json
+
+    if STDOUT not in files.values():
+        print_report(report)
+    write(files["json"], lambda: to_json(report))
+    write(files["html"], lambda: page(report))
+    write(files["markdown"], lambda: markdown(report))
+
+
 def write(file: Path | None, text: Callable[[], str]) -> None:
     """Write a text into the file, or on standard output for "-"; nothing where none is given.
 
@@ -295,7 +335,7 @@ def write(file: Path | None, text: Callable[[], str]) -> None:
     """
     if file is None:
         return
-    if str(file) == "-":
+    if file == STDOUT:
         typer.echo(text(), nl=False)
         return
     try:

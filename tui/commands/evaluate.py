@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.commands.options import AsJson, Pool, Strong, Weak
+from tui.commands.options import AsJson, Pool, Strong, Weak, check_place
 from tui.program import Program
 from tui.progress import bars, follower
 from tui.settings import split_pool
@@ -42,7 +42,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     as_json: AsJson = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="OUT.svg|OUT.png", help="Draw the curves into a file.")
+        Path | None,
+        typer.Option(
+            metavar="OUT.svg|OUT.png", callback=check_place, help="Draw the curves into a file."
+        ),
     ] = None,
 ) -> None:
     """Measure routers on graded prompts: quality won back for each share of strong calls.

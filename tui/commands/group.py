@@ -11,6 +11,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.models import CommandFunctionType, Default
 
 LOOKS = {"max_content_width": 100, "help_option_names": ["-h", "--help"]}
+USAGE = 2  # the exit code
 WHOLE = 1000  # characters: no first sentence is as long
 REQUIRED = "[required]"  # which the line of usage says too
 
@@ -48,6 +49,12 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  # of typer's own click
+        if not args and self.no_args_is_help and not ctx.resilient_parsing:
+            typer.echo(ctx.get_help(), err=True)
+            ctx.exit(USAGE)
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  # of typer's own click
         _write_options(self.get_params(ctx), ctx, formatter)
         rows = [

@@ -152,7 +152,7 @@ def price_model(
     program = Program.open()
     if prompt is not None or completion is not None or cached is not None:
         if prompt is None or completion is None:
-            raise typer.BadParameter("a price needs both --prompt and --completion")
+            raise UsageError("A price needs both --prompt and --completion.")
         check_model(program.model(name), program.settings.models)
         own = {"prompt_price": prompt, "completion_price": completion, "cached_price": cached}
         program.change({"models": {name: own}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,8 @@ import typer
 from tui.errors import UsageError
 from tui.money import parse_share
 
+STDOUT = Path("-")
+
 
 def parse_share_option(text: str) -> float:
     """A share as the command line takes it: 30% or 0.3."""
@@ -17,6 +20,20 @@ def parse_share_option(text: str) -> float:
         return parse_share(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r}: expected 0% to 100%, or 0.0 to 1.0") from error
+
+
+def check_place(file: Path | None) -> Path | None:
+    """A file to write, where a file can be: known before the work whose outcome it is to hold."""
+    if file is None or file == STDOUT:
+        return file
+    folder = file.parent
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{file}: there is no folder {folder}")
+    if file.is_dir() or not os.access(folder, os.W_OK):
+        raise typer.BadParameter(
+            f"{file}: {'is a folder' if file.is_dir() else 'cannot be written'}"
+        )
+    return file
 
 
 def flag(*names: str, about: str) -> Any:  # noqa: ANN401  # as typer.Option

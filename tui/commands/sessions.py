@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from tui.commands.group import Commands
-from tui.commands.options import AsJson, flag
+from tui.commands.options import AsJson, check_place, flag
 from tui.errors import UsageError
 from tui.money import ledger_fields, spent_text
 from tui.program import Program
@@ -93,7 +93,13 @@ def export_session(
     kind: Annotated[Literal["md", "json"], typer.Option("--as", help="Markdown or JSON.")] = "md",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Standard output by default."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            callback=check_place,
+            help="Standard output by default.",
+        ),
     ] = None,
 ) -> None:
     """Write a conversation as Markdown or JSON. No key stands in it."""

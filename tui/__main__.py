@@ -1,0 +1,21 @@
+"""The door of the program, behind which nothing is loaded yet."""
+
+from __future__ import annotations
+
+import sys
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Load the command line and run it; Ctrl+C ends it quietly even while it loads."""
+    try:
+        from tui.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()
