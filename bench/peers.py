@@ -181,6 +181,7 @@ def _measure(program: Program, terminal: Terminal, began: float) -> Measured:
     terminal.wait_for(program.painted, SECONDS)
     measured["first paint, s"] = monotonic() - began
     measured["first paint, CPU s"] = terminal.cpu()
+    measured["memory at first paint, MiB"] = terminal.memory(deep=True)
     terminal.read_for(SETTLED)
     measured["memory, MiB"] = terminal.memory()
     measured["memory with children, MiB"] = terminal.memory(deep=True)

@@ -10,8 +10,9 @@ Source: Wang et al. 2020, MiniLM (arXiv:2002.10957).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ class MiniLM:
 
     Raises:
         OSError: a file cannot be read.
-        RuntimeError: the weights are not those that the graph was made for.
+        RuntimeError: the weights are not those that the graph is made for.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -75,8 +76,9 @@ class MiniLM:
     def _row(self, tokens: Sequence[int]) -> Floats:
         """The one row of a text, (1, 2 d)."""
         text = np.array([tokens], dtype=np.int32)
-        row: Floats
-        (row,) = self._session.run(None, {TOKENS: text})
+        with _errors_named():
+            row: Floats
+            (row,) = self._session.run(None, {TOKENS: text})
         return row
 
     def _ends(self, texts: Sequence[str]) -> list[list[int]]:
@@ -105,4 +107,14 @@ def _session(folder: Path) -> InferenceSession:
     options.enable_cpu_mem_arena = False  # it would keep what the longest text took
     options.add_session_config_entry(WEIGHTS_FOLDER, str(folder))
     graph = resources.files("assets").joinpath(GRAPH).read_bytes()
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    with _errors_named():
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+@contextmanager
+def _errors_named() -> Iterator[None]:
+    """Each of onnxruntime's errors, which are of no class in common, as a RuntimeError."""
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(str(error)) from error

@@ -122,6 +122,13 @@ def test_shipped_graph_is_the_one_that_is_made():
     assert resources.files("assets").joinpath(GRAPH).read_bytes() == made
 
 
+def test_weights_of_another_model_are_refused(tmp_path: Path):
+    shutil.copy(packaged_folder() / "tokenizer.json", tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(bytes(1000))
+    with pytest.raises(RuntimeError, match="embeddings"):
+        MiniLM(tmp_path)
+
+
 def test_rows_are_the_same_from_any_number_of_threads(minilm: SentenceEmbedder):
     prompts = [
         f"{word} " * 40 for word in ["one", "two", "three", "four", "five", "six", "seven", "eight"]
