@@ -33,6 +33,20 @@ async def test_every_command_and_every_key_is_in_the_palette(chat: Chat):
                 assert key in shown, binding
 
 
+@pytest.mark.parametrize(("width", "heading"), [(110, "name in [keys]"), (60, "name")])
+async def test_columns_of_the_keys_have_headings(chat: Chat, width: int, heading: str):
+    app = chat()
+    async with app.run_test(size=(width, 30)) as pilot:
+        await ready(pilot)
+        await pilot.press("f1")
+        await wait_until(pilot, lambda: isinstance(app.screen, BindingsScreen))
+        await pilot.pause()
+        shown = [strip.text for strip in app.screen._compositor.render_strips()]
+        [row] = [line for line in shown if "what it does" in line]
+        assert row.strip(" │").split("  ")[0] == "key"
+        assert row.strip(" │").endswith(heading)
+
+
 async def test_palette_carries_out_commands_and_keys(chat: Chat):
     app = chat()
     async with app.run_test(size=SIZE) as pilot:

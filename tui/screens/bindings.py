@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from rich.table import Table
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
@@ -45,10 +46,10 @@ class BindingsScreen(Dialogue[None]):
 
 def _table(bindings: Sequence[Binding], *, wide: bool) -> Table:
     """The keys of each action, what it does, its name; each wraps within its own column."""
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(style="bold", max_width=KEYS if wide else KEYS_NARROW)
-    table.add_column(ratio=1)
-    table.add_column(style="dim", no_wrap=True)
+    table = Table(box=None, padding=(0, 1, 0, 0), expand=True, header_style="dim")
+    table.add_column("key", style="bold", max_width=KEYS if wide else KEYS_NARROW)
+    table.add_column("what it does", ratio=1)
+    table.add_column(Text("name in [keys]" if wide else "name"), style="dim", no_wrap=True)
     for binding in bindings:
         table.add_row(binding.key.replace(",", ", "), binding.tooltip, binding.id)
     return table
