@@ -1,6 +1,7 @@
 """`llmroute router eval`: what it prints, draws and refuses."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -364,6 +365,20 @@ def test_terminal_plot_has_the_wanted_size_and_names_its_lines():
     text = "\n".join(lines)
     for word in ("one", "chance", "title", "strong calls, %", "quality"):
         assert word in text
+
+
+def test_ticks_below_the_plot_are_round():
+    line = Line("ridge", [0.0, 25.0, 50.0], [0.0, 1.0, 4.0])
+    drawn = terminal_plot(Chart("t", "share", "y", [line]), 70, 14)
+    below = next(row for row in reversed(drawn.splitlines()) if "50" in row)
+    assert re.findall(r"[\d.]+", re.sub(r"\x1b\[[\d;]*m", "", below)) == [
+        "0",
+        "10",
+        "20",
+        "30",
+        "40",
+        "50",
+    ]
 
 
 def test_flat_curve_stands_amid_round_ticks():

@@ -99,6 +99,9 @@ def draw_in(plot: Plot, chart: Chart) -> None:
         for level in chart.levels:
             plot.text(f" {level.label} ", end, level.y, alignment="right")
     _leave_room_for_legend(plot, chart)
+    across = [x for line in chart.lines for x in line.x] + [point.x for point in chart.points]
+    if across and min(across) < max(across):
+        plot.xticks(*labelled_ticks(min(across), max(across)))
     plot.title(chart.title)
     plot.xlabel(chart.x_label)
     plot.ylabel(chart.y_label)
@@ -115,8 +118,13 @@ def _leave_room_for_legend(plot: Plot, chart: Chart) -> None:
         low, high = low - margin, high + margin
     height = high - low
     plot.ylim(low, low + height * (1 + len(chart.lines) / LINES_OF_CURVES))
-    ticks = round_ticks(low, low + height)
-    plot.yticks(ticks, [f"{tick:.6g}" for tick in ticks])
+    plot.yticks(*labelled_ticks(low, low + height))
+
+
+def labelled_ticks(low: float, high: float) -> tuple[list[float], list[str]]:
+    """Round numbers from low to high, low < high, and how each is written."""
+    ticks = round_ticks(low, high)
+    return ticks, [f"{tick:.6g}" for tick in ticks]
 
 
 def round_ticks(low: float, high: float) -> list[float]:
