@@ -1,4 +1,4 @@
-"""What the program found on this machine: its versions, places, settings and keys."""
+"""What the program found on this machine: what to mend, keys, settings, places and versions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from routing.models import key_name_of
 from tui.errors import KeysError, in_line
 from tui.program import Program
 
 if TYPE_CHECKING:
     from routing.models import Pool
+
+
+CLOSED = "cannot be written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +46,38 @@ class SettingInForce:
         return f"{shown} ({self.origin})"
 
 
-def diagnose(program: Program) -> dict[str, dict[str, str]]:
-    """Everything but the engine, in sections, as people read it."""
+def diagnose(program: Program, engine: str = "") -> dict[str, dict[str, str]]:
+    """Everything in sections, as people read it: first what is to be mended.
+
+    `engine` is its state, where that is known.
+    """
+    found = sections(program)
+    told = {"to mend": to_mend(program, found)}
+    known = {"engine": {"state": engine}} if engine else {}
+    return {name: in_words(section) for name, section in {**told, **known, **found}.items()}
+
+
+def sections(program: Program) -> dict[str, Mapping[str, object]]:
+    """Everything but the engine, by what it is about; the foremost first."""
     return {
-        "version": versions(),
-        "paths": in_words(places(program)),
-        "settings": in_words(settings_in_force(program)),
         "keys": known_keys(program, program.pool),
+        "settings": settings_in_force(program),
+        "paths": places(program),
+        "version": versions(),
     }
+
+
+def to_mend(program: Program, found: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """What keeps the program from working, by what is broken, and what to do about it."""
+    wrong = {name: str(facts["trouble"]) for name, facts in found.items() if facts.get("trouble")}
+    for name, place in found["paths"].items():
+        if isinstance(place, Place) and place.state == CLOSED:
+            wrong[name] = f"{place.path} {CLOSED}: it has to belong to you, and to be writable."
+    for model in () if "keys" in wrong or program.pool is None else program.pool.models:
+        if not program.keyring.serves(model):
+            key = key_name_of(model)
+            wrong[model.name] = f"{key} is not set. llmroute keys set {key} asks for it."
+    return wrong
 
 
 def in_words(found: Mapping[str, object]) -> dict[str, str]:
@@ -75,7 +103,7 @@ def places(program: Program) -> dict[str, Place]:
 def _state(path: Path) -> str:
     if not path.exists():
         return "not there yet"
-    return "" if os.access(path, os.R_OK | os.W_OK) else "cannot be written"
+    return "" if os.access(path, os.R_OK | os.W_OK) else CLOSED
 
 
 def settings_in_force(program: Program) -> dict[str, SettingInForce]:
@@ -91,8 +119,6 @@ def settings_in_force(program: Program) -> dict[str, SettingInForce]:
 
 def known_keys(program: Program, pool: Pool | None) -> dict[str, str]:
     """Where each key was found that the models need or some place holds; never the key."""
-    from routing.models import key_name_of
-
     needed = {key_name_of(model) for model in pool.models} if pool else set()
     names = {name for name in program.environment if name.endswith("_API_KEY")}
     found: dict[str, str] = {}

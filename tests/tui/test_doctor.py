@@ -1,6 +1,7 @@
 """`llmroute doctor` reports what is wrong and goes on."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,13 +59,44 @@ def test_nothing_wrong_is_exit_code_0(run: Run):
     assert found["settings"]["share"] == {"value": 0.5, "origin": "default"}
     assert found["settings"]["learn"] == {"value": True, "origin": "default"}
     assert found["settings"]["strong"] == {"value": None, "origin": "default"}
+    assert found["to_mend"] == {}
     assert not any("trouble" in section for section in found.values())
 
 
 def test_last_line_says_what_is_wrong(run: Run, home: Path):
     assert run("doctor", "--no-engine")[1].splitlines()[-1] == "All is well."
     (home / "settings.toml").write_text("share = 7\n")
-    assert run("doctor", "--no-engine")[1].splitlines()[-1] == "Trouble with: settings."
+    assert run("doctor", "--no-engine")[1].splitlines()[-1] == "To mend, see above: settings."
+
+
+def test_what_is_broken_and_what_to_do_come_first(run: Run, home: Path):
+    (home / "settings.toml").write_text('strong = "openai/gpt-4o"\nweak = "demo/weak"\n')
+    code, out, _ = run("doctor", "--no-engine")
+    first, second = out.splitlines()[:2]
+    assert code == 1
+    assert first == "to mend"
+    assert second.split(maxsplit=1) == [
+        "openai/gpt-4o",
+        "OPENAI_API_KEY is not set. llmroute keys set OPENAI_API_KEY asks for it.",
+    ]
+    assert out.splitlines()[-1] == "To mend, see above: openai/gpt-4o."
+    titles = [line for line in out.splitlines() if line and not line.startswith(" ")][:-1]
+    assert titles == ["to mend", "keys", "settings", "paths", "version"]
+
+
+def test_no_models_are_nothing_wrong_and_said_with_what_to_do(run: Run):
+    code, out, _ = run("doctor", "--no-engine")
+    assert code == 0
+    assert out.splitlines()[0] == "to do"
+    assert "llmroute models use" in out.splitlines()[1]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_folder_that_cannot_be_written_is_to_be_mended(run: Run, home: Path):
+    (home / "sessions").mkdir(mode=0o500)
+    code, out, _ = run("doctor", "--no-engine", "--json")
+    assert code == 1
+    assert str(home / "sessions") in json.loads(out)["to_mend"]["sessions"]
 
 
 def test_script_reads_whole_lines_without_padding(run: Run, home: Path):

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tui.commands.options import AsJson, flag
-from tui.diagnosis import in_words, known_keys, places, settings_in_force, versions
+from tui.diagnosis import in_words, sections, to_mend
 from tui.errors import SettingsError, in_line
 from tui.program import Program
 
 if TYPE_CHECKING:
     from routing.decide import Decision
+
+NO_MODELS = "None are set: llmroute models use STRONG WEAK, or llmroute chat --demo to look around."
 
 
 def doctor(
@@ -30,20 +33,15 @@ def doctor(
     import asyncio
 
     program, trouble = _program()
-    found: dict[str, dict[str, Any]] = {
-        "version": versions(),
-        "paths": places(program),
-        "settings": settings_in_force(program) | trouble,
-        "keys": known_keys(program, program.pool),
-    }
+    found: dict[str, Mapping[str, object]] = sections(program)
+    found["settings"] = {**trouble, **found["settings"]}
     if engine:
-        found["engine"] = asyncio.run(_engine(program))
-    wrong = [name for name, section in found.items() if section.get("trouble")]
+        found = {"engine": asyncio.run(_engine(program)), **found}
+    wrong = to_mend(program, found)
     if as_json:
-        typer.echo(json.dumps(found, indent=2, default=asdict))
+        typer.echo(json.dumps({"to_mend": wrong, **found}, indent=2, default=asdict))
     else:
-        _print(found)
-        typer.echo(f"Trouble with: {', '.join(wrong)}." if wrong else "All is well.")
+        _print(program, wrong, found)
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -102,8 +100,16 @@ def _outdone(decision: Decision) -> dict[str, str]:
     return {"outdone": " ".join(outdone_words(outdone))} if outdone else {}
 
 
-def _print(found: dict[str, dict[str, Any]]) -> None:
+def _print(
+    program: Program, wrong: Mapping[str, str], found: Mapping[str, Mapping[str, object]]
+) -> None:
+    """What is to be mended comes first, then the facts, and in the end once more what is wrong."""
     from tui.tables import print_facts
 
-    for section, values in found.items():
-        print_facts(section, in_words(values))
+    if wrong:
+        print_facts("to mend", wrong)
+    elif program.pool is None:
+        print_facts("to do", {"models": NO_MODELS})
+    for section, facts in found.items():
+        print_facts(section, in_words({n: fact for n, fact in facts.items() if n != "trouble"}))
+    typer.echo(f"To mend, see above: {', '.join(wrong)}." if wrong else "All is well.")

@@ -230,6 +230,8 @@ def _doctor(chat: PlainChat, _: str) -> None:
     for section, facts in diagnose(chat.program).items():
         for name, fact in facts.items():
             chat.say(visible(f"{section}: {name}: {fact}"))
+        if not facts:
+            chat.say(f"{section}: none")
 
 
 def _told(text: str) -> Run:

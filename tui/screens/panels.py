@@ -37,8 +37,8 @@ class PanelsScreen(BaseScreen):
         """Show what was found on this machine."""
         from tui.diagnosis import diagnose
 
-        engine = {"state": self.talk.engine_state}
-        self.in_thread(lambda: Examined(diagnose(self.program) | {"engine": engine}), lambda m: m)
+        engine = self.talk.engine_state
+        self.in_thread(lambda: Examined(diagnose(self.program, engine)), lambda m: m)
 
     @on(Examined)
     def _show_facts(self, message: Examined) -> None:
