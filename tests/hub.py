@@ -6,13 +6,12 @@ import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pyarrow
 from pyarrow import parquet
 
-from tests.loopback import Loopback
+from tests.loopback import Handler, Loopback
 
 COMMIT, DIGEST = "0" * 40, "1" * 40
 
@@ -54,8 +53,7 @@ def _parquet(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return stream.getvalue()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(Handler):
     datasets: Mapping[str, Mapping[str, bytes]]
     models: Mapping[str, Mapping[str, bytes]]
     served: list[str]
@@ -80,9 +78,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(found)
         else:
             self._send(404, b"")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
     def _send_json(self, content: object) -> None:
         self._send(200, json.dumps(content).encode())

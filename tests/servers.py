@@ -17,10 +17,9 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.loopback import Loopback
+from tests.loopback import Handler, Loopback
 
 REPLY = "The answer is **42**: seven times six, in one line."
 HUGE_CHARACTERS = 60_000
@@ -100,17 +99,13 @@ class ScriptedServer(Loopback):
         return script[min(turn, len(script) - 1)]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     script: ScriptedServer
-    protocol_version = "HTTP/1.1"
 
     @property
     def reply(self) -> str:
         """What the model that was asked says."""
         return self.script.replies.get(str(self.received.body.get("model")), self.script.reply)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
 
     def do_GET(self) -> None:
         if self.path.rstrip("/") in {"/v1/models", "/models"}:
@@ -146,16 +141,6 @@ class _Handler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             self.script.disconnected.set()
             self.close_connection = True
-
-    def send_json(self, status: int, body: object, **headers: str) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(content)
 
     def send_error_body(self, status: int, message: str, code: str, **headers: str) -> None:
         kind = "invalid_request_error" if status in {400, 401, 404} else "server_error"

@@ -13,10 +13,9 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.loopback import Loopback
+from tests.loopback import Handler, Loopback
 
 COMPLETION_TOKENS = 1
 
@@ -99,12 +98,8 @@ class EndpointServer(Loopback):
             self._at_once -= 1
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server_of: EndpointServer
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Keep quiet."""
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
@@ -198,16 +193,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def refuse(self, status: int, message: str, **headers: str) -> None:
         self.send_json(status, {"error": {"message": message, "code": str(status)}}, **headers)
-
-    def send_json(self, status: int, body: object, **headers: str) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(content)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(content)
 
 
 def likeliest(message: str) -> list[dict[str, Any]]:
