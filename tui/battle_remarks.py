@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 SHOWN = 5
 
 
+EMBEDDED_LATER = "The next start embeds them once."
+
+
+def tell_taken_in(battles: Sequence[Battle], rejected: Sequence[RejectedRow] = ()) -> None:
+    """Say what else is to be known of battles that are now in a set."""
+    tell_rejected(rejected)
+    tell_one_sided(battles)
+    typer.echo(EMBEDDED_LATER)
+
+
 def tell_rejected(rejected: Sequence[RejectedRow], file: object = "") -> None:
     """Say how many rows there are of it, and why the first were left out."""
     if not rejected:

@@ -108,6 +108,31 @@ def report_files(audits: Path) -> list[Path]:
     return sorted(_folder(audits).glob("*.json"), reverse=True)
 
 
+def summary(file: Path) -> dict[str, str | int]:
+    """What a kept report is of and how many findings it has, by name.
+
+    Raises:
+        DataError: it cannot be read, or is no report of this version.
+    """
+    from audit.findings import find, tests_of, verdict
+    from audit.report import from_json
+
+    report = from_json(file)
+    results, form = report.results, report.results.form
+    return {
+        "created": report.created,
+        "model": report.model,
+        "battery": form.battery,
+        "questions": len(results.question_ids),
+        "set": form.questions,
+        "findings": len(find(results)),
+        "tests": tests_of(results),
+        "verdict": verdict(results),
+        "report": file.stem,
+        "file": str(file),
+    }
+
+
 def read_notes(audits: Path) -> list[Note]:
     """A note on each report kept so far, the newest first; what cannot be read is left out."""
     return [note for file in report_files(audits) if (note := _note(file))]

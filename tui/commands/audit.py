@@ -170,33 +170,15 @@ def compare(
 @app.command("list")
 def list_reports(*, as_json: AsJson = False) -> None:
     """The reports kept so far, the newest first."""
-    from audit.findings import find, tests_of, verdict
-    from audit.report import from_json
-    from tui.audits.kept import report_files
+    from tui.audits.kept import report_files, summary
     from tui.tables import print_table
 
     rows: list[dict[str, str | int]] = []
     for file in report_files(Program.open().paths.audits):
         try:
-            report = from_json(file)
+            rows.append(summary(file))
         except DataError as error:
             typer.echo(str(error), err=True)
-            continue
-        form = report.results.form
-        rows.append(
-            {
-                "created": report.created,
-                "model": report.model,
-                "battery": form.battery,
-                "questions": len(report.results.question_ids),
-                "set": form.questions,
-                "findings": len(find(report.results)),
-                "tests": tests_of(report.results),
-                "verdict": verdict(report.results),
-                "report": file.stem,
-                "file": str(file),
-            }
-        )
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     elif rows:

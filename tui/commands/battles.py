@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tui.battle_remarks import tell_one_sided, tell_rejected
+from tui.battle_remarks import tell_rejected, tell_taken_in
 from tui.commands import mine
 from tui.commands.group import Commands
 from tui.commands.options import ApiBase, AsJson, File, KeyName, Strong, Weak, flag
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 app = Commands("Preference battles: import, gold, judge, pull, stats, rm, mine.")
 app.add_typer(mine.app, name="mine")
 WINNERS_SHOWN = 3
-EMBEDDED_LATER = "The next start embeds them once."
 SetName = Annotated[
     str | None,
     typer.Option("--name", metavar="SET", help="What to call the set; the file's name by default."),
@@ -46,9 +45,7 @@ def import_battles(
 
     report = import_set(Program.open().paths.router, file, name or stem(file))
     typer.echo(f"{counted(len(report.battles), 'battle')} imported from {file}.")
-    tell_rejected(report.rejected)
-    tell_one_sided(report.battles)
-    typer.echo(EMBEDDED_LATER)
+    tell_taken_in(report.battles, report.rejected)
 
 
 @app.command("gold")
@@ -79,9 +76,7 @@ def gold(
         f"{pool.strong.name} is right alone in {won['a']:,}, {pool.weak.name} in {won['b']:,}, "
         f"{counted(won['tie'], 'tie')}."
     )
-    tell_rejected(report.rejected)
-    tell_one_sided(report.battles)
-    typer.echo(EMBEDDED_LATER)
+    tell_taken_in(report.battles, report.rejected)
 
 
 @app.command("judge")
@@ -141,8 +136,7 @@ def judge(
     graded = ", ".join(f"{scores[score]:,} x {score}" for score in (5, 4, 3, 2, 1))
     rest = f"; {ungraded}" if left else ""
     typer.echo(f"{counted(len(battles), 'battle')} in the set {wanted.name}: {graded}{rest}.")
-    tell_one_sided(battles)
-    typer.echo(EMBEDDED_LATER)
+    tell_taken_in(battles)
 
 
 @app.command("pull")
@@ -170,9 +164,7 @@ def pull(
         raise UsageError(str(error)) from error
     keep_set(folder, name, report.battles)
     typer.echo(f"{counted(len(report.battles), 'battle')} fetched into the set {name}.")
-    tell_rejected(report.rejected)
-    tell_one_sided(report.battles)
-    typer.echo(EMBEDDED_LATER)
+    tell_taken_in(report.battles, report.rejected)
 
 
 @app.command("rm")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -38,7 +38,6 @@ def cost(
     """
     from tui.budget import month_of, month_text
     from tui.sessions import Sessions
-    from tui.tables import print_table
 
     if month is not None:
         _check_month(month)
@@ -60,18 +59,24 @@ def cost(
     if not rows:
         typer.echo(f"Nothing was spent in {month}." if month else "Nothing was spent yet.")
         return
-    names = [one_line(titles[name], TITLE_CELLS) if titles else name for name in ledgers]
+    shown = {name: one_line(title, TITLE_CELLS) for name, title in titles.items()}
+    _print(by, shown, ledgers)
+    if text := month_text(now, budget):
+        typer.echo(f"\nThis {text}.")
+
+
+def _print(by: str, names: Mapping[str, str], ledgers: Mapping[str, Ledger]) -> None:
+    """The table, each ledger under its name or its own key, and what it does not count."""
+    from tui.tables import print_table
+
+    total = _total(ledgers)
+    rows = [(names.get(name, name), *_cells(ledger)) for name, ledger in ledgers.items()]
     columns = (by, "spent", "all strong", "saved", "", "turns", "tokens in", "out")
-    every = (*ledgers.values(), _total(ledgers))
-    print_table(
-        columns, [(name, *_cells(it)) for name, it in zip((*names, "total"), every, strict=True)]
-    )
-    if unpriced := every[-1].unpriced_turns:
+    print_table(columns, [*rows, ("total", *_cells(total))])
+    if unpriced := total.unpriced_turns:
         turns = "1 turn by a model" if unpriced == 1 else f"{unpriced:,} turns by models"
         typer.echo(f"\n$? is not counted: {turns} of an unknown price.")
         typer.echo("llmroute models price MODEL sets it.")
-    if text := month_text(now, budget):
-        typer.echo(f"\nThis {text}.")
 
 
 def _ledgers(infos: Iterable[SessionInfo], by: str, month: str | None) -> dict[str, Ledger]:
@@ -88,7 +93,7 @@ def _ledgers(infos: Iterable[SessionInfo], by: str, month: str | None) -> dict[s
     return {name: total(groups[name]) for name in names}
 
 
-def _total(ledgers: dict[str, Ledger]) -> Ledger:
+def _total(ledgers: Mapping[str, Ledger]) -> Ledger:
     from tui.sessions import total
 
     return total(ledgers.values())

@@ -147,15 +147,8 @@ def calibrate(
     models = program.pool or DEMO_PAIR
     library = Library.open(program.engine_options())
     calibration = library.calibrate(models, _prompts(program, on), keep=not dry_run)
-    threshold = calibration.threshold(share)
-    size = len(calibration.probabilities)
-    margin = calibration.margin(share)
-    if margin > WIDE_MARGIN:
-        typer.echo(
-            f"{size} prompts are few: on others the share may lie {percent(margin)} higher or "
-            "lower. --on battles measures on some hundreds.",
-            err=True,
-        )
+    threshold, size = calibration.threshold(share), len(calibration.probabilities)
+    _warn_of_few(size, calibration.margin(share))
     if not dry_run:
         program.change({"share": share, "threshold": None})
     if as_json:
@@ -171,6 +164,16 @@ def calibrate(
     )
     if not dry_run:
         typer.echo(f"Kept in {program.paths.settings}.")
+
+
+def _warn_of_few(prompts: int, margin: float) -> None:
+    """Say how far the share may lie off on other prompts, where that is far."""
+    if margin > WIDE_MARGIN:
+        typer.echo(
+            f"{prompts} prompts are few: on others the share may lie {percent(margin)} higher or "
+            "lower. --on battles measures on some hundreds.",
+            err=True,
+        )
 
 
 def _prompts(program: Program, on: str) -> list[str]:
