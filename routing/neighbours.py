@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> BattleIndex:
-    """The index of these battles, kept in the folder.
+    """The index of these battles, kept in the folder where that can be written.
 
     Only prompts that neither the kept index nor the shipped one knows are embedded. An index that
     cannot be read, or is of another embedder, is built anew; the log says so, as it does of many
@@ -32,7 +33,6 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     Raises:
         EmbeddingError: the embedder refused.
         RouterError: there are no battles.
-        DataError: the index cannot be written.
     """
     check_any(battles)
     path = folder / INDEX_FILE
@@ -42,8 +42,12 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     known = _shipped_rows(embedder) | (kept.known_rows() if kept else {})
     read = embed_unknown(embedder, battles, known)
     index = BattleIndex.build(battles, read.vectors, embedder.name, states=read.states)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    save_index(index, path)
+    with suppress(OSError):  # which the writing meets again, and names the file
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        save_index(index, path)
+    except DataError as error:
+        logger.warning("%s. The next start makes it again.", error)
     return index
 
 

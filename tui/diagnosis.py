@@ -102,8 +102,10 @@ def places(program: Program) -> dict[str, Place]:
 
 def _state(path: Path) -> str:
     if not path.exists():
-        return "not there yet"
-    return "" if os.access(path, os.R_OK | os.W_OK) else CLOSED
+        around = next(folder for folder in path.parents if folder.exists())
+        return "not there yet" if os.access(around, os.W_OK) else CLOSED
+    is_file = bool(path.suffix)
+    return "" if is_file != path.is_dir() and os.access(path, os.R_OK | os.W_OK) else CLOSED
 
 
 def settings_in_force(program: Program) -> dict[str, SettingInForce]:

@@ -203,8 +203,14 @@ class EngineClient:
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """The engine's log, readable by its owner alone; a long one makes room for a new one."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
-        path.replace(path.with_suffix(".old"))
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    """The engine's log, readable by its owner alone; a long one makes room for a new one.
+
+    On a disk that cannot be written nothing is logged.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
+            path.replace(path.with_suffix(".old"))
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+    except OSError:
+        return Path(os.devnull).open("ab")

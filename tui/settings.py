@@ -14,6 +14,7 @@ from msgspec import Meta
 from routing.files import replace_file
 from routing.models import Model, Sampling
 from routing.prices import Price
+from routing.routers import ROUTERS
 from tui.errors import SettingsError
 from tui.faults import find_fault, line_of
 from tui.money import MILLION, parse_share
@@ -139,6 +140,7 @@ def load(file: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -
     origins: dict[str, str] = {}
     for origin, values in layers:
         _check(values, origin, file)
+        _check_router(values, _place("router", origin, file))
         if "pool" in values:
             where = _place("pool", origin, file)
             _check_alone(values, where)
@@ -156,6 +158,11 @@ def load(file: Path, environment: Mapping[str, str], flags: Mapping[str, Any]) -
         raise SettingsError(
             f"{given} is set ({origins[given]}) and {missing} is not: a pair needs both",
             hint=f"Set {missing} in {file}, or give --{missing} MODEL.",
+        )
+    if settings.strong is not None and settings.strong == settings.weak:
+        raise SettingsError(
+            f"strong ({origins['strong']}) and weak ({origins['weak']}) are both "
+            f"{settings.strong}: expected two different models"
         )
     return Loaded(settings, origins)
 
@@ -213,6 +220,15 @@ def check_pool(names: Sequence[str], where: str) -> None:
         )
 
 
+def _check_router(values: Mapping[str, Any], where: str) -> None:
+    """Refuse a router that there is not."""
+    name = values.get("router")
+    if name is not None and name not in ROUTERS:
+        raise SettingsError(
+            f"{where}: router is {name!r}: expected one of {', '.join(map(repr, ROUTERS))}"
+        )
+
+
 def _check_alone(values: Mapping[str, Any], where: str) -> None:
     """Refuse a pool beside a pair."""
     beside = sorted({"strong", "weak"} & values.keys())
@@ -252,7 +268,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in msgspec.structs.fields(Settings):
         text = environment.get(PREFIX + field.name.upper())
-        if text is None or field.name in {"budget", "keys", "models"}:
+        if not text or field.name in {"budget", "keys", "models"}:
             continue
         values[field.name] = _parsed(field.name, text)
     return values

@@ -26,6 +26,16 @@ def test_index_that_fits_is_opened_in_silence(tmp_path: Path, caplog: pytest.Log
     assert not caplog.messages
 
 
+def test_index_that_cannot_be_kept_is_used_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    folder = tmp_path / "router"
+    folder.write_text("a file where the folder should be")
+    battles = random_battles(50, 5)
+    assert open_index(HashEmbedder(), battles, folder).battles == battles
+    assert f"{folder / INDEX_FILE}: the index cannot be written" in caplog.text
+
+
 @pytest.mark.parametrize("size", [9, -9])
 def test_damaged_index_is_built_anew_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int

@@ -96,6 +96,8 @@ def test_price_of_a_model_is_per_million_tokens(file: Path):
         ("pool = ['a']\n", ["line 1", "pool", "two or more different models"]),
         ("pool = ['a', 'b', 'a']\n", ["line 1", "a, b, a", "different models"]),
         ("pool = 'a,b'\n", ["line 1", "pool", "'a,b'", "a list"]),
+        ("\nrouter = 'rigde'\n", ["line 2", "router is 'rigde'", "'similarity', 'ridge'"]),
+        ("strong = 'a/b'\nweak = 'a/b'\n", ["both a/b", "two different models"]),
     ],
 )
 def test_bad_file_names_line_value_and_expectation(file: Path, text: str, words: list[str]):
@@ -109,6 +111,10 @@ def test_bad_file_names_line_value_and_expectation(file: Path, text: str, words:
 def test_bad_variable_is_named(file: Path):
     with pytest.raises(SettingsError, match=r"LLMROUTE_SHARE.*'much'.*a number from 0 to 1"):
         load(file, {"LLMROUTE_SHARE": "much"}, {})
+
+
+def test_empty_variable_is_none(file: Path):
+    assert load(file, {"LLMROUTE_STRONG": "", "LLMROUTE_SHARE": ""}, {}).origins == {}
 
 
 def test_file_that_is_not_text_is_refused(file: Path):

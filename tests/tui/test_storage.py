@@ -355,6 +355,11 @@ if os.geteuid() == 0:
 sessions = tui.sessions.Sessions(Path("."))
 (info,) = sessions.list()
 session = sessions.open(info.id)
+for act in (lambda: session.add("user", "more"), lambda: sessions.delete(info.id)):
+    try:
+        act()
+    except tui.errors.StoreError as error:
+        assert "Check the folder" in error.hint, error.hint
 print(session.read_only, [m.text for m in session.branch()], session.trouble)
 try:
     session.add("user", "more")

@@ -153,6 +153,21 @@ async def test_retry_answers_the_same_message(chat: Chat):
     assert [turn.text for turn in engine.requests[1].turns] == ["hi"]
 
 
+async def test_message_that_the_disk_refused_can_be_sent_where_nothing_is_kept(chat: Chat):
+    engine = FakeEngine(reply_events("back"))
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.program.paths.sessions.write_text("a file where the folder should be")
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query(Card) and app.chat.query_one(Card).has_focus)
+        app.chat.query_one(Card).post_message(Card.Chosen("unkept"))
+        await wait_until(pilot, lambda: not app.chat.query(Card))
+        assert app.chat.composer.text == "hi"
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.talk.turns.last.answer == "back")
+
+
 async def test_message_that_the_disk_refused_is_stored_once(chat: Chat):
     engine = FakeEngine(reply_events("back"))
     app = chat(engine)

@@ -70,3 +70,5 @@ class CardsScreen(BlocksScreen, SessionsScreen):
                 await self.use_demo()
             case "new":
                 self.action_new()
+            case "unkept":
+                self.begin_temporary()

@@ -16,7 +16,7 @@ from tui.sessions.lock import Lock
 from tui.sessions.message import Message, clean, new_id, short, timestamp, utc_now
 from tui.sessions.search import Hit, search
 from tui.sessions.session import Clock, Session
-from tui.sessions.storage import FORK, OPEN_ELSEWHERE, SessionStorage, backup_of
+from tui.sessions.storage import OPEN_ELSEWHERE, SessionStorage, backup_of, way_out
 
 TRASH_KEPT = timedelta(days=30)
 NAMED = 5  # sessions that an error names
@@ -202,7 +202,7 @@ class Sessions:
         new = target / path.name
         lock = self._lock(session_id)
         if trouble := _acquire(lock):
-            raise StoreError(trouble, hint=FORK)
+            raise StoreError(trouble, hint=way_out(trouble, self.folder))
         try:
             if new.exists() or not path.exists():
                 raise StoreError(f"There is no session {session_id} in {source.name}.")

@@ -17,7 +17,7 @@ from tui.errors import StoreError
 from tui.sessions import schema
 from tui.sessions.conversation import Conversation, SessionInfo
 from tui.sessions.message import Message, State, clean, new_id, storable, timestamp, utc_now
-from tui.sessions.storage import FORK, Damage, SessionStorage
+from tui.sessions.storage import Damage, SessionStorage, way_out
 
 Clock = Callable[[], datetime]
 
@@ -209,7 +209,8 @@ class Session:
     def _change(self, conversation: Conversation, changed: Iterable[str] = ()) -> None:
         """Put the conversation in sight, then on disk; the caller holds the lock on changes."""
         if self.read_only:
-            raise StoreError(f"Session {self.id} can only be read: {self.trouble}", hint=FORK)
+            hint = way_out(self.trouble, self._storage.path.parent) if self._storage else ""
+            raise StoreError(f"Session {self.id} can only be read: {self.trouble}", hint=hint)
         self._conversation = replace(conversation, updated=timestamp(self._clock()))
         if self._storage is None or self._database is None or not conversation.messages:
             return

@@ -194,6 +194,11 @@ def backup_of(path: Path) -> Path:
     return path.with_name(path.name + ".bak")
 
 
+def way_out(trouble: str, folder: Path) -> str:
+    """What can be done about a session in that folder that can only be read."""
+    return FORK if OPEN_ELSEWHERE in trouble else f"Check the folder {folder}."
+
+
 def free_name(path: Path, moment: datetime) -> Path:
     """A name for the damaged file at `path` that no other file has."""
     return path.with_name(f"{path.name}.corrupt-{moment:%Y%m%dT%H%M%S%f}")

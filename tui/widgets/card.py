@@ -25,6 +25,7 @@ CONTINUE = Action("continue", "c", "continue the reply")
 WEAK = Action("weak", "w", "go on with the weak model")
 STRONG = Action("strong", "s", "go on with the strong model")
 NEW = Action("new", "n", "new conversation")
+UNKEPT = Action("unkept", "u", "begin a conversation that is not kept")
 DETAIL = Action("detail", "x", "detail")
 
 
@@ -49,7 +50,7 @@ KINDS: dict[type[Exception], Kind] = {
     errors.RouterError: Kind("No router can decide", (RETRY, WEAK, STRONG)),
     errors.EmbeddingError: Kind("The prompt could not be embedded", (RETRY, WEAK, STRONG)),
     errors.RoutingError: Kind("This turn did not work", (RETRY, OTHER)),
-    StoreError: Kind("This turn could not be saved", (RETRY,)),
+    StoreError: Kind("This turn could not be saved", (RETRY, UNKEPT)),
     AppError: Kind("This turn did not work", (RETRY, MODELS)),
 }
 
