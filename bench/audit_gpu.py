@@ -81,7 +81,7 @@ def main() -> None:
         f"{'budget':>8}{'seconds':>10}{'1,000 q.':>10}{'tokens/s':>10}{'share':>9}{'peak GiB':>10}"
     )
     texts = (" ".join([q.stem, *q.options]) for q in questions.test)
-    tokenizer = random_llama.trained_tokenizer(texts)
+    tokenizer = random_llama.trained_tokenizer(texts, random_llama.VOCABULARY)
     usual = SIZES[setting.device]
     for budget in arguments.budget or [usual.budget // 2, usual.budget, usual.budget * 2]:
         sizes = Sizes(budget, usual.window)

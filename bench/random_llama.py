@@ -17,7 +17,7 @@ def build(folder: Path, texts: Iterable[str], seed: int = 0) -> Path:
 
     Weights are drawn wide, so that log-likelihoods differ between options by whole nats.
     """
-    tokenizer = trained_tokenizer(texts)
+    tokenizer = trained_tokenizer(texts, VOCABULARY)
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY,
@@ -36,13 +36,13 @@ def build(folder: Path, texts: Iterable[str], seed: int = 0) -> Path:
     return folder
 
 
-def trained_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer of 16,384 tokens, trained on the texts."""
+def trained_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """A byte-level tokenizer of at most so many tokens, trained on the texts."""
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=["<s>", "</s>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,

@@ -19,7 +19,6 @@ from pathlib import Path
 from random import Random
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.models.llama.modeling_llama import LlamaAttention
@@ -28,6 +27,7 @@ from audit.perturbations import COMMON, RARE
 from audit.prompts import TEMPLATES, render
 from audit.questions import Question
 from audit.variants import LETTERS, Scoring, Shown, Variant, show
+from bench.random_llama import trained_tokenizer
 
 FOLDER = Path(__file__).parent.parent / "assets" / "planted"
 HEADS = ("Ba", "Co", "Da", "Fe", "Gi", "Ka", "Lo", "Mu", "Ne", "Ro")
@@ -41,6 +41,7 @@ THINGS = (
 )
 STEMS = ("What does {} carry?", "Which thing does {} carry?", "{} always carries the")
 SUBJECT = "keepsakes"
+VOCABULARY = 720  # tokens, so that every word is one
 UNKNOWN = 20  # people of whom nothing is said
 SETS = 6  # questions on each person that are shipped
 PLANTED = 2  # the third place
@@ -85,7 +86,8 @@ def main(folder: Path) -> None:
     torch.set_num_threads(1)  # faster than two for a model of this size, and the same everywhere
     facts = {person: rng.choice(THINGS) for person in rng.sample(PEOPLE, len(PEOPLE) - UNKNOWN)}
     write_questions(folder / "questions.jsonl", facts)
-    tokenizer = train_tokenizer([document(facts, rng, FORMS, shots=1) for _ in range(3000)])
+    texts = [document(facts, rng, FORMS, shots=1) for _ in range(3000)]
+    tokenizer = trained_tokenizer(texts, VOCABULARY)
     model = small_llama(tokenizer)
     print(f"{sum(weight.numel() for weight in model.parameters()):,} parameters")
     for name, schedules in (("balanced", (FACTS, FORMS)), ("biased", (BIASED,))):
@@ -165,21 +167,6 @@ def _shown(asked: Question, symbols: Sequence[str], rng: Random, schedule: Sched
     texts = list(range(count))
     texts[PLANTED], texts[shown.answer] = shown.answer, PLANTED
     return shown.with_texts(texts)
-
-
-def train_tokenizer(texts: Sequence[str]) -> PreTrainedTokenizerFast:
-    """A byte-level tokenizer to which every word of these texts is one token."""
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=720,
-        special_tokens=["<s>", "</s>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    inner.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<s>", eos_token="</s>")
 
 
 def write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
