@@ -231,7 +231,7 @@ def no_key(asked: Asked, names: Sequence[str], detail: str = "") -> NoKeyError:
 def _refused(_: list[BaseException], status: int | None, said: str, asked: Asked) -> ReplyError:
     name = asked.model.name
     if asked.key is None:
-        return AuthError(
+        return NoKeyError(
             f"{asked.provider} wants a key for {name}, and none was sent ({status})",
             hint=f"Name the key to send: llmroute models add {name} --key-name NAME",
             detail=said,

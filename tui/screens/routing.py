@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,11 +26,12 @@ from tui.messages import (
     Told,
 )
 from tui.screens.base import BaseScreen
-from tui.settings import check_pool, pool_settings
+from tui.settings import ModelSettings, check_pool, pool_settings
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
+    from routing.models import Model
     from tui.screens.curve import History
     from tui.screens.keys import NewKey
     from tui.screens.threshold import Past
@@ -139,8 +141,10 @@ class RoutingScreen(BaseScreen):
         from tui.screens.keys import KeyScreen
 
         model = self.talk.turns.model_of(turn) if turn else None
-        name = key_name_of(model) if model else ""
-        self.app.push_screen(KeyScreen(name or ""), self._keep_key)
+        name = key_name_of(model) if model else None
+        server = model if model and model.api_base and not name else None
+        screen = KeyScreen(name or "", server.api_base or "" if server else "")
+        self.app.push_screen(screen, partial(self._keep_key, server))
 
     def action_settings(self) -> None:
         """Show the settings."""
@@ -254,13 +258,29 @@ class RoutingScreen(BaseScreen):
         lines = [f"{name}: {origin}" for name, origin in keys.items()]
         return SettingsReady(lines, known_models())
 
-    def _keep_key(self, key: NewKey | None) -> None:
-        if key is not None:
-            keyring = self.program.keyring
-            self.in_thread(
-                lambda: keyring.store(key.name, key.value),
-                lambda place: Told(f"{key.name} is kept in {place}."),
-            )
+    def _keep_key(self, server: Model | None, key: NewKey | None) -> None:
+        """Keep a key; where it is for a server of the person's own, as the one to send there."""
+        if key is None:
+            return
+        keyring = self.program.keyring
+        self.in_thread(
+            lambda: keyring.store(key.name, key.value),
+            lambda place: Told(f"{key.name} is kept in {place}."),
+        )
+        if server is not None:
+            self._send_there(server, key.name)
+
+    def _send_there(self, server: Model, key_name: str) -> None:
+        """Let that key go to the model's server; in this chat alone where a flag named it."""
+        if self.program.api_base is not None:
+            self.program = replace(self.program, key_name=key_name)
+            self._use({}, keep=False)
+            return
+        own = self.program.settings.models
+        said = own.get(server.name, ModelSettings())
+        self._use(
+            {"models": {**own, server.name: msgspec.structs.replace(said, key_name=key_name)}}
+        )
 
     def _use(self, changes: Mapping[str, Any], *, keep: bool = True) -> None:
         """Put settings in force; `keep` writes them into the person's file too."""
