@@ -109,16 +109,7 @@ class Asking:
         state: State = "stopped"
         error: str | None = None
         try:
-            engine = Engine(self.program.engine_options())
-            with _waiting() as wait:
-                wait("routing …")
-                async with aclosing(engine.turn(request)) as events:
-                    async for event in events:
-                        wait("")
-                        self._show(turn.take(event), turn)
-                        self._store_at_times(event, turn)
-                        if isinstance(event, Decided):
-                            wait(f"waiting for {event.decision.model} …")
+            await self._follow(turn, request)
             state, error = ("done", None) if turn.whole else ("cut", turn.ended_early)
         except RoutingError as failure:
             state = "cut" if turn.pieces else "failed"
@@ -127,6 +118,19 @@ class Asking:
         finally:
             self._end_line()
             turn.store(state, error)
+
+    async def _follow(self, turn: LiveTurn, request: TurnRequest) -> None:
+        """Show and store what comes, up to the turn's end."""
+        engine = Engine(self.program.engine_options())
+        with _waiting() as wait:
+            wait("routing …")
+            async with aclosing(engine.turn(request)) as events:
+                async for event in events:
+                    wait("")
+                    self._show(turn.take(event), turn)
+                    self._store_at_times(event, turn)
+                    if isinstance(event, Decided):
+                        wait(f"waiting for {event.decision.model} …")
 
     def _show(self, event: Event, turn: LiveTurn) -> None:
         match event:

@@ -26,7 +26,7 @@ FOLDER = "judged"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedJudging:
     """A judged set as the command line asks for it; `judge` is None for the strong model."""
 
     prompts: tuple[str, ...]
@@ -36,7 +36,7 @@ class Wanted:
     yes: bool
 
 
-def judge(program: Program, wanted: Wanted) -> list[Battle]:
+def judge(program: Program, wanted: WantedJudging) -> list[Battle]:
     """The battles of the set, those of earlier runs included; also when the run was stopped.
 
     Raises:
@@ -80,7 +80,7 @@ def _check_name(folder: Path, name: str, file: Path) -> None:
         check_new(folder, name)
 
 
-def _agree(guess: Guess, panel: Panel, wanted: Wanted) -> None:
+def _agree(guess: Guess, panel: Panel, wanted: WantedJudging) -> None:
     """Say what is left to do and what it costs, and let the person say yes.
 
     Raises:
@@ -109,7 +109,7 @@ def _agree(guess: Guess, panel: Panel, wanted: Wanted) -> None:
         raise UsageError("Nothing was asked.")
 
 
-async def _run(wanted: Wanted, panel: Panel, verdicts: Verdicts) -> None:
+async def _run(wanted: WantedJudging, panel: Panel, verdicts: Verdicts) -> None:
     from routing.judge import judge
 
     run: AsyncGenerator[Progress] = judge(wanted.prompts, panel, verdicts, wanted.terms)

@@ -24,7 +24,7 @@ VECTORS = "training"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedTraining:
     """A training as the command line asks for it; None for what the router has by default.
 
     Attributes:
@@ -44,7 +44,7 @@ class Wanted:
     out: Path | None = None
 
 
-def started(program: Program, wanted: Wanted, follow: Follow) -> tuple[Training, Path]:
+def started(program: Program, wanted: WantedTraining, follow: Follow) -> tuple[Training, Path]:
     """The training, ready for its first step, and the folder of its checkpoint.
 
     Raises:
@@ -96,7 +96,7 @@ def chosen_battles(folder: Path, names: Sequence[str]) -> list[Battle]:
 
 
 def untrained(
-    wanted: Wanted, embedder: Embedder, pair: tuple[str, str] | tuple[()] = ()
+    wanted: WantedTraining, embedder: Embedder, pair: tuple[str, str] | tuple[()] = ()
 ) -> TrainedRouter:
     """The router with its settings, to be trained for that pair where one is given.
 

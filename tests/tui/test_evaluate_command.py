@@ -16,7 +16,7 @@ from routing.evaluation.sets import EvaluationSet
 from tui.errors import UsageError
 from tui.evaluation import pools
 from tui.evaluation.comparison import as_json, known, rows, sentences
-from tui.evaluation.measuring import Wanted, chosen_models, chosen_pair
+from tui.evaluation.measuring import WantedEvaluation, chosen_models, chosen_pair
 from tui.evaluation.plots import Chart, Level, Line, round_ticks, save_plot, terminal_plot
 from tui.program import Program
 
@@ -179,13 +179,13 @@ def test_pair_is_that_of_the_set_unless_one_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LLMROUTE_HOME", str(home))
     graded = a_set(dear=[0.9], good=[1.0], cheap=[0.5], worst=[0.1])
     program = Program.open()
-    assert chosen_pair(graded, Wanted(""), program) == ("good", "worst")
-    assert chosen_pair(graded, Wanted("", strong="dear"), program) == ("dear", "worst")
-    assert chosen_pair(graded, Wanted("", weak="good"), program) == ("dear", "good")
+    assert chosen_pair(graded, WantedEvaluation(""), program) == ("good", "worst")
+    assert chosen_pair(graded, WantedEvaluation("", strong="dear"), program) == ("dear", "worst")
+    assert chosen_pair(graded, WantedEvaluation("", weak="good"), program) == ("dear", "good")
     settled = Program.open(strong="cheap", weak="elsewhere")
-    assert chosen_pair(graded, Wanted(""), settled) == ("cheap", "worst")
+    assert chosen_pair(graded, WantedEvaluation(""), settled) == ("cheap", "worst")
     unpriced = a_set(False, cheap=[0.5], good=[1.0], worst=[0.1])
-    assert chosen_pair(unpriced, Wanted(""), program) == ("good", "worst")
+    assert chosen_pair(unpriced, WantedEvaluation(""), program) == ("good", "worst")
 
 
 def test_models_of_a_set_are_a_pool_unless_a_pair_is_named(
@@ -194,15 +194,18 @@ def test_models_of_a_set_are_a_pool_unless_a_pair_is_named(
     monkeypatch.setenv("LLMROUTE_HOME", str(home))
     graded = a_set(dear=[0.9], good=[1.0], cheap=[0.5])
     program = Program.open()
-    assert chosen_models(graded, Wanted(""), program) == ("good", "dear", "cheap")
-    assert chosen_models(graded, Wanted("", weak="dear"), program) == ("good", "dear")
-    assert chosen_models(graded, Wanted("", pool=["cheap", "dear"]), program) == ("cheap", "dear")
+    assert chosen_models(graded, WantedEvaluation(""), program) == ("good", "dear", "cheap")
+    assert chosen_models(graded, WantedEvaluation("", weak="dear"), program) == ("good", "dear")
+    assert chosen_models(graded, WantedEvaluation("", pool=["cheap", "dear"]), program) == (
+        "cheap",
+        "dear",
+    )
     settled = Program.open(pool=("cheap", "dear", "good"))
-    assert chosen_models(graded, Wanted(""), settled) == ("cheap", "dear", "good")
+    assert chosen_models(graded, WantedEvaluation(""), settled) == ("cheap", "dear", "good")
     with pytest.raises(DataError, match="no grades of huge"):
-        chosen_models(graded, Wanted("", pool=["huge", "dear"]), program)
+        chosen_models(graded, WantedEvaluation("", pool=["huge", "dear"]), program)
     with pytest.raises(UsageError, match="--pool, or --strong"):
-        chosen_models(graded, Wanted("", pool=["cheap", "dear"], weak="dear"), program)
+        chosen_models(graded, WantedEvaluation("", pool=["cheap", "dear"], weak="dear"), program)
 
 
 def test_votes_of_people_are_a_set_for_any_pair(run: Run, tmp_path: Path):

@@ -43,14 +43,14 @@ def steps(order: Order) -> Iterator[Step]:
 def _perform(order: Order) -> Iterator[Step]:
     from audit.findings import verdict
     from tui.audits.kept import keep, now
-    from tui.audits.opening import Wanted, opened
+    from tui.audits.opening import WantedAudit, opened
     from tui.audits.progress import introduction, rows, summary
 
     program = Program.open(
         pool=order.pool or None, api_base=order.api_base, key_name=order.key_name
     )
     limit = order.max_cost if order.max_cost is not None else _usual_limit(program, order.model)
-    wanted = Wanted(order.model, max_cost=limit, max_samples=order.max_samples)
+    wanted = WantedAudit(order.model, max_cost=limit, max_samples=order.max_samples)
     with opened(program, wanted) as run:
         yield Begun(tuple(introduction(run)))
         said, stopped = 0.0, ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedAudit:
     """An audit as it was asked for.
 
     Attributes:
@@ -50,7 +50,7 @@ class Wanted:
 
 
 @contextmanager
-def opened(program: Program, wanted: Wanted) -> Iterator[Run]:
+def opened(program: Program, wanted: WantedAudit) -> Iterator[Run]:
     """The audit that is wanted, ready to run; its scores are kept as they come.
 
     Raises:
@@ -105,13 +105,13 @@ def pulled_folder(program: Program) -> Path:
     return program.paths.audits / "data"
 
 
-def _scorer(program: Program, found: Weights | Model, wanted: Wanted) -> Scorer:
+def _scorer(program: Program, found: Weights | Model, wanted: WantedAudit) -> Scorer:
     if isinstance(found, Weights):
         return _local_scorer(found, wanted)
     return _endpoint_scorer(program, found, wanted.max_cost)
 
 
-def _local_scorer(weights: Weights, wanted: Wanted) -> LocalScorer:
+def _local_scorer(weights: Weights, wanted: WantedAudit) -> LocalScorer:
     from audit.scorers.local import load
 
     return load(weights.source, name=weights.name, device=wanted.device, dtype=wanted.dtype)
@@ -131,7 +131,7 @@ def _endpoint_scorer(program: Program, model: Model, max_cost: float | None) -> 
     return connect(model, terms)
 
 
-def _battery(questions: QuestionSet, wanted: Wanted, scorer: Scorer) -> Battery:
+def _battery(questions: QuestionSet, wanted: WantedAudit, scorer: Scorer) -> Battery:
     from audit.battery import Plan, build
     from audit.perturbations import RARE
     from audit.pull import SOURCES

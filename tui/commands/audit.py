@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from audit.leaderboard import Leaderboard
     from audit.report import Report
     from audit.run import Run
-    from tui.audits.opening import Wanted
+    from tui.audits.opening import WantedAudit
 
 app = Commands(alone_is_help=False)
 data = Commands("Question sets: pull.")
@@ -114,9 +114,9 @@ def audit(
             "No model is named.",
             hint="llmroute audit --model demo/biased shows what a finding looks like.",
         )
-    from tui.audits.opening import Wanted
+    from tui.audits.opening import WantedAudit
 
-    wanted = Wanted(
+    wanted = WantedAudit(
         model=model,
         battery=battery,
         data=questions,
@@ -237,7 +237,7 @@ def check_installation() -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-def perform(program: Program, wanted: Wanted, files: dict[str, Path | None]) -> None:
+def perform(program: Program, wanted: WantedAudit, files: dict[str, Path | None]) -> None:
     """Run the audit, show it as it goes, keep and print its report.
 
     Raises:

@@ -114,14 +114,15 @@ def judge(
     """
     from routing.battle_files import read_prompts
     from routing.judge import Terms
-    from tui.judging import Wanted
+    from tui.judging import WantedJudging
     from tui.judging import judge as judged
 
     program = Program.open(strong=strong, weak=weak, api_base=api_base, key_name=key_name)
     found = read_prompts(prompts)
     tell_rejected(found.rejected)
     terms = Terms(max_cost=max_cost, parallel=parallel, timeout=program.settings.timeout)
-    wanted = Wanted(found.prompts, name or f"{stem(prompts)}-judged", judge, terms, yes)
+    name = name or f"{stem(prompts)}-judged"
+    wanted = WantedJudging(found.prompts, name, judge=judge, terms=terms, yes=yes)
     try:
         battles = judged(program, wanted)
     except KeyboardInterrupt:

@@ -55,14 +55,16 @@ def evaluate(
     good enough is taken, and the curve is over cost.
     """
     from tui.evaluation.comparison import known
-    from tui.evaluation.measuring import Wanted
+    from tui.evaluation.measuring import WantedEvaluation
     from tui.evaluation.measuring import evaluate as measure
     from tui.evaluation.plots import check_format, save_plot
 
     if plot:
         check_format(plot)
     names = _names(routers)
-    wanted = Wanted(set_name, names, strong, weak, split_pool(pool or ""), seed)
+    wanted = WantedEvaluation(
+        set_name, names, strong=strong, weak=weak, pool=split_pool(pool or ""), seed=seed
+    )
     with bars(transient=True) as shown:
         found = measure(Program.open(), wanted, follower(shown))
     view = _view(found)
@@ -111,7 +113,7 @@ def transfer(
     from tui.evaluation.comparison import known
 
     names = _names(routers)
-    wanted = transfers.Wanted(sets, names, strong, weak, rows, seed)
+    wanted = transfers.WantedTransfer(sets, names, strong=strong, weak=weak, rows=rows, seed=seed)
     with bars(transient=True) as shown:
         found = list(transfers.transfer(Program.open(), wanted, follower(shown)))
     if as_json:

@@ -65,10 +65,19 @@ def train(
     Ctrl+C stops and keeps where it was: the same command goes on from there.
     """
     from routing.checkpoints import read_manifest
-    from tui.router_training import Wanted, started
+    from tui.router_training import WantedTraining, started
 
-    wanted = Wanted(
-        name, battles or (), seed, epochs, steps, learning_rate, base, lora_rank, device, out
+    wanted = WantedTraining(
+        router=name,
+        battles=battles or (),
+        seed=seed,
+        epochs=epochs,
+        steps=steps,
+        learning_rate=learning_rate,
+        base=base,
+        rank=lora_rank,
+        device=device,
+        out=out,
     )
     with bars() as shown:
         training, folder = started(Program.open(), wanted, follower(shown))

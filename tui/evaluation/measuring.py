@@ -28,7 +28,7 @@ VECTORS = "evaluation"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedEvaluation:
     """What to evaluate; no router for the one in use, no model for those that fit the set."""
 
     set_name: str
@@ -55,7 +55,7 @@ class Evaluated:
     remarks: tuple[str, ...]
 
 
-def evaluate(program: Program, wanted: Wanted, follow: Follow) -> Evaluated:
+def evaluate(program: Program, wanted: WantedEvaluation, follow: Follow) -> Evaluated:
     """Measure the routers.
 
     Raises:
@@ -122,7 +122,7 @@ def _compared(
     return compare(evaluation, (models[0], models[1]), columns, seed=seed)
 
 
-def read_wanted(program: Program, wanted: Wanted) -> EvaluationSet:
+def read_wanted(program: Program, wanted: WantedEvaluation) -> EvaluationSet:
     """The set, of votes those between the wanted pair.
 
     Raises:
@@ -142,7 +142,7 @@ def graded_pair(program: Program, set_name: str, strong: str | None, weak: str |
     """
     from routing.evaluation.transfer import Graded
 
-    wanted = Wanted(set_name, strong=strong, weak=weak)
+    wanted = WantedEvaluation(set_name, strong=strong, weak=weak)
     evaluation = read_wanted(program, wanted)
     pair = chosen_pair(evaluation, wanted, program)
     evaluation.grades(*pair)
@@ -232,7 +232,9 @@ def _elsewhere(opened: Opened) -> Iterator[str]:
             )
 
 
-def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -> tuple[str, ...]:
+def chosen_models(
+    evaluation: EvaluationSet, wanted: WantedEvaluation, program: Program
+) -> tuple[str, ...]:
     """The models to route among, the strongest first: as wanted, else as set, else the set's.
 
     Of the set's own models, where it has more than two, the best comes first, the cheaper of two
@@ -266,7 +268,9 @@ def chosen_models(evaluation: EvaluationSet, wanted: Wanted, program: Program) -
     return (strongest, *others)
 
 
-def chosen_pair(evaluation: EvaluationSet, wanted: Wanted, program: Program) -> tuple[str, str]:
+def chosen_pair(
+    evaluation: EvaluationSet, wanted: WantedEvaluation, program: Program
+) -> tuple[str, str]:
     """The strong and the weak model to evaluate: as wanted, else as set, else as the set has them.
 
     Of the set's own models the strong one is the best and the weak one the cheapest of the others,

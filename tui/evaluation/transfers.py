@@ -21,7 +21,7 @@ COLUMNS = ("left out", "router", "battles alone", "z", "and other sets", "z")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedTransfer:
     """Which sets to leave out in turn, and which routers; `rows`: of each set at most."""
 
     sets: Sequence[str]
@@ -32,7 +32,7 @@ class Wanted:
     seed: int
 
 
-def transfer(program: Program, wanted: Wanted, follow: Follow) -> Iterator[LeftOut]:
+def transfer(program: Program, wanted: WantedTransfer, follow: Follow) -> Iterator[LeftOut]:
     """Each router on each set, as soon as it is measured.
 
     Raises:
@@ -62,7 +62,7 @@ def transfer(program: Program, wanted: Wanted, follow: Follow) -> Iterator[LeftO
         yield found
 
 
-def _checked(wanted: Wanted, program: Program) -> Sequence[str]:
+def _checked(wanted: WantedTransfer, program: Program) -> Sequence[str]:
     if len(set(wanted.sets)) < max(2, len(wanted.sets)):
         raise UsageError(
             f"--set {', --set '.join(wanted.sets)}: expected two different sets at least, each of "
@@ -81,11 +81,10 @@ def _checked(wanted: Wanted, program: Program) -> Sequence[str]:
 def _maker(seed: int, embedder: Any) -> Callable[..., Router]:  # noqa: ANN401  # loaded later
     def make(name: str, pair: tuple[str, str], battles: Sequence[Battle]) -> Router:
         from routing.routers import TRAINED, router_class
-        from tui.router_training import Wanted as Training
-        from tui.router_training import untrained
+        from tui.router_training import WantedTraining, untrained
 
         if name in TRAINED:
-            return untrained(Training(name, seed=seed), embedder, pair).fit(battles)
+            return untrained(WantedTraining(name, seed=seed), embedder, pair).fit(battles)
         kind: Any = router_class(name)
         router: Router = kind(embedder, *pair).fit(battles)
         return router
