@@ -77,7 +77,7 @@ def test_judged_set_is_kept_with_its_grades(serve: Serve, run: Run, home: Path, 
 def test_same_command_goes_on_and_asks_nothing_twice(serve: Serve, run: Run, prompts: Path):
     server = serve(replies={"judge": "[[5]]"}, by_model={"judge": ["ok", "401", "ok"]})
     code, _, err = run(*judging(server, prompts, "--yes", "--parallel", "1"))
-    assert code == 4
+    assert code == 3
     assert stats(run)["mine-judged"]["battles"] == 1
     asked = len(server.requests)
     code, out, err = run(*judging(server, prompts, "--yes"))
