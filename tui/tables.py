@@ -38,6 +38,11 @@ def print_facts(title: str, facts: Mapping[str, str]) -> None:
     _print(Text(title, style="bold"), table if facts else Text("  none"), Text())
 
 
+def print_text(text: str) -> None:
+    """Print a sentence, broken between words where the window ends."""
+    _print(Text(visible(text)))
+
+
 def _print(*parts: RenderableType) -> None:
     """Print for a person's window, or whole lines for a script: nothing folded, nothing padded."""
     if sys.stdout.isatty():

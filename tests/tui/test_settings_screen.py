@@ -85,17 +85,19 @@ async def test_amount_that_is_none_is_refused(chat: Chat, text: str):
 async def test_what_was_set_is_told_by_its_place_in_words(chat: Chat, tmp_path: Path):
     file = tmp_path / "settings.toml"
     file.write_text(
-        'router = "chance"\n[budget]\nmonthly_usd = 5\n[keys]\nwhy = "f9"\n'
+        'pool = ["demo/strong", "demo/middle", "demo/weak"]\nrouter = "chance"\n'
+        '[budget]\nmonthly_usd = 5\n[keys]\nwhy = "f9"\n'
         '[models."openai/own"]\napi_base = "http://127.0.0.1:1/v1"\n'
     )
-    app = chat()
+    app = chat(demo=False, share=0.25)
     async with app.run_test(size=SIZE) as pilot:
         lines = (await opened(app, pilot))._effective().splitlines()
-    assert lines[:5] == [
+    assert lines[:6] == [
         f"Set ({file}):",
         "  budget: monthly_usd 5.0, past warn",
         "  keys: why f9",
         "  models: openai/own",
+        "  pool: demo/strong, demo/middle, demo/weak",
         "  router: chance",
     ]
     assert "Set (command line):" in lines

@@ -330,36 +330,36 @@ def print_report(report: Report) -> None:
     """Print the findings, then every number."""
     from audit import tables
     from audit.report import facts, remarks, remedies, sentences
-    from tui.tables import print_facts, print_table
+    from tui.tables import print_facts, print_table, print_text
 
     for sentence in sentences(report):
-        typer.echo(sentence)
+        print_text(sentence)
     for advice in remedies(report):
-        typer.echo(f"  {advice}")
+        print_text(f"  {advice}")
     typer.echo()
     print_table(tables.SHORT_COLUMNS, tables.short_rows(report.results))
-    typer.echo("RStd in points; in brackets the most that an unbiased model would show.")
+    print_text("RStd in points; in brackets the most that an unbiased model would show.")
     if report.results.remedies:
         typer.echo()
         print_table(tables.REMEDY_COLUMNS, tables.remedy_rows(report.results))
     if report.results.by_length:
         typer.echo()
         print_table(tables.LENGTH_COLUMNS, tables.length_rows(report.results))
-        typer.echo(tables.ABOUT_LENGTHS)
+        print_text(tables.ABOUT_LENGTHS)
     typer.echo()
     print_facts("What was measured", dict(facts(report)))
     for remark in remarks(report):
-        typer.echo(remark)
+        print_text(remark)
 
 
 def print_leaderboard(board: Leaderboard) -> None:
     """Print the models from the best to the worst, the largest moves and every ranking."""
     from audit.report import moves, standings
     from audit.tables import rank_columns, ranking_rows
-    from tui.tables import print_table
+    from tui.tables import print_table, print_text
 
     for sentence in (*standings(board), *moves(board)):
-        typer.echo(sentence)
+        print_text(sentence)
     typer.echo()
     print_table(rank_columns(board), ranking_rows(board))
-    typer.echo("tau: Kendall's tau-b with the baseline's ranking; n/a where all share one rank.")
+    print_text("tau: Kendall's tau-b with the baseline's ranking; n/a where all share one rank.")

@@ -194,7 +194,7 @@ def _shown(value: object) -> str:
     """A setting in a line; of a table of tables, the names."""
     plain = to_builtins(value)
     if not isinstance(plain, dict):
-        return ", ".join(plain) if isinstance(plain, list) else str(plain)
+        return ", ".join(plain) if isinstance(plain, list | tuple) else str(plain)
     if any(isinstance(inner, dict) for inner in plain.values()):
         return ", ".join(plain)
     return ", ".join(f"{name} {inner}" for name, inner in plain.items() if inner is not None)
