@@ -65,6 +65,7 @@ def test_runs_that_differ_in_more_than_the_model_are_refused_with_the_reason():
 def test_two_models_may_have_different_revisions():
     other = replace(RUNS[1], identity=replace(RUNS[1].identity, revision="2"))
     require_comparable(RUNS[0], other)
+    assert len(compare([RUNS[0], other]).models) == 2
 
 
 def test_one_run_is_no_leaderboard():

@@ -191,14 +191,16 @@ def test_missing_file_and_folder_are_errors(tmp_path: Path):
 def test_any_bytes_give_battles_or_a_data_error(file: Writer):
     rng = random.Random(0)
     sources = [ARENA.encode(), ELOBENCH.encode(), gzip.compress(ARENA.encode()), b'{"a": 1}\n']
+    outcomes = set()
     for _ in range(300):
         content = bytearray(rng.choice(sources))
         for _ in range(rng.randrange(1, 6)):
             content[rng.randrange(len(content))] = rng.randrange(256)
         try:
-            read_battles(file(bytes(content)))
+            outcomes.add(bool(read_battles(file(bytes(content))).battles))
         except DataError:
-            continue
+            outcomes.add(False)
+    assert outcomes == {True, False}
 
 
 def test_parquet_without_pyarrow_says_how_to_install_it(

@@ -175,6 +175,8 @@ async def test_keys_and_commands_before_the_conversations_are_loaded_do_no_harm(
         gate.set()
         await ready(pilot)
         await say(pilot, "hi")
+    [prompt, reply] = stored(app)
+    assert (prompt.text, reply.state) == ("hi", "done")
 
 
 async def test_keys_can_be_moved(chat: Chat, tmp_path: Path):
