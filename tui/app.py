@@ -25,11 +25,10 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from tui.colourless import COLOURLESS, WithoutColour
-from tui.errors import SettingsError
 from tui.program import Program
 from tui.screens.chat import ChatScreen
 from tui.screens.slash import COMMANDS, Command
-from tui.themes import THEMES
+from tui.themes import THEMES, check_theme, full_name
 from tui.turns import Engine
 from tui.visible import one_line
 
@@ -64,8 +63,8 @@ class ChatApp(App[None]):
         self.engine = engine
         for theme in THEMES:
             self.register_theme(theme)
-        theme_name = program.settings.theme
-        self.theme = theme_name if theme_name in self.available_themes else THEMES[0].name
+        chosen = full_name(program.settings.theme)
+        self.theme = chosen if chosen in self.available_themes else THEMES[0].name
         self.set_keymap(program.settings.keys)
         self.chat = ChatScreen(program, engine, open_sessions=open_sessions, clock=clock)
         self.chat.temporary = temporary
@@ -112,7 +111,7 @@ class ChatApp(App[None]):
 
     def watch_theme(self, name: str) -> None:
         """A theme that the person chose is theirs in later runs too."""
-        if self.is_running and name != self.chat.program.settings.theme:
+        if self.is_running and name != full_name(self.chat.program.settings.theme):
             self.chat.keep_theme(name)
 
     def on_mount(self) -> None:
@@ -212,20 +211,6 @@ def farewell(app: ChatApp) -> str:
 
     title = one_line(turns.session.info.title, TITLE_CELLS)
     return f"“{title}” is kept: llmroute chat --session {short(turns.session.id)}"
-
-
-def check_theme(program: Program, known: Iterable[str]) -> None:
-    """Let pass a theme that there is.
-
-    Raises:
-        SettingsError: there is none of that name.
-    """
-    theme = program.settings.theme
-    if theme not in known:
-        where = program.loaded.origins.get("theme", "default")
-        raise SettingsError(
-            f"{where}: theme is {theme!r}: expected one of {', '.join(sorted(known))}"
-        )
 
 
 def _resume_only_what_was_suspended() -> None:

@@ -1,8 +1,15 @@
-"""The chat's own colours: dark, light, and of the highest contrast."""
+"""Our themes, beside those of Textual."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.theme import Theme
+
+from tui.errors import SettingsError
+from tui.program import Program
+
+OURS = "llmroute-"  # before their names, which are short without it
 
 THEMES = (
     Theme(
@@ -48,6 +55,35 @@ THEMES = (
         warning="#FFFF00",
         error="#FF8080",
         dark=True,
-        variables={"route-strong": "#FFFF00", "route-middle": "#66FF66", "route-weak": "#66FFFF"},
+        variables={
+            "route-strong": "#FFFF00",
+            "route-middle": "#66FF66",
+            "route-weak": "#66FFFF",
+            "text-muted": "auto 85%",
+            "text-disabled": "auto 70%",
+        },
     ),
 )
+
+
+def full_name(name: str) -> str:
+    """The theme's name as Textual has it: ours may be called "dark", "light" and "contrast"."""
+    return f"{OURS}{name}" if f"{OURS}{name}" in {theme.name for theme in THEMES} else name
+
+
+def names_in_words(known: Iterable[str]) -> str:
+    """What a theme may be called, ours first."""
+    ours = ", ".join(theme.name.removeprefix(OURS) for theme in THEMES)
+    return f"{ours}, {', '.join(sorted(name for name in known if not name.startswith(OURS)))}"
+
+
+def check_theme(program: Program, known: Iterable[str]) -> None:
+    """Let pass a theme that there is.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    theme, known = program.settings.theme, list(known)
+    if full_name(theme) not in known:
+        where = program.loaded.origins.get("theme", "default")
+        raise SettingsError(f"{where}: theme is {theme!r}: expected one of {names_in_words(known)}")

@@ -108,9 +108,8 @@ def _serve(program: Program, given: Mapping[str, object], port: int) -> None:
     """Serve the chat of these options, once what is set is known to be right."""
     from textual.theme import BUILTIN_THEMES
 
-    from tui.app import check_theme
     from tui.keymap import check_keymap
-    from tui.themes import THEMES
+    from tui.themes import THEMES, check_theme
     from tui.web import flags, serve
 
     check_keymap(program.settings.keys, program.paths.settings)

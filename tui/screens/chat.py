@@ -25,6 +25,7 @@ from tui.screens.cards import CardsScreen
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
 from tui.screens.slash import complete, run_command
+from tui.themes import full_name, names_in_words
 from tui.visible import visible
 from tui.widgets.actions import Actionable
 from tui.widgets.block import Block
@@ -342,15 +343,14 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         Raises:
             UsageError: no theme has that name.
         """
-        known = self.app.available_themes
-        own = f"llmroute-{name}"
+        known, chosen = self.app.available_themes, full_name(name)
         if not name:
             self.app.search_themes()
-        elif name in known or own in known:
-            self.app.theme = own if own in known else name
+        elif chosen in known:
+            self.app.theme = chosen
         else:
-            ours = ", ".join(n.removeprefix("llmroute-") for n in known if n.startswith("llmroute"))
-            raise UsageError(f"No theme is named {name}.", hint=f"For example {ours}")
+            hint = f"There are {names_in_words(known)}"
+            raise UsageError(f"No theme is named {name}.", hint=hint)
 
     def keep_theme(self, name: str) -> None:
         """Begin later runs in these colours."""
