@@ -55,7 +55,7 @@ async def _chat() -> None:
         _save(app, "chat")
         await pilot.press("ctrl+t")
         await _until(pilot, lambda: getattr(app.screen, "history", None) is not None)
-        await pilot.press(*["left"] * 4)
+        await pilot.press(*["left"] * 8)
         _save(app, "threshold")
         await pilot.press("escape", "alt+up", "alt+up")
         before = app.chat.talk.turns.last

@@ -59,6 +59,8 @@ THEMES = (
             "route-strong": "#FFFF00",
             "route-middle": "#66FF66",
             "route-weak": "#66FFFF",
+            "block-cursor-blurred-background": "#66CCFF 45%",
+            "scrollbar": "#66CCFF",
             "text-muted": "auto 85%",
             "text-disabled": "auto 70%",
         },

@@ -278,6 +278,10 @@ def test_why_lists_battles_and_numbers_ones_own():
     assert text.endswith("flips at 77 % strong · weak would cost ~$0.0009 · decided in 14 ms")
 
 
+def test_why_of_a_pinned_turn_counts_no_milliseconds():
+    assert why_text(decision("weak", pinned=True), None, 90).plain == "You pinned it."
+
+
 def test_why_says_what_ones_own_battle_was_learnt_after():
     near = Neighbour("yes, do it", "big", "small", "a", 0.8, "mine", "b-1", earlier=2)
     told = replace(decision("strong"), neighbours=(near,))
@@ -404,5 +408,5 @@ def test_why_names_the_models_that_no_battle_tells_apart():
     strong, weak = candidates(0.18)
     judged = replace(weak, prior="as weak")
     text = why_text(replace(decision("weak"), candidates=(strong, judged)), bill("weak"), 78).plain
-    assert "no battle names demo/weak: judged as weak\n" in text
+    assert "demo/weak judged as weak: no battle names it\n" in text
     assert "no battle names" not in why_text(decision("weak"), bill("weak"), 78).plain

@@ -123,9 +123,10 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
         _with_earlier(decision),
         _flip(decision),
         _other(decision, bill),
-        f"decided in {decision.decision_ms:.0f} ms",
+        "" if decision.pinned else f"decided in {decision.decision_ms:.0f} ms",
     ]
-    lines.append(Content.styled(" · ".join(fact for fact in facts if fact), MUTED))
+    if told := " · ".join(fact for fact in facts if fact):
+        lines.append(Content.styled(told, MUTED))
     if audit:
         lines.append(Content.styled(one_line(f"audit: {audit}", width), MUTED))
     return Content("\n").join(lines)
@@ -147,8 +148,8 @@ def _unknown(decision: Decision) -> str:
     unknown = [c for c in decision.candidates if c.prior]
     if not unknown:
         return ""
-    names = ", ".join(c.model for c in unknown)
-    return f"no battle names {names}: judged {', '.join(c.prior for c in unknown)}"
+    judged = ", ".join(f"{c.model} judged {c.prior}" for c in unknown)
+    return f"{judged}: no battle names {'it' if len(unknown) == 1 else 'them'}"
 
 
 def switch_text(switch: Switch) -> str:
