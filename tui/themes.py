@@ -1,4 +1,4 @@
-"""Our themes, beside those of Textual."""
+"""Our own themes, dark, light and of the highest contrast, beside those of Textual."""
 
 from __future__ import annotations
 
