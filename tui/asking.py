@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from datetime import date
+from types import FrameType
 from typing import Any
 
 import typer
@@ -89,7 +91,8 @@ class Asking:
             pin = self.pin or ("weak" if because else None)
             turn = LiveTurn(session, self.question, pin=pin, because=because)
             turn.store_prompt()
-            asyncio.run(self._run(turn, routing))
+            with _ended_in_order():
+                asyncio.run(self._run(turn, routing))
         finally:
             session.close()
 
@@ -116,8 +119,8 @@ class Asking:
             error = str(failure)
             raise
         finally:
+            turn.store(state, error)  # first: whoever reads the answer may have closed the pipe
             self._end_line()
-            turn.store(state, error)
 
     async def _follow(self, turn: LiveTurn, request: TurnRequest) -> None:
         """Show and store what comes, up to the turn's end."""
@@ -206,6 +209,21 @@ def _bill_text(bill: Bill, reply: Reply, model: str) -> str:
     if bill.cost_usd is None:
         lines.append(f"Its price is unknown: llmroute models price {model} sets it.")
     return "\n".join(lines)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Lets a signal that ends the program be met as Ctrl+C is: what came of a reply is stored."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

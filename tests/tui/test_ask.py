@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -265,6 +268,27 @@ def test_damaged_session_is_never_shown_in_silence(serve: Serve, run: Run, home:
         ["ask", *at(serve()), "--pin", "weak", "-c", "go on"],
     ):
         assert "damaged" in run(*words)[2]
+
+
+@pytest.mark.parametrize("end", [signal.SIGPIPE, signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_reply_that_is_stopped_from_outside_is_kept(home: Path, end: signal.Signals):
+    asked = subprocess.Popen(
+        [sys.executable, "-m", "tui.cli", "ask", "--demo", "--pin", "strong", "prove it"],
+        env=os.environ | {"LLMROUTE_HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with asked:
+        assert asked.stdout is not None
+        assert asked.stdout.read(2) == b"##"
+        if end == signal.SIGPIPE:
+            asked.stdout.close()
+        else:
+            asked.send_signal(end)
+        assert asked.wait() == (1 if end == signal.SIGPIPE else 128 + end)
+    [_, reply] = stored(home)[0]
+    assert (reply.state, reply.text[:2]) == ("stopped", "##")
 
 
 def test_argument_that_is_not_text_is_sent_as_text(serve: Serve, run: Run):
