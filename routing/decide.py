@@ -57,7 +57,8 @@ class Candidate:
         win_probability: chance that the strongest model's reply is preferred to this one's; None
             for the strongest itself.
         prior: how it is judged while no battles tell it apart, such as "like gpt-4"; else "".
-        outdone_by: the model that costs less and is no worse, so that no turn goes to this one; "".
+        outdone_by: a model that costs less and is no worse, or "". No turn goes then to one that
+            is neither the strongest nor the last.
     """
 
     model: str

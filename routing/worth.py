@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routing.ladder import WEAK, Record
+from routing.ladder import STRONG, WEAK, Record
 from routing.models import Model
 
 SURE = 1.645  # deviations: of models that are no better one in twenty passes for better
@@ -16,12 +16,12 @@ VAGUEST = 0.4  # nats
 def outdone(
     models: Sequence[Model], costs: Sequence[float | None], record: Record
 ) -> dict[str, str]:
-    """The models that no prompt should go to, and of each the cheaper one that is no worse.
+    """The models that are not worth their price, and of each a cheaper one that is no worse.
 
-    Only those in the middle: what is between the strongest, which comes first, and the cheapest,
-    which comes last. One that is dearer than the strongest is outdone by it. One that is dearer
-    than a model behind it is outdone unless the battles find it better, with confidence, or tell
-    too little of the two. Nothing can be said of a model whose cost is not known (None).
+    A model that is dearer than another one behind it is outdone by that, unless the battles find it
+    better, with confidence, or tell too little of the two. One in the middle that is dearer than
+    the strongest, which comes first, is outdone by it. The last one never is: a pool has two ends.
+    Nothing can be said of a model whose cost is not known (None).
 
     Args:
         models: of a pool, in its order.
@@ -30,7 +30,7 @@ def outdone(
     """
     names = [_rated_as(models, at, record) for at in range(len(models))]
     found = {}
-    for at in range(1, len(models) - 1):
+    for at in range(len(models) - 1):
         cheaper = [other for other in (0, *range(at + 1, len(models))) if _less(costs, other, at)]
         by = next((o for o in cheaper if o == 0 or not _better(record, names[at], names[o])), None)
         if by is not None:
@@ -46,7 +46,7 @@ def _less(costs: Sequence[float | None], one: int, other: int) -> bool:
 def _rated_as(models: Sequence[Model], at: int, record: Record) -> str | None:
     """Under which name the battles know a model; None where they do not."""
     model = models[at]
-    names = (model.name, model.like, WEAK if at == len(models) - 1 else None)
+    names = (model.name, model.like, {0: STRONG, len(models) - 1: WEAK}.get(at))
     return next((name for name in names if name in record.number), None)
 
 

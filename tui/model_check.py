@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tui.keys import KeyRing
 
 SPELLING = "Write provider/model, such as openai/gpt-4o, or give the address of its server."
-PAIR = 2
 NAMED = 5
 KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -133,9 +132,18 @@ def pool_remarks(pool: Pool, folder: Path) -> list[str]:
             "a turn that goes to it saves nothing."
         )
     try:
-        return said + outdone_words(_outdone(pool, folder))
+        return said + outdone_words(_outdone(pool, folder), pool.strong.name)
     except DataError as error:
         return [*said, str(error)]
+
+
+def outdone_words(outdone: Mapping[str, str], strongest: str) -> list[str]:
+    """What the person should know of models that are not worth their price, a sentence each."""
+    found = []
+    for model, cheaper in outdone.items():
+        then = "a turn that goes to it wins nothing" if model == strongest else "no turn goes to it"
+        found.append(f"{model} is outdone: {cheaper} costs less and is no worse, so {then}.")
+    return found
 
 
 def _outdone(pool: Pool, folder: Path) -> dict[str, str]:
@@ -143,19 +151,9 @@ def _outdone(pool: Pool, folder: Path) -> dict[str, str]:
     from routing.library import read_sets
     from routing.worth import outdone
 
-    if len(pool.models) == PAIR:  # whose battles need not be read
-        return {}
     battles = [battle for found in read_sets(folder).values() for battle in found]
     costs = [blended_price(model) for model in pool.models]
     return outdone(pool.models, costs, Record.of(battles))
-
-
-def outdone_words(outdone: Mapping[str, str]) -> list[str]:
-    """What the person should know of such models, a sentence each."""
-    return [
-        f"No turn goes to {model}: {cheaper} costs less and is no worse."
-        for model, cheaper in outdone.items()
-    ]
 
 
 def _check_folder(name: str, rest: str) -> None:

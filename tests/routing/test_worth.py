@@ -71,6 +71,10 @@ def test_own_battles_are_too_few_to_put_a_model_out():
     assert found(PRICES, *fought) == {}
 
 
-def test_of_two_models_both_stay():
+def test_strongest_is_outdone_by_battles_and_the_last_never_is():
+    fought = battles("big", "small", 20, 60)
+    assert found(PRICES, *fought) == {"big": "small"}
     models = [Model("big"), Model("small")]
-    assert outdone(models, [1.0, 9.0], Record.of(battles("big", "small", 50, 0))) == {}
+    assert outdone(models, [9.0, 1.0], Record.of(fought)) == {"big": "small"}
+    assert outdone(models, [1.0, 9.0], Record.of(fought)) == {}
+    assert outdone(models, [9.0, 1.0], Record.of(battles("strong", "weak", 60, 20))) == {}

@@ -178,13 +178,15 @@ def test_model_that_is_not_worth_its_price_is_said(run: Run, home: Path):
     votes = home / "votes.jsonl"
     votes.write_text("\n".join(map(json.dumps, lines)))
     assert run("battles", "import", str(votes))[0] == 0
-    said = "No turn goes to openai/mid: openai/small costs less and is no worse."
+    said = "openai/mid is outdone: openai/small costs less and is no worse, so no turn goes to it."
     names = ["openai/big", "openai/mid", "openai/small"]
     assert said in run("models", "use", *names)[2]
     assert said in run("models", "list")[2]
     _, out, _ = run("doctor", "--json")
     assert json.loads(out)["engine"]["outdone"] == said
     assert said not in run("models", "use", "openai/big", "openai/mid")[2]
+    told = run("models", "use", "openai/mid", "openai/small")[2]
+    assert "openai/mid is outdone: openai/small costs less and is no worse, so a turn that" in told
     err = run("models", "use", "openai/big", "openai/odd")[2]
     assert "openai/odd costs more than openai/big, which is to be the stronger" in err
 

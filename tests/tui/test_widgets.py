@@ -392,6 +392,13 @@ def test_why_names_the_model_that_outdoes_another():
     assert lines[2] == "  [M] openai/medium  good enough 0.69  outdone by openai/small"
 
 
+def test_why_says_that_the_strong_model_of_a_pair_is_not_worth_its_price():
+    strong, weak = candidates(0.18)
+    pair = (replace(strong, outdone_by=weak.model), weak)
+    text = why_text(replace(decision("weak"), candidates=pair), bill("weak"), 100).plain
+    assert f"by the battles {weak.model} is no worse than {strong.model}, and costs less\n" in text
+
+
 def test_why_of_a_pair_stays_short():
     lines = why_text(decision("weak"), bill("weak"), 76).plain
     assert "good enough" not in lines

@@ -93,11 +93,12 @@ async def _engine(program: Program) -> dict[str, Any]:
 
 
 def _outdone(decision: Decision) -> dict[str, str]:
-    """Which models of the pool get no turns, and why; nothing where all do."""
+    """Which models are not worth their price, and why; nothing where all are."""
     from tui.model_check import outdone_words
 
     outdone = {c.model: c.outdone_by for c in decision.candidates if c.outdone_by}
-    return {"outdone": " ".join(outdone_words(outdone))} if outdone else {}
+    strongest = next((c.model for c in decision.candidates if c.tier == "strong"), "")
+    return {"outdone": " ".join(outdone_words(outdone, strongest))} if outdone else {}
 
 
 def _print(

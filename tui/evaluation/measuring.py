@@ -76,16 +76,16 @@ def evaluate(program: Program, wanted: WantedEvaluation, follow: Follow) -> Eval
     opened = open_routers(names, folder, embedder)
     clean = _clean(evaluation, opened, embedder, folder, follow)
     tell = follow("Asking the routers", len(names))
-    left_out = _outdone(clean.evaluation, models, opened.battles)
+    outdone = _outdone(clean.evaluation, models, opened.battles)
     asked = {}
     for name, router in opened.routers.items():
-        asked[name] = _ask(router, models, left_out, clean.evaluation.prompts)
+        asked[name] = _ask(router, models, outdone, clean.evaluation.prompts)
         tell(1)
     chances = {name: answer.win_probabilities for name, answer in asked.items()}
     remarks = (
         *evaluation.notes,
         *_said_once({name: answer.remarks for name, answer in asked.items()}),
-        *outdone_words(left_out),
+        *outdone_words(outdone, models[0]),
         *_elsewhere(opened),
     )
     comparison = _compared(clean.evaluation, models, chances, wanted.seed)
@@ -184,7 +184,7 @@ class _Answer(NamedTuple):
 def _outdone(
     evaluation: EvaluationSet, models: Sequence[str], battles: Sequence[Battle]
 ) -> dict[str, str]:
-    """The models to which the routers send nothing, at the costs of the set."""
+    """The models that are not worth their price, at the costs of the set."""
     from routing.ladder import Record
     from routing.models import Model
     from routing.worth import outdone

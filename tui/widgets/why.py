@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -116,8 +116,8 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     if len(decision.candidates) > PAIR:
         lines += _candidates(decision, bill, width)
     lines += [_neighbour(n, mine, width) for n, mine in _numbered(decision)]
-    if len(decision.candidates) <= PAIR and (unknown := _unknown(decision)):
-        lines.append(Content.styled(one_line(unknown, width), MUTED))
+    if len(decision.candidates) <= PAIR:
+        lines += [Content.styled(one_line(said, width), MUTED) for said in _of_pair(decision)]
     facts = [
         f"by {decision.router}" if decision.router else "",
         _with_earlier(decision),
@@ -143,13 +143,15 @@ def _verdict(decision: Decision) -> str:
     return f"{compared(decision)}: {meant}{'; no battle is near' if far else ''}"
 
 
-def _unknown(decision: Decision) -> str:
-    """How the models of a pair are judged that no battles tell apart; a pool's rows say it."""
+def _of_pair(decision: Decision) -> Iterator[str]:
+    """What is to be known of the models of a pair; of a pool's the rows say it."""
     unknown = [c for c in decision.candidates if c.prior]
-    if not unknown:
-        return ""
-    judged = ", ".join(f"{c.model} judged {c.prior}" for c in unknown)
-    return f"{judged}: no battle names {'it' if len(unknown) == 1 else 'them'}"
+    if unknown:
+        judged = ", ".join(f"{c.model} judged {c.prior}" for c in unknown)
+        yield f"{judged}: no battle names {'it' if len(unknown) == 1 else 'them'}"
+    for c in decision.candidates:
+        if c.outdone_by:
+            yield f"by the battles {c.outdone_by} is no worse than {c.model}, and costs less"
 
 
 def switch_text(switch: Switch) -> str:
