@@ -212,7 +212,8 @@ def _header(place: Place, cells: Sequence[str]) -> list[str] | None:
 
 def _bare(place: Place, cells: Sequence[str], kind: Kind) -> _Row:
     if len(cells) < LEAST_OPTIONS + 2:
-        raise DataError(place, f"has {len(cells)} columns", "question, options, answer letter")
+        many = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+        raise DataError(place, f"has {many}", "question, options, answer letter, between commas")
     stem, *options, answer = cells
     return _Row(place, stem, _without_blank_end(options), LETTERS, answer, kind=kind)
 

@@ -222,7 +222,7 @@ def _winner(row: Mapping[str, Any]) -> Winner:
         value = row["winner"]
         if value is None or value == "":
             raise BadRowError("no winner", value)
-        winner = WINNERS.get(_label(value))
+        winner = WINNERS.get(_label(value)) or _by_name(row, value)
         if winner is None:
             raise BadRowError("unknown winner, expected model_a, model_b or tie", value)
         return winner
@@ -230,6 +230,14 @@ def _winner(row: Mapping[str, Any]) -> Winner:
     if len(marked) != 1:
         raise BadRowError("not exactly one of winner_model_a, _b, _tie is 1", marked)
     return marked[0]
+
+
+def _by_name(row: Mapping[str, Any], value: object) -> Winner | None:
+    """The side of the model that is named as the winner."""
+    a, b = row.get("model_a"), row.get("model_b")
+    if value not in (a, b) or a == b:
+        return None
+    return "a" if value == a else "b"
 
 
 def _label(value: object) -> str:

@@ -41,7 +41,7 @@ class Columns:
 class RejectedRow:
     """A row that was skipped: its line in the file (from 1), what stood there and why not.
 
-    In a Parquet file the row's number stands for the line.
+    In a Parquet file, or one JSON list, the row's number stands for the line.
     """
 
     line: int
@@ -76,6 +76,9 @@ def read_rows(path: Path, columns: Columns) -> Iterator[Row]:
         raise DataError(f"{path}: the file is empty; expected {columns.expected}")
     if text.lstrip().startswith("{"):
         return json_rows(text)
+    rows = _json(text) if text.lstrip().startswith("[") else None
+    if isinstance(rows, list) and rows:
+        return _array_rows(rows)
     return _csv_rows(path, text, columns)
 
 
@@ -103,6 +106,22 @@ def collect(
         except BadRowError as error:
             rejected.append(RejectedRow(line, shown(error.value), error.reason))
     return good, rejected
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _array_rows(rows: list[object]) -> Iterator[Row]:
+    """The rows of one JSON list, each in its place in it."""
+    for number, row in enumerate(rows, start=1):
+        if isinstance(row, dict):
+            yield number, row
+        else:
+            yield number, RejectedRow(number, shown(row), "not a JSON object")
 
 
 def json_rows(text: str) -> Iterator[Row]:
@@ -162,7 +181,7 @@ def _csv_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
     limit = csv.field_size_limit(min(len(text) + 1, sys.maxsize))
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, columns))
-        header = [name.strip() for name in next(reader)]
+        header = _named([name.strip() for name in next(reader)], columns)
         _check(path, header, columns)
         line = reader.line_num + 1
         for values in reader:
@@ -179,12 +198,18 @@ def _csv_rows(path: Path, text: str, columns: Columns) -> Iterator[Row]:
         csv.field_size_limit(limit)
 
 
+def _named(header: list[str], columns: Columns) -> list[str]:
+    """The names of the columns, in small letters where they fit only so."""
+    small = [name.lower() for name in header]
+    return small if not columns.fit(set(header)) and columns.fit(set(small)) else header
+
+
 def _delimiter(text: str, columns: Columns) -> str:
     """What stands between the columns: what a spreadsheet writes, by the first line."""
     first = text.partition("\n")[0]
     for delimiter in SEMICOLON_AND_TAB:
         [header] = csv.reader([first.strip()], delimiter=delimiter)
-        if columns.fit({name.strip() for name in header}):
+        if columns.fit(set(_named([name.strip() for name in header], columns))):
             return delimiter
     return ","
 

@@ -84,6 +84,20 @@ def test_table_of_a_spreadsheet_without_commas_is_read(file: Writer, delimiter: 
     assert (battle.prompt, battle.winner) == ("2,5 or 3; which?", "b")
 
 
+def test_columns_in_capitals_and_winners_by_name_are_read(file: Writer):
+    text = "Prompt,Model_A,Model_B,Winner\np,x,y,y\nq,x,y,tie\nr,x,y,z\n"
+    found = read_battles(file(text))
+    assert [battle.winner for battle in found.battles] == ["b", "tie"]
+    assert [(row.line, row.value) for row in found.rejected] == [(4, "z")]
+
+
+def test_one_json_list_is_read_row_by_row(file: Writer):
+    row = {"prompt": "p", "model_a": "x", "model_b": "y", "winner": "model_a"}
+    found = read_battles(file(json.dumps([row, 3], indent=1)))
+    assert [battle.winner for battle in found.battles] == ["a"]
+    assert [(row.line, row.reason) for row in found.rejected] == [(2, "not a JSON object")]
+
+
 def test_gzip_is_seen_by_content(file: Writer):
     path = file(gzip.compress(ELOBENCH.encode()), "rwq.csv.gz")
     assert len(read_battles(path).battles) == 3
