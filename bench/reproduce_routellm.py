@@ -169,7 +169,8 @@ class Classroom:
         for at, test in enumerate(tests):
             if count := regimen.gold.get(test.name):
                 order = np.random.default_rng(seed).permutation(len(test.prompts))
-                battles += gold_of(test.at(order[:count]), (STRONG, WEAK))
+                taught = test.at(order[:count])
+                battles += gold_of(taught, (STRONG, WEAK), f"gold {test.name}")
                 tests[at] = test.at(np.sort(order[count:]))
         kept, dropped = self._without(battles, tests)
         learnt = self.embedder.embed(unique_prompts(kept))

@@ -28,7 +28,7 @@ class Lessons(NamedTuple):
         surplus: how much more often it won over this prompt, (n,).
         ease: how much oftener both replies were good than both bad, (n,).
         weights: how many battles that was, a person's own counting for more, (n,).
-        closest: the most that one of them counts, (n,).
+        sources: a number for where they come from, 0 for the person's own, (n,).
     """
 
     prompts: list[str]
@@ -37,7 +37,7 @@ class Lessons(NamedTuple):
     surplus: Doubles
     ease: Doubles
     weights: Doubles
-    closest: Doubles
+    sources: Ints
 
 
 def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Lessons:
@@ -67,8 +67,9 @@ def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Les
     ease -= _expected(sets, ease, own, float(ease.mean()))
     rows, first, row = np.unique(index.row_of[places], return_index=True, return_inverse=True)
     total = np.bincount(row, weights).astype(np.float64)
-    closest = np.zeros(len(rows))
-    np.maximum.at(closest, row, weights)
+    source = np.where(own, 0, 1 + np.unique([b.source for b in battles], return_inverse=True)[1])
+    sources = np.full(len(rows), source.max())
+    np.minimum.at(sources, row, source)
     return Lessons(
         prompts=[battles[place].prompt for place in first.tolist()],
         rows=rows,
@@ -76,7 +77,7 @@ def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Les
         surplus=np.bincount(row, weights * surplus) / total,
         ease=np.bincount(row, weights * ease) / total,
         weights=total,
-        closest=closest,
+        sources=sources,
     )
 
 
@@ -97,17 +98,20 @@ def _sides(battles: Sequence[Battle], ladder: Ladder, pair: tuple[str, str]) -> 
     """The battles as the pair sees them; those of any two tiers count where none concerns it.
 
     The pair's own battles concern it, a person's own, those of "strong" and "weak", which stand
-    for any pair, and those between its tiers or with a tier next to the weak one.
+    for any pair, and those between its tiers, or between the tiers of these two, or with a tier
+    next to the weak one. A rating from few sets, such as gold battles alone give, puts a model
+    where hardly anyone met its rival.
     """
     tiers = np.array([ladder.tiers_in(battle) for battle in battles])  # (n, 2)
-    seats = ladder.seats(*pair)
     named = [_named(battle, pair) for battle in battles]
     direct = np.array([sign != 0 for sign in named])
     lead = np.where(direct, named, np.sign(tiers[:, 1] - tiers[:, 0]))
     better, worse = tiers.min(axis=1), tiers.max(axis=1)
-    near = (better == seats.strong) & (np.abs(worse - seats.weak) <= 1)
     own = np.array([battle.source == MINE for battle in battles])
     general = np.array([{battle.model_a, battle.model_b} == {STRONG, WEAK} for battle in battles])
+    near = np.zeros(len(battles), dtype=bool)
+    for seats in {ladder.seats(*pair), *([ladder.seats(STRONG, WEAK)] if general.any() else [])}:
+        near |= (better == seats.strong) & (np.abs(worse - seats.weak) <= 1)
     concern = (lead != 0) & (direct | own | general | near)
     if not concern.any():
         concern = lead != 0

@@ -1,7 +1,8 @@
 """Kernel ridge regression with landmarks: arrays in, arrays out.
 
 Source: Saunders et al. (1998), Ridge regression learning algorithm in dual variables; Williams and
-Seeger (2001), Using the Nyström method; Allen (1974) for predictions without a row of its own.
+Seeger (2001), Using the Nyström method; Allen (1974) for predictions without a row of its own;
+Bonilla et al. (2007), Multi-task Gaussian process prediction, on sources that differ.
 """
 
 from __future__ import annotations
@@ -16,19 +17,29 @@ from routing.arrays import Doubles, Floats, Ints
 
 BLOCK = 4096  # points whose kernel is held at once
 JITTER = 1e-8
+SHARED = 0.7  # the part that sources have in common: see bench/reproduce_routellm.py
 
 
 class Observed(NamedTuple):
-    """What was seen at n points, (n, d): `values` (n, t), each so many times, `weights` (n,)."""
+    """What was seen at n points, (n, d): `values` (n, t), each so many times, `weights` (n,).
+
+    Attributes:
+        sources: a number for where each was seen, (n,).
+    """
 
     points: Floats
     values: Doubles
     weights: Doubles
+    sources: Ints
 
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
     """Functions, t of them, that fall to 0 away from what was seen.
+
+    Each is the sum of what all sources share and of what each of them has of its own. So a large
+    source is not taken at its word where a small one says otherwise, and what is seen in one alone
+    is believed there.
 
     Attributes:
         sharpness: the kernel is exp(-sharpness / 2 * squared distance).
@@ -47,10 +58,10 @@ class Ridge:
 
         `landmarks` are the rows that they are made of; with all of them the solution is exact.
         """
-        exact = len(landmarks) == len(seen.points)
-        solve = _exact if exact else _by_landmarks
-        points = seen.points if exact else seen.points[landmarks]
-        return cls(sharpness, points, *solve(seen, points, sharpness, penalty))
+        if len(landmarks) == len(seen.points):
+            return cls(sharpness, seen.points, *_exact(seen, sharpness, penalty))
+        points = seen.points[landmarks]
+        return cls(sharpness, points, *_by_landmarks(seen, landmarks, sharpness, penalty))
 
     def predict(self, points: Floats) -> Doubles:
         """Values at (n, d) points, (n, t)."""
@@ -68,33 +79,35 @@ class Ridge:
         return squares
 
 
-def _exact(
-    seen: Observed, points: Floats, sharpness: float, penalty: float
-) -> tuple[Doubles, Doubles]:
+def _exact(seen: Observed, sharpness: float, penalty: float) -> tuple[Doubles, Doubles]:
     """`dual` and `left_out` of functions that are made of every point."""
-    gram = kernel(points, points, sharpness)
+    near = kernel(seen.points, seen.points, sharpness)
+    gram = near * _likeness(seen.sources, seen.sources)
     inverse = np.linalg.inv(gram + np.diag(penalty / seen.weights))
     dual = inverse @ seen.values
-    return dual, seen.values - dual / inverse.diagonal()[:, None]
+    unexpected = dual / inverse.diagonal()[:, None]
+    return dual, near @ dual - (near * inverse).sum(axis=0)[:, None] * unexpected
 
 
 def _by_landmarks(
-    seen: Observed, points: Floats, sharpness: float, penalty: float
+    seen: Observed, landmarks: Ints, sharpness: float, penalty: float
 ) -> tuple[Doubles, Doubles]:
-    """The same of functions that are made of m of the points, at (m, d)."""
-    from scipy.linalg import cho_factor, cho_solve, solve_triangular
+    """The same of functions that are made of m of the points."""
+    near = kernel(seen.points[landmarks], seen.points, sharpness)  # (m, n)
+    told = near * _likeness(seen.sources[landmarks], seen.sources)
+    weighted = told * seen.weights
+    gram = told[:, landmarks] + JITTER * np.eye(len(landmarks))
+    moves = np.linalg.inv(weighted @ told.T + penalty * gram) @ weighted
+    dual = moves @ seen.values
+    # How much of what is told of a point is its own value.
+    leverage = (told * moves).sum(axis=0)[:, None]
+    unexpected = (seen.values - told.T @ dual) / np.maximum(1 - leverage, JITTER)
+    return dual, near.T @ dual - (near * moves).sum(axis=0)[:, None] * unexpected
 
-    gram = kernel(points, points, sharpness) + JITTER * np.eye(len(points))
-    root = np.linalg.cholesky(gram)
-    features = solve_triangular(root, kernel(points, seen.points, sharpness), lower=True)
-    weighted = features * seen.weights  # (m, n)
-    factor = cho_factor(weighted @ features.T + penalty * np.eye(len(points)))
-    solution = cho_solve(factor, weighted @ seen.values)
-    # How much of a point's prediction is its own value.
-    leverage = (weighted * cho_solve(factor, features)).sum(axis=0)[:, None]
-    others = features.T @ solution - leverage * seen.values
-    dual = solve_triangular(root, solution, lower=True, trans=1)
-    return dual, others / np.maximum(1 - leverage, JITTER)
+
+def _likeness(sources: Ints, others: Ints) -> Doubles:
+    """How much of the functions two sources share, (m, n)."""
+    return np.where(sources[:, None] == others, 1.0, SHARED)
 
 
 def kernel(points: Floats, others: Floats, sharpness: float) -> Doubles:

@@ -4,9 +4,10 @@ Where battles are near, they say by how much more, or less, often the strong mod
 better one; where none is near, the average stands. Near is not what is about the same alone, as to
 the similarity router, but what is put alike: the middle layers of the embedder know it, and the
 surface of a prompt shows it (`routing.surface`). Ties tell how easy prompts are, which says how
-much there is to win (`routing.blend`). It counts the battles that concern the pair alone: those of
-others say little about it, and what they say of easy and hard prompts misleads (see
-`bench/reproduce_routellm.py`).
+much there is to win (`routing.blend`). Sources differ in who judged and what was asked: what is
+learnt of one is believed in part of the others (`routing.regression`). It counts the battles that
+concern the pair alone: those of others say little about it, and what they say of easy and hard
+prompts misleads (see `bench/reproduce_routellm.py`).
 
 Source: Tenney et al. (2019), BERT rediscovers the classical NLP pipeline, on what layers know.
 """
@@ -155,9 +156,9 @@ class RidgeRouter(IndexedRouter):
         space = Space.of(counts, self.surface_scale)
         points = space.points(self._places(lessons.rows), counts)
         values = np.stack([lessons.surplus, lessons.ease], axis=1)
-        seen = Observed(points, values, lessons.weights)
+        seen = Observed(points, values, lessons.weights, lessons.sources)
         ridge = Ridge.fit(
-            seen, _landmarks(lessons.closest), sharpness=self.sharpness, penalty=self.penalty
+            seen, landmarks(lessons.sources), sharpness=self.sharpness, penalty=self.penalty
         )
         blend = Blend.of(ridge.left_out, lessons.surplus, lessons.weights)
         return _Head(space, ridge, blend, lessons.average, lessons.rows)
@@ -199,11 +200,16 @@ def _places(read: Reading) -> Floats:
     return np.concatenate([read.states, np.float32(VECTOR_SCALE) * read.vectors], axis=1)
 
 
-def _landmarks(closest: Doubles) -> Ints:
-    """The rows of the landmarks: those that count the most, by lot among the others."""
-    order = np.random.default_rng(SEED).permutation(len(closest))
-    order = order[np.argsort(-closest[order], kind="stable")]
-    return np.sort(order[:LANDMARKS])
+def landmarks(sources: Ints, most: int = LANDMARKS) -> Ints:
+    """So many rows at most: the person's own (source 0), and by lot as many of each other source.
+
+    What lies near none of them is hardly learnt: a large source must not drown a small one.
+    """
+    order = np.random.default_rng(SEED).permutation(len(sources))
+    order = order[np.argsort(sources[order], kind="stable")]
+    turns = np.arange(len(order)) - np.searchsorted(sources[order], sources[order])
+    turns[sources[order] == 0] = 0
+    return np.sort(order[np.argsort(turns, kind="stable")][:most])
 
 
 def _chance(average: float, surplus: Doubles) -> Doubles:

@@ -2,16 +2,19 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from routing.regression import Observed, Ridge, kernel
+from routing.regression import SHARED, Observed, Ridge, kernel
 
 SHARPNESS, PENALTY = 4.0, 2.0
 
 
-def observed(count: int) -> Observed:
+def observed(count: int, sources: int = 1) -> Observed:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(count, 5)).astype(np.float32)
     return Observed(
-        points, rng.normal(size=(count, 2)), rng.integers(1, 5, count).astype(np.float64)
+        points,
+        rng.normal(size=(count, 2)),
+        rng.integers(1, 5, count).astype(np.float64),
+        np.arange(count) % sources,
     )
 
 
@@ -28,15 +31,35 @@ def test_with_all_landmarks_it_is_the_independent_implementation():
     assert fitted(seen).predict(asked) == pytest.approx(peer.predict(asked), abs=1e-5)
 
 
+def test_sources_share_a_part_of_what_is_seen():
+    seen = observed(60, sources=3)
+    alike = np.where(seen.sources[:, None] == seen.sources, 1, SHARED)
+    peer = KernelRidge(kernel="precomputed", alpha=PENALTY)
+    peer.fit(kernel(seen.points, seen.points, SHARPNESS) * alike, seen.values, seen.weights)
+    asked = observed(30).points + 0.1
+    expected = kernel(asked, seen.points, SHARPNESS) @ peer.dual_coef_
+    assert fitted(seen).predict(asked) == pytest.approx(expected, abs=1e-5)
+
+
+def test_large_source_does_not_outvote_a_small_one_where_the_small_one_was_seen():
+    points = np.zeros((21, 1), dtype=np.float32)
+    values = np.array([[1.0]] * 20 + [[-1.0]])
+    of_one = Observed(points, values, np.full(21, 5.0), np.zeros(21, dtype=np.int64))
+    of_two = of_one._replace(sources=np.repeat([0, 1], [20, 1]))
+    here = points[:1]
+    assert fitted(of_two).predict(here)[0, 0] < fitted(of_one).predict(here)[0, 0] - 0.4
+
+
+@pytest.mark.parametrize("sources", [1, 3])
 @pytest.mark.parametrize("landmarks", [40, 39])
-def test_left_out_is_what_the_others_predict(landmarks: int):
-    seen = observed(40)
+def test_left_out_is_what_the_others_predict(landmarks: int, sources: int):
+    seen = observed(40, sources)
     if landmarks < 40:  # the last point adds nothing that the others have not
-        seen.points[-1] = seen.points[0]
+        seen.points[-1], seen.sources[-1] = seen.points[0], seen.sources[0]
     found = fitted(seen, landmarks).left_out
     for place in range(len(seen.points)):
         others = np.arange(len(seen.points)) != place
-        rest = Observed(seen.points[others], seen.values[others], seen.weights[others])
+        rest = Observed(*(part[others] for part in seen))
         assert found[place] == pytest.approx(
             fitted(rest).predict(seen.points[[place]])[0], abs=1e-5
         )

@@ -6,7 +6,7 @@ import pytest
 from routing.battles import Battle
 from routing.errors import RouterError
 from routing.lessons import lessons_of
-from routing.routers.ridge import RidgeRouter
+from routing.routers.ridge import RidgeRouter, landmarks
 from tests.routing.fakes import HashEmbedder
 
 HARD = [f"prove lemma {n} about primes" for n in range(30)]
@@ -104,6 +104,32 @@ def test_battles_of_the_pair_itself_count_where_its_models_share_a_tier():
     assert router.ladder_.tier_of["big"] == router.ladder_.tier_of["small"]
     stranger = chance(router, "hello stranger 99")
     assert stranger < chance(router, "hello friend number 99") < chance(router, HARD[0])
+
+
+def test_battles_like_the_starters_count_beside_gold_that_rates_the_pair_apart():
+    arena = [replace(b, model_a="strong", model_b="llama", source="arena") for b in battles()]
+    arena = [replace(b, prompt=f"{b.prompt} of yore") for b in arena]
+    # the weak model is right about as often: it sits where no battle of the arena was fought
+    gold = [Battle(f"question {n}", "strong", "small", "ab"[n % 2], "exam") for n in range(60)]
+    other = [Battle(f"talk {n}", "strong", "gemini", "aab"[n % 3], "arena") for n in range(30)]
+    router = RidgeRouter(HashEmbedder()).fit([*battles(), *arena, *other, *gold])
+    tier = router.ladder_.tier_of
+    assert tier["strong"] < tier["small"] < tier["gemini"] < tier["llama"]
+    prompts = lessons_of(router.index_, router.ladder_, ("strong", "small")).prompts
+    assert {b.prompt for b in arena} < set(prompts)
+
+
+def test_landmarks_are_all_of_ones_own_and_as_many_of_each_source():
+    sources = np.repeat([2, 0, 1], [500, 30, 100])
+    chosen = sources[landmarks(sources, 130)]
+    assert np.bincount(chosen).tolist() == [30, 50, 50]
+
+
+def test_landmarks_of_a_small_source_are_all_its_prompts():
+    sources = np.repeat([1, 2], [20, 500])
+    rows = landmarks(sources, 100)
+    assert np.bincount(sources[rows]).tolist() == [0, 20, 80]
+    assert len(set(rows.tolist())) == 100
 
 
 def test_sample_judges_each_prompt_by_the_others():
