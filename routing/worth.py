@@ -18,10 +18,10 @@ def outdone(
 ) -> dict[str, str]:
     """The models that are not worth their price, and of each a cheaper one that is no worse.
 
-    A model that is dearer than another one behind it is outdone by that, unless the battles find it
-    better, with confidence, or tell too little of the two. One in the middle that is dearer than
-    the strongest, which comes first, is outdone by it. The last one never is: a pool has two ends.
-    Nothing can be said of a model whose cost is not known (None).
+    A model that is dearer than another one is outdone by it unless it is better: by the battles,
+    with confidence, or where these tell too little of the two, as the person named them, the
+    stronger first. The last one is never outdone: a pool has two ends. Nothing can be said of a
+    model whose cost is not known (None).
 
     Args:
         models: of a pool, in its order.
@@ -31,10 +31,11 @@ def outdone(
     names = [_rated_as(models, at, record) for at in range(len(models))]
     found = {}
     for at in range(len(models) - 1):
-        cheaper = [other for other in (0, *range(at + 1, len(models))) if _less(costs, other, at)]
-        by = next((o for o in cheaper if o == 0 or not _better(record, names[at], names[o])), None)
-        if by is not None:
-            found[models[at].name] = models[by].name
+        for other in range(len(models)):
+            cheaper = _less(costs, other, at)
+            if cheaper and not _better(record, names[at], names[other], is_named_so=at < other):
+                found[models[at].name] = models[other].name
+                break
     return found
 
 
@@ -50,9 +51,9 @@ def _rated_as(models: Sequence[Model], at: int, record: Record) -> str | None:
     return next((name for name in names if name in record.number), None)
 
 
-def _better(record: Record, one: str | None, other: str | None) -> bool:
-    """Whether the battles, or too few of them the person's own order, hold the one for better."""
+def _better(record: Record, one: str | None, other: str | None, *, is_named_so: bool) -> bool:
+    """Whether the one model is better by the battles, or where they tell too little as named."""
     if one is None or other is None:
-        return True
+        return is_named_so
     lead = record.lead(one, other)
-    return lead.deviation > VAGUEST or lead.nats > SURE * lead.deviation
+    return is_named_so if lead.deviation > VAGUEST else lead.nats > SURE * lead.deviation

@@ -49,8 +49,10 @@ def test_models_that_no_battles_compare_are_taken_as_named():
     assert found(PRICES, *battles("big", "mid", 90, 10)) == {}
 
 
-def test_model_dearer_than_the_strongest_needs_no_battles():
+def test_model_dearer_than_the_strongest_is_worth_it_only_by_battles():
     assert found([2.0, 3.0, 1.0]) == {"mid": "big"}
+    assert found([2.0, 3.0, 1.0], *battles("mid", "big", 2, 1)) == {"mid": "big"}
+    assert found([2.0, 3.0, 1.0], *battles("mid", "big", 60, 20)) == {}
 
 
 @pytest.mark.parametrize(
