@@ -12,6 +12,7 @@ from routing.events import Event, TurnRequest
 from tests.tui.conftest import SIZE, Chat, ready, say, stored, streaming, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
 from tui.errors import StoreError
+from tui.screens.saying import FOLLOWS
 from tui.widgets.card import Card
 from tui.widgets.meter import Meter
 from tui.widgets.reply import Reply
@@ -82,6 +83,52 @@ async def test_escape_stops_and_keeps_the_partial_reply(chat: Chat):
         await wait_until(pilot, lambda: turns.last.reply and turns.last.reply.state == "stopped")
     assert engine.stopped == 1
     assert stored(app)[-1].text == "the first half"
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_message_sent_while_a_reply_streams_follows_it(chat: Chat, stopped: bool):
+    gate = asyncio.Event()
+    decided, delta, *end = reply_events("first")
+    engine = FakeEngine([decided, delta, gate, *end])
+    app = chat(engine)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        await streaming(pilot, "one")
+        app.chat.composer.insert("two")
+        await pilot.press("alt+s")
+        await wait_until(pilot, lambda: app._notifications)
+        assert [note.message for note in app._notifications] == [FOLLOWS]
+        assert app.chat.composer.text == "two"
+        if stopped:
+            await pilot.press("escape")
+        gate.set()
+        await wait_until(pilot, lambda: len(engine.requests) == 2)
+        assert (engine.requests[1].turns[-1].text, engine.requests[1].pin) == ("two", "strong")
+        assert app.chat.composer.text == ""
+        await wait_until(pilot, lambda: not app.chat.talk.turns.live)
+
+
+@pytest.mark.parametrize("end", ["it fails", "the draft changes"])
+async def test_message_that_was_to_follow_stays_a_draft_where(chat: Chat, end: str):
+    gate = asyncio.Event()
+    events = reply_events("first")
+    failing = [*events[:2], gate, errors.NetworkError("offline")]
+    engine = FakeEngine(failing if end == "it fails" else [*events[:2], gate, *events[2:]])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        turns = await streaming(pilot, "one")
+        app.chat.composer.insert("two")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: app.chat.composer.text == "two")
+        if end == "the draft changes":
+            await pilot.press("s")
+        gate.set()
+        await wait_until(pilot, lambda: turns.last.done and turns.last.reply)
+        await wait_until(pilot, lambda: app.chat._following is None)
+        await pilot.pause()
+        assert app.chat.composer.text.startswith("two")
+    assert len(engine.requests) == 1
 
 
 async def test_partial_reply_is_saved_while_it_streams(chat: Chat):

@@ -17,18 +17,23 @@ from tui.screens.routing import RoutingScreen
 from tui.screens.slash import as_typed
 from tui.turns import Pin
 from tui.widgets.actions import Actionable
+from tui.widgets.talk import Talk
 from tui.widgets.welcome import OPENING_ACTIONS, Welcome
+
+FOLLOWS = "It is sent once this reply is done; Esc stops the reply."
 
 
 class SayingScreen(BlocksScreen, RoutingScreen):
     """What becomes of a message that the person sends."""
 
     _waiting: tuple[str, Pin] | None = None  # for models: what was sent while there were none
+    _following: tuple[str, Pin] | None = None  # the reply: what was sent while it streamed
 
     async def say(self, text: str, pin: Pin) -> None:
         """Send a message, unless it has to wait: then it is the composer's again."""
         if self.talk.turns.live:
-            self._hold_back(text, "A reply is streaming; Esc stops it.")
+            self._hold_back(text, FOLLOWS)
+            self._following = text, pin
         elif self.talk.turns.session.read_only:
             self._hold_back(text, f"{self.talk.turns.session.trouble} /fork goes on in a copy.")
         elif self.talk.turns.routing.pool is None:
@@ -94,6 +99,14 @@ class SayingScreen(BlocksScreen, RoutingScreen):
         waiting, self._waiting = self._waiting, None
         if waiting and as_typed(waiting[0]) == self.composer.text:
             self.composer.send(waiting[1])
+
+    @on(Talk.Finished)
+    def _send_what_follows(self, message: Talk.Finished) -> None:
+        """Send what was sent while the reply streamed, unless that failed or the draft changed."""
+        following, self._following = self._following, None
+        answered = message.turn.whole or message.turn.stopped
+        if following and answered and as_typed(following[0]) == self.composer.text:
+            self.composer.send(following[1])
 
     def _hold_back(self, text: str, why: str) -> None:
         self.composer.restore(as_typed(text))

@@ -213,8 +213,10 @@ class Composer(VerticalGroup):
         self.draft.insert(self.draft.shown(text))
 
     def remember(self, *texts: str) -> None:
-        """Make texts recallable, the latest last."""
-        self._sent += texts
+        """Make texts recallable, the latest last; of equal ones in a row one."""
+        for text in texts:
+            if self._sent[-1:] != [text]:
+                self._sent.append(text)
         self._recalled = len(self._sent)
 
     def forget(self) -> None:
