@@ -6,7 +6,7 @@ import pytest
 
 from tests.tui.conftest import Chat, ready, say, wait_until
 from tui.app import ChatApp
-from tui.hints import HINTS, hint_after
+from tui.hints import HINTS, fitting, hint_after
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +17,12 @@ def _hints(_no_hints: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def told(app: ChatApp) -> str:
     """What stands over the draft."""
     return str(app.chat.composer.border_title)
+
+
+def test_hints_that_have_no_room_are_left_out_from_the_right():
+    assert fitting("one · two · three", 17) == "one · two · three"
+    assert fitting("one · two · three", 16) == "one · two"
+    assert fitting("one · two · three", 2) == "one"
 
 
 async def test_first_turns_are_each_followed_by_a_hint_and_later_ones_by_none(chat: Chat):

@@ -278,6 +278,11 @@ def test_why_lists_battles_and_numbers_ones_own():
     assert text.endswith("flips at 77 % strong · weak would cost ~$0.0009 · decided in 14 ms")
 
 
+def test_why_says_on_few_columns_what_the_number_means():
+    first = why_text(decision("strong"), None, 50).plain.split("\n")[0]
+    assert first == "0.77 ≥ 0.42: worth demo/strong"
+
+
 def test_why_of_a_pinned_turn_counts_no_milliseconds():
     assert why_text(decision("weak", pinned=True), None, 90).plain == "You pinned it."
 
@@ -415,5 +420,5 @@ def test_why_names_the_models_that_no_battle_tells_apart():
     strong, weak = candidates(0.18)
     judged = replace(weak, prior="as weak")
     text = why_text(replace(decision("weak"), candidates=(strong, judged)), bill("weak"), 78).plain
-    assert "demo/weak judged as weak: no battle names it\n" in text
+    assert "no battle names demo/weak: judged as weak\n" in text
     assert "no battle names" not in why_text(decision("weak"), bill("weak"), 78).plain

@@ -16,7 +16,7 @@ from textual.message import Message
 
 from tui.budget import Month
 from tui.errors import AppError, UsageError
-from tui.hints import hint_after
+from tui.hints import fitting, hint_after
 from tui.live_turn import LiveTurn
 from tui.messages import Listed, Sent
 from tui.money import percent, said_usd
@@ -197,7 +197,8 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         hints = self._next or self._hints(HINTS if wide else SHORT_HINTS)
         if self._unanswered:
             hints = f"{first_key(self._keys()['retry'])} answers your last message · {hints}"
-        return hints if self.talk.warm else f"warming up … · {hints}"
+        hints = hints if self.talk.warm else f"warming up … · {hints}"
+        return fitting(hints, self.size.width - TITLE_MARGIN)
 
     def _focus_text(self) -> str:
         """What the keys do where the focus is; "" in the composer."""

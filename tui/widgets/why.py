@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -110,7 +110,10 @@ class Why(Widget, can_focus=True):
 
 def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "") -> Content:
     """The reasons as lines of at most that width, in cells."""
-    lines = [Content(one_line(_verdict(decision), width))]
+    verdict = _verdict(decision, compared)
+    if cell_len(verdict) > width:
+        verdict = _verdict(decision, odds_text)
+    lines = [Content(one_line(verdict, width))]
     if decision.switch:
         lines.append(Content(one_line(switch_text(decision.switch), width)))
     if len(decision.candidates) > PAIR:
@@ -132,7 +135,7 @@ def why_text(decision: Decision, bill: Bill | None, width: int, audit: str = "")
     return Content("\n").join(lines)
 
 
-def _verdict(decision: Decision) -> str:
+def _verdict(decision: Decision, compare: Callable[[Decision], str]) -> str:
     """What the router's number means for the turn; the battles that it comes from stand below."""
     kept = decision.switch is not None and decision.switch.stayed
     if kept or decision.odds is None or decision.threshold is None:
@@ -140,15 +143,15 @@ def _verdict(decision: Decision) -> str:
     reached = decision.odds >= decision.threshold
     meant = f"worth {decision.model}" if reached else f"{decision.model} will do"
     far = bool(decision.neighbours) and not decision.has_near
-    return f"{compared(decision)}: {meant}{'; no battle is near' if far else ''}"
+    return f"{compare(decision)}: {meant}{'; no battle is near' if far else ''}"
 
 
 def _of_pair(decision: Decision) -> Iterator[str]:
     """What is to be known of the models of a pair; of a pool's the rows say it."""
     unknown = [c for c in decision.candidates if c.prior]
     if unknown:
-        judged = ", ".join(f"{c.model} judged {c.prior}" for c in unknown)
-        yield f"{judged}: no battle names {'it' if len(unknown) == 1 else 'them'}"
+        names = unknown[0].model if len(unknown) == 1 else "either model"
+        yield f"no battle names {names}: judged {', '.join(c.prior for c in unknown)}"
     for c in decision.candidates:
         if c.outdone_by:
             yield f"by the battles {c.outdone_by} is no worse than {c.model}, and costs less"
