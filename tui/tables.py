@@ -38,9 +38,9 @@ def print_facts(title: str, facts: Mapping[str, str]) -> None:
     _print(Text(title, style="bold"), table if facts else Text("  none"), Text())
 
 
-def print_text(text: str) -> None:
+def print_text(text: str, style: str = "") -> None:
     """Print a sentence, broken between words where the window ends."""
-    _print(Text(visible(text)))
+    _print(Text(visible(text), style=style))
 
 
 def _print(*parts: RenderableType) -> None:

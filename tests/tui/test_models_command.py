@@ -44,6 +44,12 @@ def test_pair_is_kept_and_what_it_lacks_is_said(run: Run, home: Path):
     assert "Did you mean gpt-4o-mini or" in err
 
 
+def test_nothing_to_test_is_said_with_what_to_do(run: Run):
+    code, _, err = run("models", "test")
+    assert code == 2
+    assert "llmroute models test MODEL" in err
+
+
 def test_server_of_ones_own_is_not_taken_for_a_known_model(run: Run):
     served = ["--api-base", "http://127.0.0.1:8000/v1"]
     err = run("models", "use", "openai/gpt-4o-big", "openai/gpt-4o-minni", *served)[2]

@@ -157,15 +157,16 @@ def _print(view: View, found: Evaluated) -> None:
     from rich.text import Text
 
     from tui.evaluation.plots import terminal_plot
+    from tui.tables import print_text
 
     console = Console()
-    typer.echo(view.heading)
-    typer.echo(
+    print_text(view.heading)
+    print_text(
         f"{found.left_out:,} prompts left out because the battles hold them (cosine .95 or more); "
         f"mean cosine to the nearest battle {found.similarity:.3f}"
     )
     for caution in view.cautions:
-        console.print(Text(caution, style="bold"))
+        print_text(caution, style="bold")
     typer.echo()
     table = Table(*view.columns, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.columns[0].overflow = "fold"
@@ -179,4 +180,4 @@ def _print(view: View, found: Evaluated) -> None:
     drawn = terminal_plot(view.chart, width, PLOT_LINES)
     console.print(Text.from_ansi(drawn), no_wrap=True, crop=True)
     for sentence in [*view.sentences, *found.remarks, "", view.legend]:
-        console.print(Text(sentence))
+        print_text(sentence)

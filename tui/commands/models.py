@@ -203,7 +203,9 @@ def try_models(
     from routing.errors import RoutingError
 
     program = Program.open(api_base=api_base, key_name=key_name)
-    names = names or list(program.require_pool().names)
+    names = names or list(program.settings.pool_names)
+    if not names:
+        raise UsageError("No models are set to test.", hint="llmroute models test MODEL tests one.")
     import_litellm()  # takes seconds that are not the model's
     failures = []
     for name in names:
