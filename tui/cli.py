@@ -18,7 +18,7 @@ from tui.commands import audit, battles, cost, doctor, keys, models, router, ses
 from tui.commands.ask import ask
 from tui.commands.chat import chat
 from tui.commands.group import Commands
-from tui.errors import AppError, SettingsError, UsageError, from_disk
+from tui.errors import AppError, SettingsError, UsageError, from_disk, red
 
 FAILED, USAGE = 1, 2
 
@@ -96,7 +96,7 @@ def main() -> None:
 
 def _tell(error: errors.RoutingError | AuditError | AppError) -> int:
     """The exit code, after the error's words on stderr."""
-    typer.secho(f"llmroute: {error}", fg="red", err=True)
+    typer.secho(f"llmroute: {error}", fg=red(os.environ), err=True)
     if error.hint:
         typer.echo(error.hint, err=True)
     if detail := getattr(error, "detail", ""):
@@ -114,7 +114,7 @@ def _tell_misuse(error: typer.TyperException) -> int:
     )()  # pydantic's, which leave the value out
     given = [repr(fault["input"]) for fault in faults]
     found = f" (found {given[0]})" if given and given[0] not in said else ""
-    typer.secho(f"llmroute: {said}{found}", fg="red", err=True)
+    typer.secho(f"llmroute: {said}{found}", fg=red(os.environ), err=True)
     context = getattr(error, "ctx", None)
     if context:
         typer.echo(f"{context.command_path} -h tells how it is used.", err=True)

@@ -6,6 +6,15 @@ AppError
 └── StoreError       a conversation cannot be read or written
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+def red(environment: Mapping[str, str]) -> str | None:
+    """The colour of what went wrong; None for a person who wants none (NO_COLOR)."""
+    return None if environment.get("NO_COLOR") else "red"
+
 
 def in_line(said: object, hint: str) -> str:
     """What was said and the hint after it, as sentences in one line."""

@@ -110,6 +110,18 @@ def test_terminal_hears_that_the_router_is_at_work(run: Run, monkeypatch: pytest
     assert "routing …" not in out
 
 
+@pytest.mark.parametrize(("no_color", "is_red"), [("", True), ("1", False)])
+def test_error_is_red_unless_no_colour_is_wanted(
+    run: Run, monkeypatch: pytest.MonkeyPatch, no_color: str, is_red: bool
+):
+    monkeypatch.setenv("NO_COLOR", no_color)
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    run("sessions", "show", "nosuch")
+    assert "nosuch" in screen.getvalue()
+    assert ("\x1b[31m" in screen.getvalue()) == is_red
+
+
 def test_terminal_that_lacks_a_character_gets_another(tmp_path: Path):
     (tmp_path / "settings.toml").write_text(
         'strong = "openai/größe"\nweak = "demo/weak"\n', encoding="utf-8"

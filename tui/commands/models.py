@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import typer
 
 from tui.commands.group import Commands
 from tui.commands.options import ApiBase, AsJson, KeyName
-from tui.errors import UsageError
+from tui.errors import UsageError, red
 from tui.money import MILLION, usd
 from tui.program import Program
 from tui.settings import check_pool, pool_settings
@@ -214,7 +215,7 @@ def try_models(
         except RoutingError as error:
             failures.append(error)
     for failure in failures[1:]:
-        typer.secho(f"llmroute: {failure}", fg="red", err=True)
+        typer.secho(f"llmroute: {failure}", fg=red(os.environ), err=True)
     if failures:
         raise failures[0]
 
