@@ -16,6 +16,12 @@ def red(environment: Mapping[str, str]) -> str | None:
     return None if environment.get("NO_COLOR") else "red"
 
 
+def sentence(said: object) -> str:
+    """What was said with the full stop that a message of its own wants."""
+    text = str(said)
+    return f"{text}." if text and (text[-1].isalnum() or text[-1] in ")]”\"'") else text
+
+
 def in_line(said: object, hint: str) -> str:
     """What was said and the hint after it, as sentences in one line."""
     text = str(said)

@@ -29,9 +29,9 @@ def usd(amount: float | None) -> str:
 
 
 def marked_usd(mark: str, amount: float | None) -> str:
-    """US dollars behind the mark of an estimate: "~$0.0131"; "<$0.0001" needs none."""
+    """US dollars behind the mark of an estimate: "~$0.0131"; "<$0.0001" and "$?" need none."""
     text = usd(amount)
-    return text if "<" in text else f"{mark}{text}"
+    return text if amount is None or "<" in text else f"{mark}{text}"
 
 
 def said_usd(amount: float, *, about: bool = False) -> str:

@@ -2,7 +2,21 @@
 
 import pytest
 
-from tui.errors import in_line
+from tui.errors import in_line, sentence
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("It failed (500)", "It failed (500)."),
+        ("no model named a/b", "no model named a/b."),
+        ("It failed.", "It failed."),
+        ("wait …", "wait …"),
+        ("", ""),
+    ],
+)
+def test_what_stands_alone_is_a_whole_sentence(said: str, told: str):
+    assert sentence(said) == told
 
 
 @pytest.mark.parametrize(

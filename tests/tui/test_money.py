@@ -20,7 +20,7 @@ def test_amounts_show_the_digits_that_matter(amount: float | None, text: str):
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(0.00001, "<$0.0001"), (0.0131, "~$0.0131"), (None, "~$?")]
+    ("amount", "text"), [(0.00001, "<$0.0001"), (0.0131, "~$0.0131"), (None, "$?")]
 )
 def test_estimates_are_marked_once(amount: float | None, text: str):
     assert marked_usd("~", amount) == text

@@ -383,7 +383,7 @@ def test_why_tells_of_every_model_of_a_pool():
     assert lines[1:4] == [
         "  [S] openai/large   good enough 1.00  ~$0.0100",
         "→ [M] openai/medium  good enough 0.69  ~$0.0020",
-        "  [W] openai/small   good enough 0.36  ~$?  judged like gpt-4o-mini",
+        "  [W] openai/small   good enough 0.36  $?  judged like gpt-4o-mini",
     ]
     assert len(lines) <= 10
     assert max(map(len, lines)) <= 76

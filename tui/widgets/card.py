@@ -11,7 +11,7 @@ from textual.widgets import Static
 
 from routing import errors
 from routing.errors import RateLimitError
-from tui.errors import AppError, StoreError
+from tui.errors import AppError, StoreError, sentence
 from tui.visible import visible
 from tui.widgets.actions import Action, Actionable
 
@@ -99,7 +99,7 @@ class Card(Actionable):
 
     def compose(self) -> ComposeResult:
         yield Static(Content(f"✗ {self.title}"), classes="card--title")
-        yield Static(Content(visible(str(self.error))))
+        yield Static(Content(visible(sentence(self.error))))
         if self.error.hint:
             yield Static(Content(visible(self.error.hint)), classes="card--hint")
         yield Static(Content(self._countdown()), classes="card--countdown")
