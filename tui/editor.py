@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tui.errors import UsageError
@@ -27,7 +29,8 @@ def edit(text: str, environment: Mapping[str, str]) -> str:
         file = Path(folder) / "message.md"
         file.write_text(text, encoding="utf-8")
         try:
-            done = subprocess.run([*shlex.split(command), str(file)], check=False)
+            with _interrupts_left_to_it():
+                done = subprocess.run([*shlex.split(command), str(file)], check=False)
             if done.returncode:
                 raise UsageError(
                     f"{command!r} ended with {done.returncode}; your text is as it was."
@@ -36,3 +39,13 @@ def edit(text: str, environment: Mapping[str, str]) -> str:
         except (OSError, ValueError) as error:
             hint = "EDITOR names the one to use, for example: export EDITOR=nano"
             raise UsageError(f"The editor {command!r} did not work: {error}", hint=hint) from error
+
+
+@contextmanager
+def _interrupts_left_to_it() -> Iterator[None]:
+    """Lets Ctrl+C in the terminal be the editor's alone."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from textual.widgets._toast import Toast
 
 from tests.tui.conftest import Chat, offered, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
+from tui.app import ChatApp
 from tui.attachments import attach, complete, missing
 from tui.editor import edit
 from tui.errors import UsageError
@@ -137,6 +140,29 @@ def test_editor_gives_back_what_was_written(tmp_path: Path):
 def test_editor_that_fails_is_named(tmp_path: Path, code: str):
     with pytest.raises(UsageError, match=r"editor\.py"):
         edit("draft", editor(tmp_path, code))
+
+
+async def test_editor_that_cannot_be_started_gives_the_terminal_back(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+):
+    back = []
+
+    @contextmanager
+    def suspend(_: ChatApp) -> Iterator[None]:
+        yield
+        back.append(True)  # as Textual does: not where an error comes through
+
+    monkeypatch.setattr(ChatApp, "suspend", suspend)
+    monkeypatch.setenv("EDITOR", "/no/such/editor")
+    monkeypatch.delenv("VISUAL", raising=False)
+    app = chat()
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        app.chat.composer.insert("my words")
+        await pilot.press("ctrl+o")
+        await wait_until(pilot, lambda: app._notifications)
+        assert back
+        assert app.chat.composer.text == "my words"
 
 
 async def test_where_no_editor_can_be_opened_the_draft_stays(chat: Chat):

@@ -48,14 +48,25 @@ class SayingScreen(BlocksScreen, RoutingScreen):
             return
         try:
             with self.app.suspend():
-                text = edit(self.composer.text, self.program.environment)
+                written = self._written()
         except SuspendNotSupported:
             self.tell("An editor cannot be opened from here.")
-        except UsageError as error:
-            self.tell(str(error), error.hint)
         else:
-            self.composer.exchange(text)
+            if isinstance(written, UsageError):
+                self.tell(str(written), written.hint)
+            else:
+                self.composer.exchange(written)
         self.composer.draft.focus()
+
+    def _written(self) -> str | UsageError:
+        """The draft as it was left in the editor, or why not.
+
+        Nothing is raised: Textual takes the terminal back only where nothing was.
+        """
+        try:
+            return edit(self.composer.text, self.program.environment)
+        except UsageError as error:
+            return error
 
     async def _send(self, text: str, pin: Pin) -> None:
         folder = Path.cwd()
