@@ -69,13 +69,17 @@ def warning_of(month: Month, budget: Budget) -> str:
 
 
 def month_text(month: Month, budget: Budget, *, pace: bool = True) -> str:
-    """The month in a line: "month $4.10 of $20, on pace for $12"; "" without a budget."""
+    """The month in a line: "month $4.10 of $20, on pace for $12"; "" without a budget.
+
+    `pace`: with what comes of it, at this pace or by the budget.
+    """
     if budget.monthly_usd is None:
         return ""
     unknown = f" + {month.unpriced_turns} x $?" if month.unpriced_turns else ""
     text = f"month {short_usd(month.spent_usd)}{unknown} of {budget_usd(budget.monthly_usd)}"
     if is_spent(month, budget):
-        return f"{text} OVER BUDGET{': weak only' if limit_of(month, budget) else ''}"
+        limited = pace and limit_of(month, budget)
+        return f"{text} OVER BUDGET{': weak only' if limited else ''}"
     if pace and month.forecast_usd is not None:
         whole = month.forecast_usd >= WHOLE_DOLLARS
         forecast = float(round(month.forecast_usd)) if whole else month.forecast_usd

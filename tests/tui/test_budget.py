@@ -108,6 +108,12 @@ def test_pace_gives_way_before_the_month():
     assert meter_text(spending, 42).plain.endswith("month $4.10 of $20")
 
 
+def test_what_a_spent_budget_does_gives_way_before_that_it_is_spent():
+    spending = Spending(Ledger(0.0072), month=Month(20.5), budget=WEAK)
+    assert meter_text(spending, 70).plain.endswith("month $20.50 of $20 OVER BUDGET: weak only")
+    assert meter_text(spending, 58).plain.endswith("month $20.50 of $20 OVER BUDGET")
+
+
 async def test_nearly_full_context_is_told_once(chat: Chat):
     app = chat(FakeEngine(*(reply_events("x") for _ in range(2))))
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
@@ -149,7 +155,7 @@ async def test_spent_budget_is_told_once_and_named_as_the_reason(chat: Chat, tmp
         await say(pilot, "two")
         assert "weak only" in engine.requests[-1].because
         assert str(app.chat.query_one(Header).mode) == "weak only: budget spent"
-        shown = meter_text(app.chat.query_one(Meter).spending, 90).plain
+        shown = meter_text(app.chat.query_one(Meter).spending, 120).plain
         assert shown.endswith("of $0.0001 OVER BUDGET: weak only")
         app.chat.composer.insert("three")
         await pilot.press("alt+s")  # the person's word for one message counts for more
