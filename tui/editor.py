@@ -38,7 +38,8 @@ def edit(text: str, environment: Mapping[str, str]) -> str:
             return file.read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, ValueError) as error:
             hint = "EDITOR names the one to use, for example: export EDITOR=nano"
-            raise UsageError(f"The editor {command!r} did not work: {error}", hint=hint) from error
+            why = getattr(error, "strerror", None) or error
+            raise UsageError(f"The editor {command!r} did not work: {why}", hint=hint) from error
 
 
 @contextmanager

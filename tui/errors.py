@@ -24,9 +24,7 @@ def sentence(said: object) -> str:
 
 def in_line(said: object, hint: str) -> str:
     """What was said and the hint after it, as sentences in one line."""
-    text = str(said)
-    end = "." if hint and text and text[-1].isalnum() else ""
-    return f"{text}{end} {hint}".strip()
+    return f"{sentence(said)} {hint}".strip() if hint else str(said)
 
 
 class AppError(Exception):

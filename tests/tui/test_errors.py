@@ -25,6 +25,7 @@ def test_what_stands_alone_is_a_whole_sentence(said: str, told: str):
         ("there is no a/b.json", "Train it.", "there is no a/b.json. Train it."),
         ("It failed.", "Try again.", "It failed. Try again."),
         ("is that right?", "Say so.", "is that right? Say so."),
+        ("there is no 'nano'", "Name another.", "there is no 'nano'. Name another."),
         ("it failed", "", "it failed"),
     ],
 )
