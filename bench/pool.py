@@ -3,8 +3,9 @@
 Run it with `python -m bench.pool [--routers A,B]`. Llama 3.1 8B, Gemma 3 4B, Llama 3.2 3B
 and Gemma 3 1B answered MMLU, ARC and OpenBookQA; a call costs what its model has parameters.
 Trained on 1,500 random questions of MMLU, tested on its others, and on ARC and OpenBookQA, of which
-nothing was trained on. Questions whose prompt has a cosine of .95 or more to a trained one are left
-out. The table is kept in `bench/results/pool.md`.
+nothing was trained on. A model that by these battles is not worth its price gets no question, as in
+the chat. Questions whose prompt has a cosine of .95 or more to a trained one are left out. The
+table is kept in `bench/results/pool.md`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,10 @@ from routing.evaluation.sets import EvaluationSet, unseen
 from routing.evaluation.transfer import gold_of
 from routing.index import unique_prompts
 from routing.kept_embedder import KeptEmbedder
+from routing.ladder import Record
 from routing.models import Model, Pool
 from routing.routers.pool import PoolRouter
+from routing.worth import outdone
 
 RESULT = Path(__file__).parent / "results" / "pool.md"
 SEEDS, ROWS, DRAWS = 5, 1500, 500
@@ -59,8 +62,9 @@ def measure(names: Sequence[str]) -> tuple[Found, list[str]]:
             unseen(each, embedder.embed(each.prompts), learnt).evaluation
             for each in (mmlu.at(np.sort(order[ROWS:])), others)
         ]
+        passed = outdone(POOL.models, list(BILLIONS.values()), Record.of(battles))
         for name in names:
-            router = PoolRouter(untrained(name, seed, embedder).fit(battles), POOL)
+            router = PoolRouter(untrained(name, seed, embedder).fit(battles), POOL, passed)
             for test in tests:
                 chances = {name: router.win_probabilities(test.prompts)}
                 compared = compare_pool(test, POOL.names, chances, DRAWS, seed)
