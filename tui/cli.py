@@ -87,7 +87,7 @@ def main() -> None:
     except typer.TyperException as error:
         sys.exit(_tell_misuse(error))
     except typer.Abort:
-        sys.exit(_tell(AppError("The input ended.")))
+        sys.exit(_tell(AppError("Nothing was entered.")))
     except (errors.RoutingError, AuditError, AppError) as error:
         sys.exit(_tell(error))
     except OSError as error:

@@ -52,6 +52,19 @@ def test_words_that_are_not_taken_are_told_as_every_error_is(run: Run, words: st
     assert hint.endswith("-h tells how it is used.")
 
 
+@pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])
+def test_question_that_is_left_unanswered_ends_in_a_sentence(
+    run: Run, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+):
+    def leave(*_: object, **__: object) -> str:
+        raise end
+
+    monkeypatch.setattr("getpass.getpass", leave)
+    code, _, err = run("keys", "set", "MY_KEY")
+    assert code == 1
+    assert "llmroute: Nothing was entered." in err
+
+
 def test_interrupt_while_the_program_loads_is_quiet(tmp_path: Path):
     (tmp_path / "tui").mkdir()
     door = Path(cli.__file__).with_name("__main__.py")
