@@ -8,6 +8,7 @@ from textual.widgets import Input, Static
 
 from tests.tui.conftest import Chat, ready, wait_until
 from tui.app import ChatApp
+from tui.local_servers import LocalServer
 from tui.screens.settings import Choices, SettingsScreen
 
 SIZE = (110, 34)
@@ -37,6 +38,28 @@ async def test_budget_stands_in_its_field_as_it_was_written(
     app = chat()
     async with app.run_test(size=SIZE) as pilot:
         assert (await opened(app, pilot)).query_one("#budget", Input).value == amount
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("lm_", "lm_studio/qwen"), ("openai/ho", "openai/house"), ("gemini/", "")]
+)
+async def test_models_of_ones_own_and_of_servers_here_are_suggested(
+    chat: Chat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
+):
+    async def found() -> list[LocalServer]:
+        return [LocalServer("LM Studio", 1234, ("lm_studio/qwen",))]
+
+    monkeypatch.setattr("tui.local_servers.find_servers", found)
+    (tmp_path / "settings.toml").write_text('[models."openai/house"]\napi_base = "127.0.0.1:1"\n')
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        box = (await opened(app, pilot)).query_one("#strong", Input)
+        box.value = ""
+        box.focus()
+        box.insert_text_at_cursor(typed)
+        await wait_until(pilot, lambda: box._suggestion)
+        await pilot.press("right")
+        assert box.value == meant or (not meant and box.value.startswith(typed))
 
 
 async def test_budget_comes_into_force_and_nothing_else_is_kept(chat: Chat):

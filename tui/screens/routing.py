@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -253,10 +254,12 @@ class RoutingScreen(BaseScreen):
     def _settings_ready(self) -> SettingsReady:
         """What the settings screen shows, gathered in a thread: keys may be in a keyring."""
         from tui.diagnosis import known_keys
+        from tui.local_servers import find_servers
 
+        served = [name for server in asyncio.run(find_servers()) for name in server.models]
         keys = known_keys(self.program, self.talk.turns.routing.pool)
         lines = [f"{name}: {origin}" for name, origin in keys.items()]
-        return SettingsReady(lines, known_models())
+        return SettingsReady(lines, [*self.program.settings.models, *served, *known_models()])
 
     def _keep_key(self, server: Model | None, key: NewKey | None) -> None:
         """Keep a key; where it is for a server of the person's own, as the one to send there."""
