@@ -134,6 +134,9 @@ class Afresh:
         self.kept[key] = score
 
 
+TELLING = 0.02  # of all scores, from which on they tell the pace: the first wait for their batch
+
+
 class _Pace:
     """How fast a run goes, by the scores that it did not find kept."""
 
@@ -158,9 +161,9 @@ class _Pace:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds to the end at this pace; None while there is none."""
+        """Seconds to the end at this pace; None while the first scores would say too much."""
         fresh = self._done - self._kept
-        if not fresh:
+        if not fresh or (fresh < TELLING * self._total and self._done < self._total):
             return None
         return self._seconds / fresh * (self._total - self._done)
 
