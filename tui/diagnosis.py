@@ -122,7 +122,7 @@ def settings_in_force(program: Program) -> dict[str, SettingInForce]:
 def known_keys(program: Program, pool: Pool | None) -> dict[str, str]:
     """Where each key was found that the models need or some place holds; never the key."""
     needed = {key_name_of(model) for model in pool.models} if pool else set()
-    names = {name for name in program.environment if name.endswith("_API_KEY")}
+    names = {name for name, key in program.environment.items() if key and name.endswith("_API_KEY")}
     found: dict[str, str] = {}
     try:
         names |= program.keyring.kept()
