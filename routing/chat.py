@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from routing.conversation import Delta, Reply, Turn
+from routing.conversation import Delta, Reply, Thinking, Turn
 from routing.errors import (
     ContextError,
     CutError,
@@ -46,8 +46,8 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
     timeout: float = 60.0,
     retries: int = 2,
     decision: Decision | None = None,
-) -> AsyncGenerator[Delta | Reply]:
-    """The reply in pieces as they come, then whole.
+) -> AsyncGenerator[Thinking | Delta | Reply]:
+    """That the model thinks, if it tells; the reply in pieces as they come; then whole.
 
     Closing the generator closes the connection. `key` overrules the environment; a provider's
     usual key goes to that provider's own address only. `timeout` is the seconds of silence before
@@ -65,11 +65,14 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
         opened = await _open(request, retries)
     except NoModelError as error:
         raise await with_near_names(error, request.asked) from None
-    text = _Text()
+    text, thinks = _Text(), False
     try:
         async for chunk in _chunks(opened, request):
             if piece := text.add(chunk):
                 yield Delta(piece)
+            elif text.hidden and not thinks:
+                thinks = True
+                yield Thinking()
     except ReplyError as error:
         # What goes wrong behind the reply's end, such as a usage of nonsense, takes nothing away.
         if opened.response.received_finish_reason is None:

@@ -41,6 +41,11 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Thinking:
+    """The model has begun to reason: that is billed, and comes before its reply's text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """All of a reply, with why it ended ("stop", "length", "content_filter")."""
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from routing.battles import Battle
 from routing.cache import stay, switch_of
 from routing.chat import stream
-from routing.conversation import Delta, Usage
+from routing.conversation import Delta, Reply, Usage
 from routing.cost import bill
 from routing.decide import Decision, kept_to, pinned
 from routing.errors import CutError, RouterError, RoutingError
@@ -114,12 +114,12 @@ class Engine:
         async with aclosing(pieces):
             try:
                 async for piece in pieces:
-                    if isinstance(piece, Delta):
-                        yield piece
-                        if estimate := meter.after(piece):
-                            yield estimate
-                    else:
+                    if isinstance(piece, Reply):
                         yield Finished(piece, bill(piece.usage, request.pool, model))
+                        continue
+                    yield piece
+                    if isinstance(piece, Delta) and (estimate := meter.after(piece)):
+                        yield estimate
             except CutError as error:  # what came of the reply is paid for all the same
                 usage = error.usage or meter.usage()
                 yield Metered(usage, bill(usage, request.pool, model))

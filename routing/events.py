@@ -1,8 +1,9 @@
 """What an engine is asked and what it answers: one turn as a request and a stream of events.
 
 The same types serve the engine in this process and the engine in its own: there they travel as
-JSON lines. A turn yields `Decided`, then `Delta` and `Metered` in any number, then `Finished`;
-what goes wrong is raised as a `routing.errors.RoutingError`.
+JSON lines. A turn yields `Decided`, `Thinking` where the model reasons first, then `Delta` and
+`Metered` in any number, then `Finished`; what goes wrong is raised as a
+`routing.errors.RoutingError`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from routing.cache import Held
-from routing.conversation import Delta, Reply, Turn, Usage
+from routing.conversation import Delta, Reply, Thinking, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
 from routing.models import Pool
@@ -84,7 +85,7 @@ class Finished:
     bill: Bill
 
 
-Event = Decided | Delta | Metered | Finished
+Event = Decided | Thinking | Delta | Metered | Finished
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from routing import errors
-from routing.conversation import Delta
+from routing.conversation import Delta, Thinking
 from routing.decide import Decision
 from routing.errors import RateLimitError, RoutingError
 from routing.events import Decided, Finished, Metered, Notice, Readiness
@@ -69,6 +69,7 @@ ANSWERS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         Decided,
+        Thinking,
         Delta,
         Metered,
         Finished,

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from routing.conversation import Delta, Reply, Turn
+from routing.conversation import Delta, Reply, Thinking, Turn
 from routing.cost import Bill
 from routing.decide import Decision
 from routing.engine import Engine
@@ -134,6 +134,8 @@ class Asking:
                     self._store_at_times(event, turn)
                     if isinstance(event, Decided):
                         wait(f"waiting for {event.decision.model} …")
+                    elif isinstance(event, Thinking):
+                        wait("it is thinking …")
 
     def _show(self, event: Event, turn: LiveTurn) -> None:
         match event:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from routing.cache import Held
-from routing.conversation import Delta, Turn, Usage
+from routing.conversation import Delta, Thinking, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Decision
 from routing.events import Decided, Event, Finished, Metered, TurnRequest
@@ -50,6 +50,7 @@ class LiveTurn:
         replaces: the stored message that its prompt is another version of.
         former: the turn that answered the same prompt before.
         prompt, reply: as they are stored, once they are.
+        thinking: the model has begun to reason.
         whole: the reply came to its end.
         ended_early: why the model ended it before that, or "".
         stopped: the person wants no more of it.
@@ -72,6 +73,7 @@ class LiveTurn:
     bill: Bill | None = None
     context_tokens: int | None = None
     pieces: list[str] = field(default_factory=list)
+    thinking: bool = False
     saved_pieces: int = 0
     whole: bool = False
     ended_early: str = ""
@@ -139,6 +141,8 @@ class LiveTurn:
                     decision = replace(decision, pinned=False)
                 self.decision, self.context_tokens = decision, context_tokens
                 return Decided(decision, context_tokens)
+            case Thinking():
+                self.thinking = True
             case Delta(text):
                 self.pieces.append(text)
             case Metered(usage, bill):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from routing.chat import import_litellm, stream
-from routing.conversation import Delta, Reply, Turn, Usage
+from routing.conversation import Delta, Reply, Thinking, Turn, Usage
 from routing.errors import (
     AuthError,
     ContextError,
@@ -55,7 +55,7 @@ async def ask(
         async for piece in stream(model, TURNS, key=key, timeout=timeout, retries=retries):
             if isinstance(piece, Delta):
                 text += piece.text
-            else:
+            elif isinstance(piece, Reply):
                 return Outcome(text, reply=piece)
     except ReplyError as error:
         return Outcome(text, error=error)
@@ -64,6 +64,12 @@ async def ask(
 
 def model_at(server: ScriptedServer, name: str = "big") -> Model:
     return Model(name, api_base=server.url)
+
+
+async def test_model_that_reasons_first_says_so_once(serve: Serve) -> None:
+    got = [piece async for piece in stream(model_at(serve("reasoning")), TURNS, key=KEY)]
+    assert got[0] == Thinking()
+    assert [piece.text for piece in got[1:-1]] == pieces(REPLY)
 
 
 async def test_reply_streams_in_pieces_and_then_comes_whole(serve: Serve) -> None:

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from routing.conversation import Delta, Reply, Turn, Usage
+from routing.conversation import Delta, Reply, Thinking, Turn, Usage
 from routing.cost import Bill
 from routing.decide import Candidate, Decision, Neighbour
 from routing.errors import CutError, NoCreditError, RateLimitError, RoutingError
@@ -38,6 +38,7 @@ DECISION = Decision(
     "answer",
     [
         Decided(DECISION, 8192),
+        Thinking(),
         Delta("line\nbreak \u2028 and \x1b[31m"),
         Metered(USAGE, BILL),
         Finished(Reply("text", USAGE, "length"), BILL),

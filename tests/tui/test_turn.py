@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from routing import errors
-from routing.conversation import Delta
+from routing.conversation import Delta, Thinking
 from routing.events import Event, TurnRequest
 from tests.tui.conftest import SIZE, Chat, ready, say, stored, streaming, wait_until
 from tests.tui.fakes import FakeEngine, reply_events
@@ -39,7 +39,8 @@ async def test_a_turn_is_shown_and_stored(chat: Chat):
 async def test_badge_stands_before_the_first_token(chat: Chat):
     gate = asyncio.Event()
     events = reply_events("later")
-    app = chat(FakeEngine([events[0], gate, *events[1:]]))
+    thought = asyncio.Event()
+    app = chat(FakeEngine([events[0], thought, Thinking(), gate, *events[1:]]))
     async with app.run_test(size=SIZE) as pilot:
         await ready(pilot)
         app.chat.composer.insert("hi")
@@ -49,6 +50,9 @@ async def test_badge_stands_before_the_first_token(chat: Chat):
         )
         assert app.chat.query_one(Reply).prose.source == ""
         said = "waiting for demo/weak · esc stops"
+        await wait_until(pilot, lambda: app.chat.composer.border_title == said)
+        thought.set()
+        said = "demo/weak is thinking · esc stops"
         await wait_until(pilot, lambda: app.chat.composer.border_title == said)
         gate.set()
         await wait_until(pilot, lambda: app.chat.query_one(Reply).prose.source == "later")

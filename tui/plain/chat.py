@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual.message import Message as Notice
 
-from routing.conversation import Delta
+from routing.conversation import Delta, Thinking
 from routing.errors import RoutingError
 from routing.events import Decided, Finished
 from tui.attachments import attach
@@ -222,6 +222,8 @@ class PlainChat:
         match notice:
             case Arrived(event=Decided(decision=decision)):
                 self.say(sentences.route(decision))
+            case Arrived(event=Thinking()):
+                self.say("It is thinking.")
             case Arrived(event=Delta(text=text)):
                 *whole, self._line = (self._line + text).split("\n")
                 for line in whole:

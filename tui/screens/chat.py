@@ -74,7 +74,12 @@ def _live_text(turn: LiveTurn) -> str:
     if turn.decision is None:
         return "routing …"
     if not turn.pieces:
-        return f"waiting for {visible(turn.decision.model)} · esc stops"
+        model = visible(turn.decision.model)
+        return (
+            f"{model} is thinking · esc stops"
+            if turn.thinking
+            else f"waiting for {model} · esc stops"
+        )
     return "streaming · esc stops"
 
 
