@@ -40,6 +40,7 @@ SURFACE_SCALE = 0.3  # the length of an average prompt's surface; its states' is
 VECTOR_SCALE = 0.7  # the length of its vector, where the embedder shows its states too
 
 LANDMARKS = 2048
+AT_ONCE = 3072  # so many prompts are all landmarks: that is quicker than to choose among them
 SEED = 0
 # An average of 0 or 1 would leave no room.
 LEAST_CHANCE = 0.02
@@ -117,9 +118,13 @@ class RidgeRouter(IndexedRouter):
         """
         self._check_fitted()
         with self._lock:
-            rows = self.index_.some_rows(SAMPLE_SIZE)
-            counts = surface(self.index_.prompts_of(rows))
-            return self._head().left_out(rows, self._places(rows), counts)
+            head, rows = self._head(), self.index_.some_rows(SAMPLE_SIZE)
+            learnt = np.isin(rows, head.rows)
+            others = rows[~learnt]
+            counts = surface(self.index_.prompts_of(others))
+            return np.concatenate(
+                [head.left_out(rows[learnt]), head.chance(self._places(others), counts)]
+            )
 
     def _added(self, battles: Sequence[Battle]) -> None:
         self._heads.clear()
@@ -157,9 +162,9 @@ class RidgeRouter(IndexedRouter):
         points = space.points(self._places(lessons.rows), counts)
         values = np.stack([lessons.surplus, lessons.ease], axis=1)
         seen = Observed(points, values, lessons.weights, lessons.sources)
-        ridge = Ridge.fit(
-            seen, landmarks(lessons.sources), sharpness=self.sharpness, penalty=self.penalty
-        )
+        every = len(points) <= AT_ONCE
+        chosen = np.arange(len(points)) if every else landmarks(lessons.sources)
+        ridge = Ridge.fit(seen, chosen, sharpness=self.sharpness, penalty=self.penalty)
         blend = Blend.of(ridge.left_out, lessons.surplus, lessons.weights)
         return _Head(space, ridge, blend, lessons.average, lessons.rows)
 
@@ -185,11 +190,9 @@ class _Head(NamedTuple):
         predicted = self.ridge.predict(self.space.points(places, counts))
         return _chance(self.average, self.blend(predicted))
 
-    def left_out(self, rows: Ints, places: Floats, counts: Doubles) -> Doubles:
-        """The same of rows of the index, each by the other rows' battles alone."""
-        predicted = self.ridge.predict(self.space.points(places, counts))
-        known = np.isin(rows, self.rows)
-        predicted[known] = self.ridge.left_out[np.searchsorted(self.rows, rows[known])]
+    def left_out(self, rows: Ints) -> Doubles:
+        """The same of rows that it was learnt from, each by the other rows' battles alone."""
+        predicted = self.ridge.left_out[np.searchsorted(self.rows, rows)]
         return _chance(self.average, self.blend(predicted))
 
 

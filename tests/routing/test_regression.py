@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from routing.regression import SHARED, Observed, Ridge, kernel
+from routing.regression import SHARED, SMALL, Observed, Ridge, kernel
 
 SHARPNESS, PENALTY = 4.0, 2.0
 
@@ -23,8 +23,9 @@ def fitted(seen: Observed, landmarks: int | None = None) -> Ridge:
     return Ridge.fit(seen, rows, sharpness=SHARPNESS, penalty=PENALTY)
 
 
-def test_with_all_landmarks_it_is_the_independent_implementation():
-    seen = observed(80)
+@pytest.mark.parametrize("count", [1, 80, SMALL + 1, 3 * SMALL + 5])
+def test_with_all_landmarks_it_is_the_independent_implementation(count: int):
+    seen = observed(count)
     peer = KernelRidge(kernel="rbf", gamma=SHARPNESS / 2, alpha=PENALTY)
     peer.fit(seen.points.astype(np.float64), seen.values, sample_weight=seen.weights)
     asked = observed(30).points + 0.1
