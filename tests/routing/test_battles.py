@@ -247,7 +247,7 @@ def test_parquet_rows_are_read_as_the_arenas(file: Writer, monkeypatch: pytest.M
 class TestStarters:
     def test_every_line_is_a_battle_of_the_two_seats(self):
         battles = starter_battles()
-        assert len(battles) >= 600
+        assert len(battles) >= 2000
         assert {(b.model_a, b.model_b, b.source) for b in battles} == {
             ("strong", "weak", "starter")
         }
@@ -258,7 +258,12 @@ class TestStarters:
 
     def test_easy_and_hard_are_both_there(self):
         winners = [battle.winner for battle in starter_battles()]
-        assert min(winners.count("a"), winners.count("tie")) > 0.3 * len(winners)
+        assert min(winners.count("a"), winners.count("tie")) > 0.45 * len(winners)
+
+    def test_what_is_beyond_both_models_is_there_too(self):
+        hopeless = [battle for battle in starter_battles() if battle.both_bad]
+        assert len(hopeless) > 100
+        assert {battle.winner for battle in hopeless} == {"tie"}
 
 
 def test_judges_score_is_kept_and_checked(tmp_path: Path):

@@ -55,6 +55,40 @@ def test_easy_and_hard_prompts_part_at_the_default_share(opened: Library):
     assert tiers == ["weak", "strong", "strong"]
 
 
+CHATTY = (
+    "Just wanted to share that my daughter took her first steps today, right between the sofa and "
+    "the bookcase, with a wooden spoon in her hand, and then she sat down and clapped for herself. "
+    "My husband missed it by ten minutes and is now crawling around trying to make her do it again."
+)
+FOR_WEAK = (
+    CHATTY,
+    "long day. glad it's over",
+    "what's the capital of New Zealand?",
+    "ten slogans for a local bookshop",
+    "How does a heat pump work?",
+    "Escribe una reseña breve de un restaurante italiano",
+)
+FOR_STRONG = (
+    "Amortised analysis of union by rank with path compression, full proof",
+    "Architecture for an event ticketing platform with 200k buyers at once, without overselling",
+    "valgrind clean but heap corruption after 3 days under load, C++17",
+    "Does Quine's attack on analyticity survive Grice and Strawson?",
+    "Alloy: 500 g of 40% silver with some 90% silver, then 50 g is lost in casting; the rest is "
+    "58% silver. How much was added?",
+    "Our German GmbH dissolves its works council agreement on night pay: who can sue for what?",
+)
+
+
+@pytest.mark.parametrize(("tier", "prompts"), [("weak", FOR_WEAK), ("strong", FOR_STRONG)])
+def test_everyday_prompts_part_at_the_default_share(
+    opened: Library, tier: str, prompts: tuple[str, ...]
+):
+    assert {battle.prompt for battle in starter_battles()}.isdisjoint(prompts)
+    share = Settings().share
+    found = {text: opened.decide(text, DEMO_PAIR, share, None).tier for text in prompts}
+    assert found == dict.fromkeys(prompts, tier)
+
+
 def test_decision_names_its_nearest_battles_and_where_it_flips(opened: Library):
     decision = opened.decide(HARD, DEMO_PAIR, 0.5, None)
     assert decision.neighbours
