@@ -37,9 +37,15 @@ def mentioned(text: str, folder: Path) -> list[Path]:
 
 
 def missing(text: str, folder: Path) -> list[str]:
-    """Names of what is mentioned as files are, with an ending, and is not there."""
-    named = [path for path in _paths(text, folder) if path.suffix[1:].isalnum()]
+    """Names of what is mentioned as files are, by a path or with an ending, and is not there."""
+    meant = zip(_MENTION.findall(text), _paths(text, folder), strict=True)
+    named = [path for said, path in meant if path.suffix[1:].isalnum() or _is_path("".join(said))]
     return [path.name for path in named if not path.exists()]
+
+
+def _is_path(said: str) -> bool:
+    """Whether a mention leads somewhere; "@types/node" is a word."""
+    return said.startswith(("/", "~/", "./", "../"))
 
 
 def under_its_name(file: Path) -> str:

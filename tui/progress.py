@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+NUMBERS, TIME = 13, 7  # characters of the longest of them, before which the bar gives way
 INTERRUPTED = 130  # exit code of work that Ctrl+C has stopped
 
 # Hears of what is being done, how much of it there is, and each part of it that is done.
@@ -26,12 +27,13 @@ def bars(*, transient: bool = False) -> Iterator[Progress]:
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=NUMBERS)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True, min_width=TIME)),
     )
     console = Console(stderr=True)
     watched = console.is_terminal

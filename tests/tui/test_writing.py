@@ -59,6 +59,7 @@ def test_what_is_no_text_is_refused(folder: Path):
 
 def test_mention_that_leads_nowhere_is_told(folder: Path):
     assert missing("@notse.md @notes.md @dataclass a@b.org", folder) == ["notse.md"]
+    assert missing("@./nots, @/no/such @src @./src @types/node", folder) == ["nots", "such"]
 
 
 def test_completion_names_files_and_folders(folder: Path):
