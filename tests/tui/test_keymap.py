@@ -74,7 +74,9 @@ def test_chat_does_not_open_with_a_theme_that_there_is_not(
 ):
     monkeypatch.setenv("LLMROUTE_HOME", str(tmp_path))
     (tmp_path / "settings.toml").write_text("theme = 'pink'\n")
-    with pytest.raises(SettingsError, match=r"settings.toml: theme is 'pink'.*llmroute-dark"):
+    with pytest.raises(
+        SettingsError, match=r"settings.toml: theme is 'pink': expected one of dark,"
+    ):
         run_chat(Program.open(demo=True))
 
 

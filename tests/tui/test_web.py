@@ -77,7 +77,7 @@ async def test_chat_answers_in_a_page(served: str, home: Path):
         await socket.send_json(["stdin", "/weak\r"])
         await seen(socket, b"pinned to weak")
         await socket.send_json(["stdin", "hello there\r"])
-        await seen(socket, b"decided in")
+        await seen(socket, b"You pinned the weak model")
     async with asyncio.timeout(SECONDS):  # a page that is closed leaves nothing unsaid
         while not any(said.role == "assistant" for said in Sessions(home / "sessions").messages()):
             await asyncio.sleep(0.05)
