@@ -19,18 +19,24 @@ from routing.arrays import Doubles
 # So many battles would have to say otherwise for the wins not to be believed as they are.
 PRIOR_BATTLES = 100
 WINS = 0  # the place of the wins among the terms
+SEEN = (0.01, 0.99)  # quantiles
 
 
 class Blend(NamedTuple):
     """A polynomial of second degree in two predictions; 0 where both are, as nothing is near.
 
+    Beyond what was seen it is followed no further: what wins exceed it by is added as it is. A
+    person's own battle takes the wins over its prompt farther than those of others ever are.
+
     Attributes:
         scale: the deviation of each of its five terms where it was fitted.
         weights: what each of them counts.
+        seen: the least and the most of either prediction, but for a few, (2, 2).
     """
 
     scale: Doubles
     weights: Doubles
+    seen: Doubles
 
     @classmethod
     def of(cls, left_out: Doubles, surplus: Doubles, weights: Doubles) -> Self:
@@ -47,12 +53,14 @@ class Blend(NamedTuple):
         weighted = terms.T * weights
         matrix = weighted @ terms + PRIOR_BATTLES * np.eye(len(scale))
         change = np.linalg.solve(matrix, weighted @ (surplus - terms @ believed))
-        return cls(scale, believed + change)
+        seen = np.quantile(left_out, SEEN, axis=0, weights=weights, method="inverted_cdf")
+        return cls(scale, believed + change, seen)
 
     def __call__(self, predicted: Doubles) -> Doubles:
         """The surplus of points, from (n, 2) to (n,)."""
-        surplus: Doubles = (_terms(predicted) / self.scale) @ self.weights
-        return surplus
+        inside = np.clip(predicted, *self.seen)
+        surplus: Doubles = (_terms(inside) / self.scale) @ self.weights
+        return surplus + (predicted - inside)[:, WINS]
 
 
 def _terms(predicted: Doubles) -> Doubles:

@@ -14,8 +14,8 @@ from routing.index import BattleIndex
 from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
 
 PRIOR_BATTLES = 10  # so many at the average make a small set's own average a cautious one
-# What a person says of a prompt counts as much as eight battles of others over it.
-OWN_WEIGHT = 8.0
+# What a person says of a prompt counts as much as twelve battles of others over it.
+OWN_WEIGHT = 12.0
 PAIR_WEIGHT = 2.0  # a battle of the pair itself says more than one of its likes
 
 
@@ -64,6 +64,7 @@ def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Les
     sets = _sets(battles, sides.between[places])
     surplus = won - _expected(sets, won, own, average)
     ease = np.array([_ease(battle) for battle in battles])
+    ease[own & (won == 0)] = 1.0  # whoever likes the weak reply better finds it good enough
     ease -= _expected(sets, ease, own, float(ease.mean()))
     rows, first, row = np.unique(index.row_of[places], return_index=True, return_inverse=True)
     total = np.bincount(row, weights).astype(np.float64)

@@ -48,3 +48,11 @@ def test_without_a_tie_it_is_the_wins():
     predicted, surplus = seen(200)
     predicted[:, 1] = 0
     assert np.isfinite(Blend.of(predicted, surplus, np.ones(200))(predicted)).all()
+
+
+def test_beyond_what_was_seen_it_moves_by_the_wins_alone():
+    predicted, surplus = seen()
+    surplus += 5 * predicted[:, 0] ** 2
+    blend = Blend.of(predicted, surplus, np.ones(len(surplus)))
+    edge, beyond = blend(np.array([[-0.4, 0.9], [-0.7, 1.4]]))
+    assert beyond == pytest.approx(edge - 0.3)

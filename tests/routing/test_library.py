@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from routing.battle_files import starter_battles
-from routing.battles import Battle
+from routing.battles import Battle, Winner
 from routing.checkpoints import checkpoint_folder
 from routing.embeddings import SentenceEmbedder
 from routing.errors import DataError, EmbeddingError, RouterError
@@ -127,6 +127,30 @@ def test_own_battles_move_the_router_at_once_and_back(fresh: Callable[..., Libra
     library.forget("one")
     after = library.decide(EASY, DEMO_PAIR, 0.5, None).win_probability
     assert after == pytest.approx(before, abs=1e-9)
+
+
+def test_verdicts_move_their_prompts_by_who_was_better(fresh: Callable[..., Library]):
+    prompts = [
+        "Write a haiku about my cat",
+        "Prove that sqrt(2) is irrational",
+        "What is the capital of Peru?",
+        "Refactor this function to be async: def f(x): return get(x)",
+        "Plan a week in Lisbon with two toddlers",
+    ]
+    library = fresh()
+
+    def chances() -> list[float]:
+        found = [library.decide(prompt, DEMO_PAIR, 0.5, None) for prompt in prompts]
+        return [decision.win_probability for decision in found]
+
+    def after(winner: Winner) -> list[float]:
+        for at, prompt in enumerate(prompts):
+            library.learn(Battle(prompt, "demo/strong", "demo/weak", winner, "mine", f"{at}"))
+        return chances()
+
+    before = chances()
+    ordered = np.array([after("b"), after("tie"), before, after("a")])
+    assert (np.diff(ordered, axis=0) > 0.05).all(), ordered.round(2)
 
 
 def test_later_judgement_takes_the_place_of_the_one_of_its_id(fresh: Callable[..., Library]):
