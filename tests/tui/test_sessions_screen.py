@@ -403,6 +403,23 @@ async def test_leaving_the_history_ends_its_search(chat: Chat):
         assert app.chat.composer.draft.has_focus
 
 
+async def test_chat_that_is_left_while_it_opens_ends_in_order(chat: Chat):
+    app = chat()
+    begun, gate, opened = threading.Event(), threading.Event(), app.chat._open_sessions
+
+    def slowly() -> Sessions:
+        begun.set()
+        gate.wait()
+        return opened()
+
+    app.chat._open_sessions = slowly
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until(pilot, begun.is_set)
+        app.exit()
+        gate.set()
+    assert app.return_code == 0
+
+
 async def test_whoever_leaves_is_told_how_to_come_back(chat: Chat):
     app = chat(FakeEngine(reply_events("ok")))
     assert farewell(app) == ""  # it never began

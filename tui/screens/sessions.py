@@ -44,7 +44,10 @@ class SessionsScreen(RoutingScreen):
         """Load what keeps the sessions, and begin one; done after the first paint."""
         self.sessions = await asyncio.to_thread(self._open_sessions)
         await self.history.fill()
-        await self._ready(SessionReady(await asyncio.to_thread(self._first)))
+        first = await asyncio.to_thread(self._first)
+        if self.app.return_code is not None:  # the chat is left already, and its widgets go
+            return
+        await self._ready(SessionReady(first))
         self.set_timer(PURGE_SECONDS, lambda: self.in_thread(self.sessions.purge))
 
     def _first(self) -> Session:
