@@ -71,7 +71,7 @@ def verdict(results: Results, level: float = LEVEL) -> str:
     found, tests = len(find(results, level)), tests_of(results)
     if not tests:
         return "Nothing was found, for nothing could be tested"
-    sure = f"at the {level:.0%} level over {tests} test{'s' * (tests > 1)}"
+    sure = f"at the {level * 100:.0f} % level over {tests} test{'s' * (tests > 1)}"
     least = least_points(results, level)
     if not found and least is not None and least > EVERY:
         return f"Too few questions for any finding {sure}"

@@ -180,7 +180,7 @@ def _differences(results: Results) -> str:
         return ""
     return _figure(
         "Difference to the baseline with its 95 % interval. Filled and blue: clear at the "
-        f"{LEVEL:.0%} level after adjusting for all tests of the run.",
+        f"{LEVEL * 100:.0f} % level after adjusting for all tests of the run.",
         charts.differences("Differences in points", bars),
     )
 

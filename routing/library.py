@@ -235,6 +235,20 @@ def import_set(folder: Path, file: Path, name: str) -> BattleFile:
     return found
 
 
+def shared(folder: Path, name: str) -> dict[str, int]:
+    """How many of a set's battles other sets have too, by their names.
+
+    Raises:
+        DataError: a file is malformed.
+    """
+    sets = {
+        of: {(b.prompt, b.model_a, b.model_b, b.winner) for b in battles}
+        for of, battles in read_sets(folder).items()
+    }
+    mine = sets.pop(name)
+    return {of: len(mine & battles) for of, battles in sets.items() if mine & battles}
+
+
 def check_new(folder: Path, name: str) -> None:
     """Let pass the name of a set that is not there yet.
 

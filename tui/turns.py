@@ -16,7 +16,14 @@ from textual.message import Message as Notice
 
 from routing.battles import Battle
 from routing.cost import Ledger
-from routing.errors import CutError, NoKeyError, NoModelError, RateLimitError, RoutingError
+from routing.errors import (
+    ContextError,
+    CutError,
+    NoKeyError,
+    NoModelError,
+    RateLimitError,
+    RoutingError,
+)
 from routing.events import Event, Readiness, TurnRequest
 from routing.models import Model, Pool
 from tui.errors import AppError, StoreError
@@ -151,18 +158,21 @@ class Turns:
         except NoModelError:
             return None
 
-    def alternative(self, turn: LiveTurn, *, with_key: bool = False) -> str | None:
+    def alternative(self, turn: LiveTurn, error: Exception | None = None) -> str | None:
         """Name of the model to answer the turn where its own cannot: the nearest in strength.
 
-        None where there is none; `with_key`: where each lacks the key that it needs, which takes
-        a look at every place that may hold one.
+        None where there is none that the same error would not meet. For a missing key that takes a
+        look at every place that may hold one.
         """
         pool, model = self.routing.pool, self.model_of(turn)
         if pool is None:
             return None
         others = pool.alternatives(model) if model else [pool.weak]
-        may_answer = (m.name for m in others if not with_key or self.program.keyring.serves(m))
-        return next(may_answer, None)
+        if isinstance(error, NoKeyError):
+            others = [other for other in others if self.program.keyring.serves(other)]
+        if isinstance(error, ContextError) and model:
+            others = [other for other in others if self._reads_more(other, model)]
+        return others[0].name if others else None
 
     def again(self, turn: LiveTurn, pin: Pin, *, unrouted: bool = False) -> LiveTurn:
         """A turn that answers the same message once more, the former reply beside it."""
@@ -201,8 +211,7 @@ class Turns:
         except RateLimitError as error:
             self._fall_back(turn, error)
         except (RoutingError, AppError) as error:
-            with_key = isinstance(error, NoKeyError)
-            turn.other = await asyncio.to_thread(self.alternative, turn, with_key=with_key)
+            turn.other = await asyncio.to_thread(self.alternative, turn, error)
             self._post(Failed(turn.key, error))
         else:
             self._post(Ended(turn.key, stopped=False))
@@ -258,6 +267,11 @@ class Turns:
         self._storing.add(task)  # the loop itself would forget it
         task.add_done_callback(self._storing.discard)
         return asyncio.shield(task)
+
+    def _reads_more(self, other: Model, model: Model) -> bool:
+        """Whether a conversation that is too long for the model may not be for the other."""
+        limit, more = (self.contexts.get(each.name) for each in (model, other))
+        return limit is None or more is None or more > limit
 
     def _pinned(self, pin: Pin) -> str | None:
         if pin != "session":

@@ -131,7 +131,7 @@ def test_a_way_of_scoring_is_named():
 def test_knowing_everything_is_no_bias():
     results = run(lambda variant: variant.shown.answer, PAPER)
     assert find(results) == ()
-    assert verdict(results).startswith("No bias found at the 5% level over ")
+    assert verdict(results).startswith("No bias found at the 5 % level over ")
     assert decomposition(results).startswith("With the symbols shuffled recall follows neither")
 
 

@@ -196,7 +196,7 @@ def test_note_gives_accuracy_and_the_first_finding(kept: Path, tmp_path: Path):
     kept.write_text(json.dumps(report))
     [note] = read_notes(tmp_path / "audits")
     assert note.line == "61 % ± 4, picks C when unsure"
-    report |= {"findings": [], "verdict": "No bias found at the 5% level over 25 tests"}
+    report |= {"findings": [], "verdict": "No bias found at the 5 % level over 25 tests"}
     report["results"]["effects"][0]["interval"] = [None, None]
     kept.write_text(json.dumps(report))
     assert read_notes(tmp_path / "audits")[0].line == "61 %, no bias found"

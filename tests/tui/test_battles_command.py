@@ -158,7 +158,11 @@ def test_one_sided_set_is_imported_with_a_word_about_it(
     assert said in err
     rows[0]["winner"] = "model_b"
     path.write_text("\n".join(map(json.dumps, rows)))
-    assert run("battles", "import", str(path), "--name", "both")[2] == ""
+    told = run("battles", "import", str(path), "--name", "both")[2]
+    assert told == (
+        "3 of them are in votes too and count twice; llmroute battles rm both takes them out again."
+        "\n"
+    )
 
 
 def test_imported_set_is_removed(run: Run, tmp_path: Path):

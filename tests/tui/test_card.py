@@ -63,6 +63,20 @@ async def test_other_model_is_offered_unless_it_lacks_a_key(chat: Chat, strong: 
         assert (OTHER in app.chat.query_one(Card).actions) == offered
 
 
+@pytest.mark.parametrize(("reads", "offered"), [(1000, False), (2000, True), (None, True)])
+async def test_other_model_is_offered_where_it_may_read_more(
+    chat: Chat, reads: int | None, offered: bool
+):
+    engine = FakeEngine([Decided(decision("weak"), 1000), errors.ContextError("too long")])
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        app.chat.talk.turns.contexts = {"demo/weak": 1000, "demo/strong": reads}
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.query(Card))
+        assert (OTHER in app.chat.query_one(Card).actions) == offered
+
+
 async def test_of_a_pool_the_nearest_model_that_has_its_key_is_offered_by_name(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ):

@@ -41,11 +41,18 @@ def import_battles(
 
     Bad rows are counted, shown with their line and reason, and left out.
     """
-    from routing.library import import_set
+    from routing.library import import_set, shared
 
-    report = import_set(Program.open().paths.router, file, name or stem(file))
+    folder, name = Program.open().paths.router, name or stem(file)
+    report = import_set(folder, file, name)
     typer.echo(f"{counted(len(report.battles), 'battle')} imported from {file}.")
     tell_taken_in(report.battles, report.rejected)
+    for other, count in shared(folder, name).items():
+        typer.echo(
+            f"{count:,} of them are in {other} too and count twice; llmroute battles rm {name} "
+            "takes them out again.",
+            err=True,
+        )
 
 
 @app.command("gold")

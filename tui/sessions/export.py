@@ -77,7 +77,9 @@ def _heading(message: Message) -> str:
     words = [_tier(message.decision), _shared_name(message.model or "Assistant"), moment]
     if message.bill is not None:
         words.append(usd(message.bill.cost_usd))
-    if message.state != "done":
+    if message.state == "streaming":  # or was, when its program was killed
+        words.append("not finished")
+    elif message.state != "done":
         words.append(message.state)
     return "## " + " · ".join(word for word in words if word)
 
