@@ -192,7 +192,7 @@ def main(wanted: Sequence[str]) -> None:
     """Print the table."""
     warnings.simplefilter("ignore")
     console, embedder = Console(width=150), SentenceEmbedder()
-    embedder.embed(["hello"])  # first of all, as the engine does: it says how OpenMP is to wait
+    embedder.embed(["hello"])
     import torch
 
     battles = list(starter_battles())
