@@ -19,7 +19,7 @@ from routing.minilm import GRAPH, MIDDLE_LAYER, TOKENS
 
 LAYERS, HEADS, DIMENSION = 6, 12, 384
 NORM_EPSILON = 1e-12
-# The oldest that onnxruntime's nodes of today are part of.
+# The last opset in which ReduceMean has its axes as an attribute.
 OPSETS = {"": 17, "com.microsoft": 1}
 IR_VERSION = 8
 HEADER = 8  # bytes at a safetensors file's beginning: the length of what describes it

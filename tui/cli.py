@@ -109,10 +109,8 @@ def _tell(error: errors.RoutingError | AuditError | AppError) -> int:
 def _tell_misuse(error: typer.TyperException) -> int:
     """The same for words of the command line that typer does not take."""
     said = error.format_message().replace("Value error, ", "")
-    faults: list[dict[str, object]] = getattr(
-        error.__cause__, "errors", list
-    )()  # pydantic's, which leave the value out
-    given = [repr(fault["input"]) for fault in faults]
+    faults = getattr(error.__cause__, "errors", list)  # pydantic's, whose words leave the value out
+    given = [repr(fault["input"]) for fault in faults()]
     found = f" (found {given[0]})" if given and given[0] not in said else ""
     typer.secho(f"llmroute: {said}{found}", fg=red(os.environ), err=True)
     context = getattr(error, "ctx", None)
