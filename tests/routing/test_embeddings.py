@@ -115,7 +115,6 @@ def test_layers_are_held_once():
 
 
 def test_shipped_graph_is_the_one_that_is_made():
-    pytest.importorskip("onnx")
     from bench.embedder_graph import minilm
 
     made = minilm(packaged_folder() / "model.safetensors").SerializeToString()
