@@ -103,10 +103,11 @@ def test_no_line_is_wider_than_the_screen(width: int):
     assert max(cells) <= max(width, 20)
 
 
-def test_long_list_and_table_are_settled_while_they_grow():
+@pytest.mark.parametrize("before", ["", "\n\n", "```\nx\n```\n\n"])
+def test_long_list_and_table_are_settled_while_they_grow(before: str):
     items = "".join(f"{n}. item {n}\n" for n in range(1, 200))
     rows = "| n | name |\n|---|---|\n" + "".join(f"| {n} | row {n} |\n" for n in range(100, 300))
-    for text in (items, rows):
+    for text in (before + items, before + rows):
         document = Document()
         document.lines(40)
         for at in range(0, len(text), 50):

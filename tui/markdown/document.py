@@ -10,7 +10,7 @@ from textual.content import Content
 from tui.markdown.blocks import TAB, Block, parse
 from tui.markdown.leaves import Code, Leaf, Line, Table, Text
 
-SPLIT_ITEMS = 40  # a list or table with more items than this is settled while it still grows
+SPLIT_ITEMS = 40  # from so many items on a list or table is settled while it still grows
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})([^`\n]*)\n")
 
@@ -22,10 +22,14 @@ class Document:
     fence only takes rows, and of a long list or table only the end is parsed again. A text that
     has ended is read once more as a whole, because a link's target may stand at its end and a
     table's widest cell too.
+
+    Args:
+        split_items: from how many items on a list or table is settled while it still grows.
     """
 
-    def __init__(self, source: str = "") -> None:
+    def __init__(self, source: str = "", *, split_items: int = SPLIT_ITEMS) -> None:
         self.source = ""
+        self._split_items = split_items
         self._width = 0
         self._settled: list[Line] = []
         self._settled_leaves: list[Leaf] = []
@@ -33,6 +37,7 @@ class Document:
         self._tail_leaves: list[Leaf] = []
         self._tail_lines: list[Line] = []
         self._tail_block: Block | None = None
+        self._above = 0  # lines of what was parsed together with it, and is settled
         self._tail_joined = False  # the tail goes on in the list or table before it
         self._table: Table | None = None
         self._fence: OpenFence | None = None
@@ -45,6 +50,21 @@ class Document:
         document.source = text
         document._settled_leaves = [Text(Content(row.expandtabs(4))) for row in text.split("\n")]
         return document
+
+    @property
+    def settled(self) -> Sequence[Leaf]:
+        """The pieces that nothing which is appended changes any more."""
+        return self._settled_leaves
+
+    @property
+    def growing(self) -> Sequence[Leaf]:
+        """The pieces after them, as far as they came."""
+        return self._tail_leaves
+
+    @property
+    def fence(self) -> OpenFence | None:
+        """The code under way whose end has not come."""
+        return self._fence
 
     def append(self, text: str, *, growing: bool = True) -> None:
         """Add to the end of a text that streams."""
@@ -96,9 +116,11 @@ class Document:
         blocks = self._parse_tail()
         for block in blocks[:-1]:
             self._settle(block.leaves)
+        self._above = 0
         if len(blocks) > 1:
+            self._above = blocks[-1].start
             rows = self._tail.split("\n")
-            self._tail = "\n".join(rows[blocks[-1].start :])
+            self._tail = "\n".join(rows[self._above :])
             self._tail_joined, self._table = False, None
         self._tail_block = blocks[-1] if blocks else None
         self._tail_leaves = blocks[-1].leaves if blocks else []
@@ -111,12 +133,12 @@ class Document:
     def _split_tail(self) -> None:
         """Settle all but the last item of a long list or table that is still growing."""
         block = self._tail_block
-        if self._fence or block is None or len(block.items) < SPLIT_ITEMS:
+        if self._fence or block is None or len(block.items) < self._split_items:
             return
         rows = self._tail.split("\n")
-        cut = block.items[-1] - block.start
+        start, cut = block.start - self._above, block.items[-1] - self._above
         table = block.leaves[-1] if isinstance(block.leaves[-1], Table) else None
-        head = rows[:2] if table else []
+        head = rows[start : start + 2] if table else []
         last = "\n".join(head + rows[cut:])
         self._tail = "\n".join(rows[:cut]) + "\n"
         for whole in self._parse_tail():
@@ -149,6 +171,11 @@ class OpenFence:
         self._end = re.compile(rf" {{0,3}}{re.escape(mark)}{re.escape(mark[0])}*\s*")
         self._mark = mark[0]
         self._partial = False
+
+    @property
+    def whole_rows(self) -> Sequence[str]:
+        """The rows that have come to their end."""
+        return self.code.rows[:-1] if self._partial else self.code.rows
 
     def feed(self, text: str) -> str:
         """The part of the text that is still to be fed again, or what follows the fence's end."""

@@ -1,10 +1,10 @@
-"""The loop of the plain chat: a line is read, a turn is said as it comes, whole lines at a time."""
+"""The loop of the plain chat: a line is read, a turn is said as it comes, piece by piece."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +14,14 @@ from textual.message import Message as Notice
 
 from routing.conversation import Delta, Thinking
 from routing.errors import RoutingError
-from routing.events import Decided, Finished
+from routing.events import Decided
 from tui.attachments import attach
 from tui.budget import limit_of, month_of, warning_of
 from tui.errors import AppError, UsageError, in_line
 from tui.live_turn import SAVE_SECONDS, LiveTurn
 from tui.messages import Arrived, Failed, Trouble
 from tui.plain import sentences
+from tui.plain.speech import Speech, spoken
 from tui.program import Program
 from tui.screens.slash import look_up
 from tui.turns import Engine, Pin, Turns
@@ -71,7 +72,7 @@ class PlainChat:
         self._read = terminal.read
         self._clock = clock
         self._warning = ""
-        self._line = ""  # what came of the reply's last line
+        self._speech = Speech()  # what came of the reply
         self._failure: RoutingError | AppError | None = None
         self._stored = 0.0
 
@@ -102,8 +103,11 @@ class PlainChat:
         elif branch and branch[-1].role == "user":
             self.turns.last = LiveTurn.stored(session, branch[-1], None)
         for message in branch[-2:]:
-            who = "You" if message.role == "user" else "Reply"
-            self.say(f"{who}: {visible(message.text)}")
+            if message.role == "user":
+                self.say(f"You: {visible(message.text)}")
+            else:
+                self.say("Reply:")
+                self._say_lines(spoken(message.text))
 
     async def carry_out(self, text: str) -> None:
         """Send a message, or do what a command says; what goes wrong is said."""
@@ -201,18 +205,19 @@ class PlainChat:
 
     async def _answer(self, turn: LiveTurn) -> None:
         state: State = "done"
-        self._line, self._failure, self._stored = "", None, time.monotonic()
+        self._speech, self._failure, self._stored = Speech(), None, time.monotonic()
         try:
             await self.turns.answer(turn)
         except asyncio.CancelledError:
             state = "stopped"
+        self._say_lines(self._speech.end())
+        if state == "stopped":
             self.say("Stopped; what came is kept.")
-        self._flush()
-        if self._failure:
+        elif self._failure:
             state = "cut" if turn.pieces else "failed"
             self.say(visible(in_line(self._failure, self._failure.hint)))
             self.say("/retry answers it again, /weak and /strong pin a model.")
-        elif state == "done" and turn.bill and turn.usage:
+        elif turn.bill and turn.usage:
             self.say(sentences.cost(turn.bill, estimated=turn.usage.estimated))
         self.turns.end(turn)
         await self.turns.keep(turn, state, str(self._failure) if self._failure else None)
@@ -225,21 +230,13 @@ class PlainChat:
             case Arrived(event=Thinking()):
                 self.say("It is thinking.")
             case Arrived(event=Delta(text=text)):
-                *whole, self._line = (self._line + text).split("\n")
-                for line in whole:
-                    self._say_line(line)
+                self._say_lines(self._speech.add(text))
                 self._store_at_times()
-            case Arrived(event=Finished()):
-                self._flush()
             case Failed(error=error) | Trouble(error=error):
                 self._failure = error
 
-    def _flush(self) -> None:
-        line, self._line = self._line, ""
-        self._say_line(line)
-
-    def _say_line(self, line: str) -> None:
-        if line.strip():  # a blank line says nothing
+    def _say_lines(self, lines: Iterable[str]) -> None:
+        for line in lines:
             self.say(visible(line))
 
     def _store_at_times(self) -> None:

@@ -121,9 +121,9 @@ def _sessions(chat: PlainChat, _: str) -> None:
     rows = chat.sessions.list()
     for number, row in enumerate(rows[:LISTED], 1):
         trouble = f" {row.trouble}" if row.trouble else ""
-        chat.say(visible(f"{number}. {row.title}, {row.messages} messages.{trouble}"))
+        chat.say(visible(f"{number}. {row.title}, {counted(row.messages, 'message')}.{trouble}"))
     more = f" {len(rows) - LISTED:,} more: /search finds them." if len(rows) > LISTED else ""
-    chat.say(f"{len(rows):,} conversations.{more} /open and a number opens one.")
+    chat.say(f"{counted(len(rows), 'conversation')}.{more} /open and a number opens one.")
 
 
 def _open(chat: PlainChat, number: str) -> None:
@@ -142,7 +142,7 @@ def _search(chat: PlainChat, words: str) -> None:
             break
     for session_id, snippet in found.items():
         chat.say(visible(f"{numbers.get(session_id, '')}. {snippet}"))
-    chat.say(f"{len(found)} conversations hold it." if found else "Nothing found.")
+    chat.say(_held(len(found), "conversation") if found else "Nothing found.")
 
 
 def _find(chat: PlainChat, words: str) -> None:
@@ -151,7 +151,12 @@ def _find(chat: PlainChat, words: str) -> None:
     found = [line for line in lines if words and words.lower() in line.lower()]
     for line in found:
         chat.say(visible(line))
-    chat.say(f"{counted(len(found), 'line')} hold it." if len(found) != 1 else "1 line holds it.")
+    chat.say(_held(len(found), "line"))
+
+
+def _held(number: int, noun: str) -> str:
+    """How many of something hold what was looked for."""
+    return f"{counted(number, noun)} {'holds' if number == 1 else 'hold'} it."
 
 
 def _rename(chat: PlainChat, title: str) -> None:
