@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -133,6 +133,14 @@ class Engine:
         """
         library = await self._library()
         return await asyncio.to_thread(library.threshold, pool, share)
+
+    async def outdone(self, pool: Pool) -> Mapping[str, str]:
+        """The pool's models that are not worth their price, and of each a cheaper one as good.
+
+        Raises:
+            RoutingError: no router could be loaded.
+        """
+        return (await self._library()).outdone(pool)
 
     async def learn(self, battle: Battle) -> None:
         """Add one of the person's own battles to the live index and to their file.

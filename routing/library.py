@@ -92,8 +92,12 @@ class Library:
 
     def router_for(self, pool: Pool) -> PoolRouter:
         """The router as it decides among that pool."""
+        return PoolRouter(self._router, pool, self.outdone(pool))
+
+    def outdone(self, pool: Pool) -> dict[str, str]:
+        """The pool's models that are not worth their price, as `routing.worth` finds them."""
         costs = [blended_price(model) for model in pool.models]
-        return PoolRouter(self._router, pool, outdone(pool.models, costs, self._record))
+        return outdone(pool.models, costs, self._record)
 
     def threshold(self, pool: Pool, share: float) -> float:
         """The threshold that sends that share of prompts to the pool's strongest model."""

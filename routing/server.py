@@ -21,11 +21,13 @@ from routing.chat import warm_up
 from routing.engine import Engine
 from routing.errors import EngineError, RoutingError
 from routing.events import EngineOptions, Notice, TurnRequest
+from routing.models import Pool
 from routing.wire import (
     NO_CALL,
     Call,
     Done,
     Number,
+    Outdone,
     WantedShare,
     as_failure,
     encode_answer,
@@ -101,6 +103,9 @@ class Server:
             case "threshold":
                 wanted = msgspec.json.decode(call.body, type=WantedShare)
                 yield Number(await self.engine.threshold(wanted.pool, wanted.share))
+            case "outdone":
+                pool = msgspec.json.decode(call.body, type=Pool)
+                yield Outdone(dict(await self.engine.outdone(pool)))
             case "learn":
                 await self.engine.learn(msgspec.json.decode(call.body, type=Battle))
                 yield Done()

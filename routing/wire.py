@@ -55,6 +55,12 @@ class Number(msgspec.Struct, frozen=True):
     value: float
 
 
+class Outdone(msgspec.Struct, frozen=True):
+    """Which models are not worth their price, and of each a cheaper one that is no worse."""
+
+    by: dict[str, str]
+
+
 class Failure(msgspec.Struct, frozen=True):
     """A `RoutingError` on its way to the terminal process."""
 
@@ -78,6 +84,7 @@ ANSWERS: dict[str, type] = {
         Decision,
         Done,
         Number,
+        Outdone,
         Failure,
     )
 }

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import os
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ from routing.wire import (
     MAX_LINE_BYTES,
     Done,
     Failure,
+    Outdone,
     WantedShare,
     as_error,
     decode_answer,
@@ -107,6 +108,11 @@ class EngineClient:
         """The threshold that sends that share of prompts to the pool's strongest model."""
         answer = await self._ask("threshold", WantedShare(pool, share))
         return float(answer.value)
+
+    async def outdone(self, pool: Pool) -> Mapping[str, str]:
+        """The pool's models that are not worth their price, and of each a cheaper one as good."""
+        outdone: Outdone = await self._ask("outdone", pool)
+        return outdone.by
 
     async def learn(self, battle: Battle) -> None:
         """Add one of the person's own battles to the live index and to their file."""

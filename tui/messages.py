@@ -12,6 +12,7 @@ from routing.events import Event, Readiness
 from tui.errors import AppError
 
 if TYPE_CHECKING:
+    from routing.models import Pool
     from tui.audits.job import AuditJob
     from tui.audits.kept import Note
     from tui.budget import Month
@@ -223,6 +224,23 @@ class ThresholdsKnown(Message):
     ) -> None:
         self.thresholds = thresholds
         self.show = show
+        super().__init__()
+
+
+class Warned(Message):
+    """Something beside the turns wants to be looked at; it stays in sight for longer."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__()
+
+
+class WorthKnown(Message):
+    """The models of a pool that are not worth their price, and of each a cheaper one as good."""
+
+    def __init__(self, pool: Pool, outdone: Mapping[str, str]) -> None:
+        self.pool = pool
+        self.outdone = outdone
         super().__init__()
 
 

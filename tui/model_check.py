@@ -124,17 +124,23 @@ def pool_remarks(pool: Pool, folder: Path) -> list[str]:
     """Which models of the pool are not worth their price, by the battles of that folder."""
     from routing.errors import DataError
 
-    strong, weak = blended_price(pool.strong), blended_price(pool.weak)
-    said = []
-    if strong is not None and weak is not None and weak > strong:
-        said.append(
-            f"{pool.weak.name} costs more than {pool.strong.name}, which is to be the stronger: "
-            "a turn that goes to it saves nothing."
-        )
     try:
-        return said + outdone_words(_outdone(pool, folder), pool.strong.name)
+        return worth_words(pool, _outdone(pool, folder))
     except DataError as error:
-        return [*said, str(error)]
+        return [*worth_words(pool, {}), str(error)]
+
+
+def worth_words(pool: Pool, outdone: Mapping[str, str]) -> list[str]:
+    """What the person should know of a pool's prices, a sentence each."""
+    strong, weak = blended_price(pool.strong), blended_price(pool.weak)
+    said = outdone_words(outdone, pool.strong.name)
+    if strong is None or weak is None or weak <= strong:
+        return said
+    dearer = (
+        f"{pool.weak.name} costs more than {pool.strong.name}, which is to be the stronger: "
+        "a turn that goes to it saves nothing."
+    )
+    return [dearer, *said]
 
 
 def outdone_words(outdone: Mapping[str, str], strongest: str) -> list[str]:

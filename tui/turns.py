@@ -56,6 +56,9 @@ class Engine(Protocol):
     async def threshold(self, pool: Pool, share: float) -> float:
         """The threshold that sends that share of prompts to the pool's strongest model."""
 
+    async def outdone(self, pool: Pool) -> Mapping[str, str]:
+        """The pool's models that are not worth their price, and of each a cheaper one as good."""
+
     async def learn(self, battle: Battle) -> None:
         """Add one of the person's own battles."""
 

@@ -13,6 +13,7 @@ from routing.wire import (
     Done,
     Failure,
     Number,
+    Outdone,
     as_error,
     as_failure,
     decode_answer,
@@ -46,6 +47,7 @@ DECISION = Decision(
         DECISION,
         Done(),
         Number(0.123456789012345),
+        Outdone({"a/b": "c/d"}),
     ],
 )
 def test_answers_come_back_as_they_were_sent_on_one_line(answer: object):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from routing.battles import Battle
@@ -76,6 +76,7 @@ class FakeEngine:
         self.warm.set()
         self.trouble = ""
         self.router = "similarity"
+        self.outdone_by: dict[tuple[str, ...], dict[str, str]] = {}
         self.refusal: RoutingError | None = None
         self.on_gone: Callable[[], None] | None = None
         self.on_notice: Callable[[str], None] | None = None
@@ -109,6 +110,9 @@ class FakeEngine:
 
     async def threshold(self, pool: Pool, share: float) -> float:
         return round(1 - share, 4) if share != 0.3 else 0.4213
+
+    async def outdone(self, pool: Pool) -> Mapping[str, str]:
+        return self.outdone_by.get(pool.names, {})
 
     async def learn(self, battle: Battle) -> None:
         self.learnt.append(battle)

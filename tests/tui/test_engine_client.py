@@ -14,6 +14,7 @@ from routing.conversation import Delta, Turn
 from routing.errors import EngineGoneError, NoKeyError, RouterError
 from routing.events import Decided, EngineOptions, Finished, Notice, TurnRequest
 from routing.models import Model, Pool
+from routing.prices import Price
 from routing.wire import NO_CALL, encode_answer
 from tui.engine_client import EngineClient
 
@@ -91,6 +92,13 @@ async def test_another_router_decides_in_the_next_child_too(client: EngineClient
         await client.use("bert")
     await client.close()
     assert (await client.start()).router == "chance"
+
+
+async def test_models_not_worth_their_price_are_known_over_the_pipe(client: EngineClient):
+    dear = Model("openai/dear", price=Price(1.0, 1.0))
+    pool = Pool((DEMO.strong, dear, DEMO.weak))
+    assert await client.outdone(pool) == {"openai/dear": "demo/strong"}
+    assert await client.outdone(DEMO) == {}
 
 
 async def test_log_belongs_to_its_owner_alone(client: EngineClient):

@@ -75,6 +75,13 @@ def test_turn_is_said_in_whole_lines_and_stored(talk: Talk, sessions: Sessions):
     assert [m.state for m in sessions.read(info.id).branch()] == ["sent", "done"]
 
 
+def test_models_not_worth_their_price_are_told_of_before_the_first_turn(talk: Talk):
+    engine = FakeEngine()
+    engine.outdone_by["demo/strong", "demo/weak"] = {"demo/strong": "demo/weak"}
+    [told] = [line for line in talk("hi", engine=engine) if "outdone" in line]
+    assert told.startswith("demo/strong is outdone: demo/weak costs less and is no worse")
+
+
 def test_message_of_several_lines_and_a_slash(talk: Talk):
     engine = FakeEngine()
     talk("one\\", "two", "//not a command", engine=engine)

@@ -15,6 +15,7 @@ from tests.tui.conftest import Chat, ready, say, settle, wait_until
 from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.screens.settings import SettingsScreen
 from tui.widgets.header import Header
+from tui.widgets.welcome import Empty
 
 SIZE = (110, 34)
 
@@ -119,6 +120,38 @@ async def test_good_reply_of_the_strongest_beats_the_best_of_the_others(chat: Ch
         await wait_until(pilot, lambda: engine.learnt)
     [battle] = engine.learnt
     assert (battle.model_a, battle.model_b, battle.winner) == ("demo/strong", "demo/middle", "a")
+
+
+OUTDONE = "demo/middle is outdone: demo/weak costs less and is no worse, so no turn goes to it."
+
+
+async def test_models_not_worth_their_price_are_told_of_as_soon_as_they_are_chosen(chat: Chat):
+    engine = FakeEngine()
+    engine.outdone_by[POOL] = {"demo/middle": "demo/weak"}
+    app = chat(engine)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        for _ in range(2):  # it is told once of the same models
+            app.chat._use({"pool": POOL, "strong": None, "weak": None}, keep=False)
+            await wait_until(pilot, lambda: app.chat.talk.remarks == [OUTDONE])
+        app.chat._use({"pool": POOL[::2]}, keep=False)
+        await wait_until(pilot, lambda: app.chat.talk.remarks == [])
+        assert [toast.message for toast in app._notifications] == [OUTDONE]
+
+
+async def test_empty_conversation_shows_the_models_in_force_and_what_they_are_worth(chat: Chat):
+    engine = FakeEngine()
+    engine.outdone_by[POOL] = {"demo/middle": "demo/weak"}
+    app = chat(engine, demo=False, pool=POOL)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        opening = app.chat.query_one(Empty)
+        await wait_until(pilot, lambda: OUTDONE in str(opening.content))
+        app.chat._use({"pool": POOL[::2]}, keep=False)
+        await wait_until(pilot, lambda: "outdone" not in str(opening.content))
+        assert "demo/middle" not in str(opening.content)
+        assert not app._notifications
 
 
 def test_pool_looks_so(chat: Chat, snap_compare: Callable[..., bool]):

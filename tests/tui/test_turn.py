@@ -183,10 +183,10 @@ async def test_what_the_engine_does_is_said(chat: Chat):
         await ready(pilot)
         await wait_until(pilot, lambda: engine.on_notice)
         engine.on_notice("The index is built anew.")
-        await wait_until(pilot, lambda: "anew" in app.chat.query_one(Empty).engine)
+        await wait_until(pilot, lambda: "anew" in str(app.chat.query_one(Empty).content))
         assert any("anew" in toast.message for toast in app._notifications)
         engine.warm.set()
-        await wait_until(pilot, lambda: "848 battles" in app.chat.query_one(Empty).engine)
+        await wait_until(pilot, lambda: "848 battles" in str(app.chat.query_one(Empty).content))
 
 
 async def test_retry_answers_the_same_message(chat: Chat):

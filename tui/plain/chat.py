@@ -172,6 +172,16 @@ class PlainChat:
             self.say(visible(str(error)))
         else:
             self.say(visible(ready.trouble) or f"The router knows {ready.battles:,} battles.")
+            await self._say_worth()
+
+    async def _say_worth(self) -> None:
+        """Say which of the models get no turn, or win nothing."""
+        from tui.model_check import worth_words
+
+        if pool := self.turns.routing.pool:
+            with suppress(RoutingError):  # a router that is not there was told of
+                for remark in worth_words(pool, await self.turns.engine.outdone(pool)):
+                    self.say(visible(remark))
 
     async def _end(self) -> None:
         self._warming.cancel()

@@ -26,7 +26,7 @@ from textual.screen import Screen
 
 from routing.errors import RoutingError
 from tui.errors import AppError, from_disk, in_line
-from tui.messages import Told, Trouble
+from tui.messages import Told, Trouble, Warned
 from tui.program import Program
 from tui.turns import Engine, Turns
 from tui.visible import visible
@@ -132,6 +132,10 @@ class BaseScreen(Screen[None]):
     def on_told(self, message: Told) -> None:
         """Something beside the turns was done."""
         self.tell(message.text)
+
+    def on_warned(self, message: Warned) -> None:
+        """Something beside the turns wants to be looked at."""
+        self.warn(message.text)
 
     def _post_to_talk(self, message: Message) -> None:
         self.talk.post_message(message)

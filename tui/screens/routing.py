@@ -302,7 +302,7 @@ class RoutingScreen(BaseScreen):
             turns.routing.pin = None
         turns.routing.share, turns.routing.threshold = settings.share, settings.threshold
         turns.routing.cache_aware = settings.cache_aware
-        self.talk.ask_threshold()
+        self.talk.learn_routing()
         self.talk.post_message(Talk.Changed())
         if pool and not had:
             self.post_message(PoolChosen())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ from tui.messages import (
     ThresholdKnown,
     Told,
     Trouble,
+    Warned,
+    WorthKnown,
 )
 from tui.money import counted
 from tui.turns import Pin, Turns
@@ -45,7 +48,7 @@ from tui.widgets.reply import Reply
 from tui.widgets.said import Said
 from tui.widgets.shown import Shown
 from tui.widgets.transcript import Transcript
-from tui.widgets.welcome import Empty
+from tui.widgets.welcome import Empty, opening_text
 from tui.widgets.why import Why
 from tui.workers import start_worker
 
@@ -75,6 +78,7 @@ class Talk(Shown):
         self.warm = False
         self.threshold: float | None = turns.routing.threshold
         self.engine_state = "The router is warming up."
+        self.remarks: Sequence[str] = ()  # on the prices of the models in force
         self.worker: Worker[None] | None = None
         self.opening: Widget | None = None
 
@@ -101,12 +105,15 @@ class Talk(Shown):
         self.turns.engine.on_notice = self._say_engine_said
         start_worker(self, self._warm_up, "engine", alone=True)
 
-    def ask_threshold(self) -> None:
-        """Learn the threshold of the share in force."""
+    def learn_routing(self) -> None:
+        """Learn what stands on the models and the share in force: what a changed one is worth."""
         start_worker(self, self._ask_contexts, "contexts")
         self.threshold = self.turns.routing.threshold
-        if self.threshold is None and self.warm:
-            start_worker(self, self._ask_threshold, "threshold")
+        if self.warm:
+            start_worker(self, self._ask_worth, "worth", alone=True)
+            if self.threshold is None:
+                start_worker(self, self._ask_threshold, "threshold")
+        self._show_opening()
 
     async def _warm_up(self) -> None:
         try:
@@ -121,6 +128,12 @@ class Talk(Shown):
         except RoutingError as error:
             self.post_message(Trouble(error))
 
+    async def _ask_worth(self) -> None:
+        if pool := self.turns.routing.pool:
+            # The threshold that is asked for beside it tells what is wrong with the engine.
+            with suppress(RoutingError):
+                self.post_message(WorthKnown(pool, await self.turns.engine.outdone(pool)))
+
     async def _ask_contexts(self) -> None:
         pool = self.turns.routing.pool or DEMO_PAIR
         tokens = await asyncio.to_thread(lambda: {m.name: context_of(m) for m in pool.models})
@@ -131,13 +144,25 @@ class Talk(Shown):
         self.turns.contexts = message.tokens
         self.post_message(self.Changed())
 
+    @on(WorthKnown)
+    def _worth_known(self, message: WorthKnown) -> None:
+        """Say at once which models of a changed pool get no turn, or win nothing."""
+        from tui.model_check import worth_words
+
+        if message.pool != self.turns.routing.pool:
+            return
+        said, self.remarks = self.remarks, worth_words(message.pool, message.outdone)
+        new = [remark for remark in self.remarks if remark not in said]
+        if not self._show_opening() and new:
+            self.post_message(Warned(" ".join(new)))
+
     @on(EngineReady)
     def _engine_ready(self, message: EngineReady) -> None:
         ready = message.readiness
         self.warm = not ready.trouble
         mine = f", {ready.mine:,} of them yours" if ready.mine else ""
         self.engine_state = ready.trouble or f"Routing by {counted(ready.battles, 'battle')}{mine}."
-        self.ask_threshold()
+        self.learn_routing()
         self._engine_changed()
 
     @on(EngineFailed)
@@ -173,9 +198,20 @@ class Talk(Shown):
             self.post_message(self.Changed())
 
     def _engine_changed(self) -> None:
-        for empty in self.query(Empty):
-            empty.engine = self.engine_state
+        self._show_opening()
         self.post_message(self.Changed())
+
+    def _show_opening(self) -> bool:
+        """Let an empty conversation say what is known now; whether one is in sight."""
+        openings = self.query(Empty)
+        for opening in openings:
+            opening.update(self._opening_text())
+        return bool(openings)
+
+    def _opening_text(self) -> Content:
+        pool = self.turns.routing.pool
+        assert pool is not None
+        return opening_text(pool, self.engine_state, self.remarks)
 
     # A turn
 
@@ -340,9 +376,7 @@ class Talk(Shown):
 
     def empty(self) -> Empty:
         """The sight of a conversation without a turn."""
-        pool = self.turns.routing.pool
-        assert pool is not None
-        return Empty(pool, self.engine_state)
+        return Empty(self._opening_text())
 
 
 def _stopped(turn: LiveTurn) -> str:

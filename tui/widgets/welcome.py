@@ -31,6 +31,7 @@ PITCH = (
 )
 
 
+HOW_TO_GO_ON = "Type a message. /weak, /strong and /auto say who answers; / lists all commands."
 CHOOSING = "Type a letter and enter, or a message:"
 WAITING = "Who is to answer? Your message is sent as soon as you have chosen."
 
@@ -91,24 +92,19 @@ class Empty(Static):
     Empty { height: auto; padding: 1 2; color: $text-muted; }
     """
 
-    engine: reactive[str] = reactive("")
 
-    def __init__(self, pool: Pool, engine: str) -> None:
-        super().__init__()
-        self.pool = pool
-        self.engine = engine
-
-    def watch_engine(self) -> None:
-        models = "\n".join(
-            f"{LETTERS[self.pool.tier_of(model)]} {one_line(model.name, 60)}"
-            for model in self.pool.models
-        )
-        self.update(
-            Content(
-                f"{models}\n\n{visible(self.engine)}\n"
-                "Type a message. /weak, /strong and /auto say who answers; / lists all commands."
-            )
-        )
+def opening_text(pool: Pool, engine: str, remarks: Sequence[str]) -> Content:
+    """Who may answer, what is to be known of their prices, how the engine does, how to go on."""
+    models = (f"{LETTERS[pool.tier_of(model)]} {one_line(model.name, 60)}" for model in pool.models)
+    return Content("\n").join(
+        [
+            *map(Content, models),
+            *(Content.styled(visible(remark), "$text-warning") for remark in remarks),
+            Content(""),
+            Content(visible(engine)),
+            Content(HOW_TO_GO_ON),
+        ]
+    )
 
 
 def _server_text(server: LocalServer) -> str:
