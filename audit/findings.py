@@ -21,7 +21,10 @@ EVERY = 100.0  # points
 Kind = Literal["position", "symbol", "order", "symbols", "prompt", "scoring", "hint", "examples"]
 
 VARY = "Vary the answer's position in the examples and average over rotations (cyclic averaging)."
-DEBIAS = "Rank by hybrid scoring, or take the bias out: cyclic averaging, PriDe, batch calibration."
+DEBIAS = (
+    "Compare models by hybrid scoring, or remove the bias by cyclic averaging, PriDe or batch "
+    "calibration (see --battery position)."
+)
 QUOTE = "Quote the accuracy with the form it was asked in, or as a range over the forms."
 CLEAN = "Keep the test questions out of the examples, and out of the training data."
 
@@ -70,7 +73,7 @@ def verdict(results: Results, level: float = LEVEL) -> str:
     """One sentence over all: how many findings, at which level, out of how many tests."""
     found, tests = len(find(results, level)), tests_of(results)
     if not tests:
-        return "Nothing was found, for nothing could be tested"
+        return "No finding: nothing could be tested"
     sure = f"at the {level * 100:.0f} % level over {tests} test{'s' * (tests > 1)}"
     least = least_points(results, level)
     if not found and least is not None and least > EVERY:
@@ -110,11 +113,11 @@ def decomposition(results: Results, level: float = LEVEL) -> str:
     for effect, position, symbol in _shuffled(results):
         named = _named(position, symbol, level)
         if named:
-            return f"{named} ({_split(effect, position, symbol)})"
+            return f"{named}: {_split(effect, position, symbol)}"
     for effect, position, symbol in _shuffled(results):
         return (
-            "With the symbols shuffled recall follows neither position nor symbol "
-            f"({_split(effect, position, symbol)})"
+            "With the symbols shuffled, recall follows neither position nor symbol: "
+            f"{_split(effect, position, symbol)}"
         )
     return ""
 
@@ -202,13 +205,13 @@ def _examples(results: Results, level: float) -> Iterator[Finding]:
     if fixed:
         effect, change = fixed
         words = (
-            f"Minds where the answers of the examples stand: {_points(change)} with all of them "
-            f"at {_letter(effect)}"
+            f"Depends on where the answers of the examples stand: {_points(change)} with all of "
+            f"them at {_letter(effect)}"
         )
         yield _finding("examples", words, effect, change)
     for name in ("fewshot.trivial", "fewshot.ood"):
         for effect, change in _changed(results, name, level):
-            words = f"Minds the examples: {_points(change)} with {effect.summary}"
+            words = f"Depends on the examples: {_points(change)} with {effect.summary}"
             yield _finding("examples", words, effect, change, QUOTE)
 
 
@@ -264,19 +267,22 @@ def _named(position: Spread, symbol: Spread, level: float) -> str:
     by_position, by_symbol = _adjusted(position) < level, _adjusted(symbol) < level
     if by_position and by_symbol:
         more = "position" if position.rstd > symbol.rstd else "symbol"
-        return f"It is the {more} above all: recall follows both"
+        return f"It is the {more} above all, though recall follows both"
     if by_position:
         return "It is the position, not the symbol"
     return "It is the symbol, not the position" if by_symbol else ""
 
 
 def _split(effect: Effect, position: Spread, symbol: Spread) -> str:
-    return f"{effect.summary}: RStd by position {_against(position)}, by symbol {_against(symbol)}"
+    return (
+        f"with {effect.summary}, RStd is {position.rstd:.1f} by position (an unbiased model: up to "
+        f"{position.band_high:.1f}) and {symbol.rstd:.1f} by symbol (up to {symbol.band_high:.1f})"
+    )
 
 
 def _against(spread: Spread) -> str:
     """The RStd beside its band."""
-    return f"{spread.rstd:.1f}, unbiased up to {spread.band_high:.1f}"
+    return f"{spread.rstd:.1f} (an unbiased model: up to {spread.band_high:.1f})"
 
 
 def _adjusted(test: Spread | Change) -> float:

@@ -8,7 +8,7 @@ from html import escape
 from audit import charts
 from audit.findings import LEVEL
 from audit.leaderboard import Leaderboard, Ranking
-from audit.report import Report, facts, moves, remarks, remedies, sentences, standings
+from audit.report import Report, facts, forms, moves, remarks, remedies, sentences, standings
 from audit.results import Effect, Results
 from audit.tables import (
     ABOUT_LENGTHS,
@@ -24,7 +24,7 @@ from audit.tables import (
 from audit.variants import LETTERS
 
 MOST_POSITION_CHARTS = 4
-MEANING = "Differences and RStd in points; intervals hold 95 %; p is adjusted over the run"
+MEANING = "Differences and RStd in points; intervals at 95 %; p adjusted for all tests of the run"
 NUMBERS = frozenset(
     {"n", "accuracy", "delta", "p", "RStd", "unbiased", "flips", "tau", "95 %", *LENGTH_COLUMNS[2:]}
 )
@@ -98,18 +98,19 @@ svg .rank { fill: var(--on-strong); font-size: 11px; font-weight: 600; }
 def page(report: Report) -> str:
     """The report of one model as a web page."""
     results = report.results
-    lead, *found = sentences(report)
+    score, counted, *found = sentences(report)
     sections = [
-        _header(f"Audit of {report.model}", lead),
+        _header(f"Audit of {report.model}", f"{score} {counted}"),
         "<main>",
         _findings(found),
         _section("What to do", _items(remedies(report))),
         _section("How far accuracy moves when only the form changes", _differences(results)),
         _section("Where right answers are found, and where the picks go", _positions(results)),
         _section("Every perturbation", _table(MEANING, COLUMNS, rows(results))),
+        _section("What each perturbation changes", _pairs(forms(results))),
         _section("The same scores, debiased", _remedies(results)),
         _section("The same scores, by length", _lengths(results)),
-        _section("What was measured", _facts(report)),
+        _section("What was measured", _pairs(facts(report))),
         _section("Remarks", _items(remarks(report))),
         "</main>",
         _footer(),
@@ -257,11 +258,10 @@ def _lengths(results: Results) -> str:
     return _table(ABOUT_LENGTHS, LENGTH_COLUMNS, length_rows(results))
 
 
-def _facts(report: Report) -> str:
-    rows_ = "".join(
-        f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in facts(report)
-    )
-    return f"<dl>{rows_}</dl>"
+def _pairs(pairs: Sequence[tuple[str, str]]) -> str:
+    """Labels and values, a line each."""
+    lines = (f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in pairs)
+    return f"<dl>{''.join(lines)}</dl>"
 
 
 def _figure(caption: str, picture: str) -> str:
@@ -294,8 +294,9 @@ def _lines(cell: str) -> str:
 
 def _footer() -> str:
     return (
-        "<footer>RStd is the standard deviation of the recalls per position of the right answer, "
-        "in points; “unbiased” is its mean and 95th percentile for a model of the same accuracy "
-        "that does not mind positions. p is adjusted (Holm) over all tests of the run. Intervals "
-        "hold 95 %. Made by llmroute audit.</footer>"
+        "<footer>RStd is how unevenly right answers are found over the positions: the standard "
+        "deviation of the recall per position of the right answer, in points. “Unbiased” is its "
+        "mean and 95th percentile for a model of the same accuracy that ignores positions. p is "
+        "adjusted (Holm) for all tests of the run. Intervals are at 95 %. Made by llmroute audit."
+        "</footer>"
     )

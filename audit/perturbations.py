@@ -209,10 +209,10 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "symbols.common": Perturbation("$ & # @ instead of letters", "symbol.0shot", _common),
     "symbols.rare": Perturbation("rare symbols instead of letters", "symbol.0shot", _rare),
     "symbols.rare+shuffle_symbols": Perturbation(
-        "rare symbols, shuffled beside texts in place", "symbols.rare", _shuffle_symbols
+        "rare symbols shuffled, texts in place", "symbols.rare", _shuffle_symbols
     ),
     "symbols.rare+shuffle_texts": Perturbation(
-        "texts shuffled beside rare symbols in place", "symbols.rare", _shuffle_texts
+        "texts shuffled, rare symbols in place", "symbols.rare", _shuffle_texts
     ),
     "prompt.no_description": _prompt("no description at the head", "no_description"),
     "prompt.question": _prompt("“Question:” before the question", "question"),
@@ -224,12 +224,14 @@ PERTURBATIONS: dict[str, Perturbation] = {
     "prompt.parenthesis": _prompt("A) instead of A.", "parenthesis"),
     "prompt.space": _prompt("one more space after each symbol", "space"),
     "prompt.newline": _prompt("one more line before “Answer:”", "newline"),
-    "scoring.symbol": Perturbation("by the symbol", HOME, partial(_scored, scoring="symbol")),
+    "scoring.symbol": Perturbation(
+        "scored by the symbol", HOME, partial(_scored, scoring="symbol")
+    ),
     "scoring.hybrid": Perturbation(
-        "by the option's text after the options", HOME, partial(_scored, scoring="hybrid")
+        "scored by the option's text, options shown", HOME, partial(_scored, scoring="hybrid")
     ),
     "scoring.cloze": Perturbation(
-        "by the option's text, options not shown", HOME, partial(_scored, scoring="cloze")
+        "scored by the option's text, options not shown", HOME, partial(_scored, scoring="cloze")
     ),
     "fewshot.correct": Perturbation(
         "the question and its answer among the examples",

@@ -122,12 +122,33 @@ def from_json(file: Path) -> Report:
 
 
 def sentences(report: Report) -> list[str]:
-    """The findings and what they rest on, the verdict first."""
-    split = decomposition(report.results)
+    """The accuracy and how far it moves, the verdict, then the findings and what they rest on."""
+    results = report.results
+    split = decomposition(results)
     found = [finding.sentence for finding in report.findings]
     said = any(split in sentence for sentence in found)
     more = [split] if split and not said else []
-    return [f"{sentence}." for sentence in (verdict(report.results), *found, *more)]
+    return [f"{text}." for text in (headline(results), verdict(results), *found, *more)]
+
+
+def headline(results: Results) -> str:
+    """The accuracy of the first baseline, and the lowest and the highest of all forms."""
+    if not results.effects or results.effects[0].accuracy is None:
+        return "No accuracy: no question was answered in its usual form"
+    baseline = results.effects[0]
+    low, high = (100 * end for end in baseline.interval)
+    said = (
+        f"Accuracy {percent(baseline.accuracy)} [{low:.1f}, {high:.1f}] on {baseline.n:,} "
+        f"question{'s' * (baseline.n > 1)} ({baseline.summary})"
+    )
+    answered = [(e.accuracy, e.perturbation) for e in results.effects if e.accuracy is not None]
+    if len(answered) == 1:
+        return said
+    (least, worst), (most, best) = min(answered), max(answered)
+    return (
+        f"{said}; over {len(answered)} forms, from {percent(least)} ({worst}) to {percent(most)} "
+        f"({best})"
+    )
 
 
 def remedies(report: Report) -> list[str]:
@@ -149,9 +170,14 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("asked", _asked(report)),
         ("when", report.created),
         ("took", _took(report.spending)),
-        ("without reading", _floors(results.floors)),
+        ("blind guesses", _floors(results.floors)),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def forms(results: Results) -> list[tuple[str, str]]:
+    """Each baseline and perturbation of the run, and how it asks."""
+    return [(effect.perturbation, effect.summary) for effect in results.effects]
 
 
 def remarks(report: Report) -> list[str]:
@@ -187,6 +213,7 @@ def markdown(report: Report) -> str:
         _section("What to do", _list(remedies(report))),
         _section("What was measured", _table(("", ""), facts(report))),
         _section("Perturbations", _table(COLUMNS, rows(report.results))),
+        _section("What each perturbation changes", _table(("", ""), forms(report.results))),
         _section("The same scores, debiased", _remedy_table(report.results)),
         _section("The same scores, by length", _length_table(report.results)),
         _section("Remarks", _list(remarks(report))),
@@ -234,14 +261,17 @@ def _floors(floors: dict[str, float]) -> str:
 def _remarks(report: Report) -> Iterator[str]:
     least = least_points(report.results)
     if not report.findings and least is not None and SMALL_POINTS < least <= EVERY:
-        yield f"With so few questions a move of less than {least:.0f} points is no finding."
+        yield f"With so few questions, a change of less than {least:.0f} points is no finding."
     yield from (f"{note[:1].upper()}{note[1:]}." for note in report.notes)
     results = report.results
     effects = results.effects
     for words, number in (
         ("Replies that named no option, counted apart", sum(e.unparsed for e in effects)),
         ("Replies that declined to answer, counted apart", sum(e.refused for e in effects)),
-        ("Askings that are not measurable here", sum(e.unmeasured for e in effects)),
+        (
+            "Questions, over all forms, that cannot be measured here",
+            sum(e.unmeasured for e in effects),
+        ),
         ("Ties, broken by the seed", sum(e.tied for e in effects)),
     ):
         if number:
@@ -259,7 +289,7 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"Symbols differ in tokens ({counts}): --symbols auto takes some that do not."
     yield from (f"Questions with {flag!r}: {n:,}." for flag, n in results.flags.items())
     yield from (f"{name} is left out: {why}." for name, why in results.left_out.items())
-    yield from (f"Warned, {n:,} times: {warning}." for warning, n in results.warnings.items())
+    yield from (f"Warning, {n:,} times: {warning}." for warning, n in results.warnings.items())
     yield from _plain_remarks(effects)
 
 

@@ -17,6 +17,12 @@ NOT_MEASURABLE = "not measurable here"
 
 COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "unbiased", "flips")
 SHORT_COLUMNS = ("perturbation", "n", "accuracy", "delta", "p", "RStd", "flips")
+ABOUT_SHORT_COLUMNS = (
+    "delta: accuracy less the baseline's, in points, with its 95 % interval. p: adjusted for all "
+    "tests of the run. RStd: how unevenly right answers are found over the positions (standard "
+    "deviation of the recalls, in points); in brackets the most that an unbiased model would show. "
+    "flips: picks that changed."
+)
 REMEDY_COLUMNS = ("remedy", "what it does", "n", "accuracy", "RStd")
 LENGTH_COLUMNS = ("perturbation", "n", *get_args(Normalisation))
 ABOUT_LENGTHS = (

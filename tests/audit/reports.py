@@ -48,7 +48,7 @@ FIXED = replace(
 SHUFFLED = replace(
     PLAIN,
     perturbation="symbols.rare+shuffle_symbols",
-    summary="rare symbols, shuffled beside texts in place",
+    summary="rare symbols shuffled, texts in place",
     baseline="symbols.rare",
     by_position=spread(14.2, 0.0002),
     by_symbol=spread(3.1, 0.8),
@@ -60,7 +60,7 @@ SHUFFLED = replace(
 HYBRID = replace(
     PLAIN,
     perturbation="scoring.hybrid",
-    summary="by the option's text after the options",
+    summary="scored by the option's text, options shown",
     baseline="symbol.0shot",
     n=0,
     unmeasured=300,

@@ -51,12 +51,13 @@ def test_known_answers_are_read_off_the_options_whatever_their_form(report: Repo
 def test_only_the_biased_model_picks_the_third_option_when_unsure(report: Report):
     found = sentences(report)
     if report.model == "demo/balanced":
-        assert found[0].startswith("No bias found")
+        assert found[1].startswith("No bias found")
         assert all(abs(points(report, f"order.fix_{letter}")) < 5 for letter in "ABCD")
         return
-    assert found[0].startswith("1 finding")
-    assert found[1].startswith("Picks C when unsure: +2")
-    assert "It is the position, not the symbol" in found[1]
+    assert found[0].endswith("% (order.fix_C).")
+    assert found[1].startswith("1 finding")
+    assert found[2].startswith("Picks C when unsure: +2")
+    assert "It is the position, not the symbol" in found[2]
     assert points(report, "order.fix_C") == pytest.approx(25.8, abs=4)
     effect = report.results.effect("symbol.0shot")
     assert effect is not None

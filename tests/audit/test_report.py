@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from audit.page import leaderboard_page, page
 from audit.report import (
     Report,
     from_json,
+    headline,
     leaderboard_json,
     leaderboard_markdown,
     markdown,
@@ -23,6 +25,7 @@ from audit.report import (
     sentences,
     to_json,
 )
+from audit.results import Effect
 from tests.audit.reports import BOARD, NAME, REPORT
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -51,10 +54,30 @@ def test_report_is_the_golden_file(name: str) -> None:
 
 
 def test_finding_stands_first_in_plain_words() -> None:
-    verdict, first, *_ = sentences(REPORT)
+    headline, verdict, first, *_ = sentences(REPORT)
+    assert headline.startswith("Accuracy 74.3 % [69.0, 78.9] on 300 questions")
     assert verdict.startswith("1 finding")
     assert first.startswith("Picks C when unsure: +25.8 points when the answer is C.")
     assert "position, not the symbol" in first
+
+
+def test_headline_says_how_far_accuracy_moves() -> None:
+    baseline, fixed, *_ = REPORT.results.effects
+    moved = replace(fixed, accuracy=0.9)
+    found = headline(replace(REPORT.results, effects=(baseline, moved)))
+    assert found.endswith("over 2 forms, from 74.3 % (symbol.0shot) to 90.0 % (order.fix_C)")
+
+
+def test_headline_of_one_form_says_no_range() -> None:
+    baseline, *_ = REPORT.results.effects
+    found = headline(replace(REPORT.results, effects=(baseline,)))
+    assert found == "Accuracy 74.3 % [69.0, 78.9] on 300 questions (symbol scoring, no examples)"
+
+
+@pytest.mark.parametrize("effects", [(), (replace(REPORT.results.effects[0], accuracy=None, n=0),)])
+def test_headline_without_an_answer_says_so(effects: tuple[Effect, ...]) -> None:
+    found = headline(replace(REPORT.results, effects=effects))
+    assert found == "No accuracy: no question was answered in its usual form"
 
 
 def test_json_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -89,13 +112,13 @@ def test_remarks_count_what_was_not_answered_apart() -> None:
     for words in (
         "named no option, counted apart: 3.",
         "declined to answer, counted apart: 2.",
-        "not measurable here: 300.",
+        "cannot be measured here: 300.",
         "Ties, broken by the seed: 1.",
         "97.0 % of the symbols",
         "Symbols differ in tokens",
         "Questions with 'names letters': 12.",
         "fewshot.ood is left out",
-        "Warned, 7 times: the context was cut.",
+        "Warning, 7 times: the context was cut.",
         "+24.1 points on the 280 questions",
     ):
         assert words in told

@@ -132,7 +132,7 @@ def test_knowing_everything_is_no_bias():
     results = run(lambda variant: variant.shown.answer, PAPER)
     assert find(results) == ()
     assert verdict(results).startswith("No bias found at the 5 % level over ")
-    assert decomposition(results).startswith("With the symbols shuffled recall follows neither")
+    assert decomposition(results).startswith("With the symbols shuffled, recall follows neither")
 
 
 def test_too_few_questions_acquit_nobody():
@@ -211,7 +211,7 @@ def test_a_stopped_run_has_the_results_of_what_was_scored():
     assert sum(c is not None for c in results.correct["symbol.0shot"]) < 240
     nothing = evaluate(RuleScorer("r", always(2)).identity, QUICK, [], FAST)
     assert nothing.effects == ()
-    assert verdict(nothing) == "Nothing was found, for nothing could be tested"
+    assert verdict(nothing) == "No finding: nothing could be tested"
 
 
 def test_questions_about_their_own_options_can_be_left_out():

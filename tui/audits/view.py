@@ -18,6 +18,8 @@ class ReportView:
     advice: Sequence[str]
     columns: tuple[str, ...]
     rows: Rows
+    about_columns: str
+    forms: Rows
     remedy_columns: tuple[str, ...]
     remedy_rows: Rows
     length_columns: tuple[str, ...]
@@ -43,6 +45,8 @@ def read_report(file: Path) -> ReportView:
         advice=audited.remedies(report),
         columns=tables.SHORT_COLUMNS,
         rows=tables.short_rows(report.results),
+        about_columns=tables.ABOUT_SHORT_COLUMNS,
+        forms=audited.forms(report.results),
         remedy_columns=tables.REMEDY_COLUMNS,
         remedy_rows=tables.remedy_rows(report.results),
         length_columns=tables.LENGTH_COLUMNS,

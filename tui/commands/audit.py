@@ -61,34 +61,34 @@ def audit(
             help="demo/biased, a folder, a connected model, a server's URL, mistral-7b, a hub id.",
         ),
     ] = None,
-    battery: Annotated[Battery, typer.Option(help="Which perturbations.")] = "quick",
+    battery: Annotated[Battery, typer.Option(help="Which perturbations; paper: all.")] = "quick",
     questions: Annotated[
         str | None,
-        typer.Option("--data", metavar="FILE|mmlu|arc|csqa", help="Questions of another set."),
+        typer.Option("--data", metavar="FILE|mmlu|arc|csqa", help="Another question set."),
     ] = None,
     max_samples: Annotated[
-        int | None, typer.Option(min=1, help="Ask that many questions, sampled by subject.")
+        int | None, typer.Option(min=1, help="At most that many questions, sampled by subject.")
     ] = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0.0, metavar="USD", help="Stop before this is spent.")
+        float | None, typer.Option(min=0.0, metavar="USD", help="Stop before spending more.")
     ] = None,
     fresh: Annotated[
-        bool, flag("--fresh/--resume", about="Score anew, or go on from kept scores.")
+        bool, flag("--fresh/--resume", about="Score all anew, or reuse the kept scores.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
     symbols: Annotated[
         Literal["rare", "auto"],
-        typer.Option(help="auto: symbols that are one token each to a local model."),
+        typer.Option(help="Unusual symbols; auto: each one token to the local model."),
     ] = "rare",
     api_base: Annotated[
-        str | None, typer.Option("--api-base", metavar="URL", help="Where the model is served.")
+        str | None, typer.Option("--api-base", metavar="URL", help="Server of the model.")
     ] = None,
     key_name: KeyName = None,
-    device: Annotated[str, typer.Option(help="Of a local model: cpu, cuda, cuda:1.")] = "",
+    device: Annotated[str, typer.Option(help="For a local model: cpu, cuda, cuda:1.")] = "",
     dtype: Annotated[
         Literal["", "float32", "bfloat16", "float16"],
         typer.Option(
-            metavar="float32|bfloat16|float16", show_default=False, help="Of a local model."
+            metavar="float32|bfloat16|float16", show_default=False, help="For a local model."
         ),
     ] = "",
     json_file: JsonFile = None,
@@ -102,7 +102,7 @@ def audit(
 
     Asks the same questions in many forms and says which of them change the answers.
 
-    Ctrl+C keeps what was scored; the same command goes on from there.
+    Ctrl+C keeps what was scored; run the same command again to continue.
     """
     if context.invoked_subcommand:
         return
@@ -329,7 +329,7 @@ def write(file: Path | None, text: Callable[[], str]) -> None:
 def print_report(report: Report) -> None:
     """Print the findings, then every number."""
     from audit import tables
-    from audit.report import facts, remarks, remedies, sentences
+    from audit.report import facts, forms, remarks, remedies, sentences
     from tui.tables import print_facts, print_table, print_text
 
     for sentence in sentences(report):
@@ -338,7 +338,7 @@ def print_report(report: Report) -> None:
         print_text(f"  {advice}")
     typer.echo()
     print_table(tables.SHORT_COLUMNS, tables.short_rows(report.results))
-    print_text("RStd in points; in brackets the most that an unbiased model would show.")
+    print_text(tables.ABOUT_SHORT_COLUMNS)
     if report.results.remedies:
         typer.echo()
         print_table(tables.REMEDY_COLUMNS, tables.remedy_rows(report.results))
@@ -347,6 +347,7 @@ def print_report(report: Report) -> None:
         print_table(tables.LENGTH_COLUMNS, tables.length_rows(report.results))
         print_text(tables.ABOUT_LENGTHS)
     typer.echo()
+    print_facts("What each perturbation changes", dict(forms(report.results)))
     print_facts("What was measured", dict(facts(report)))
     for remark in remarks(report):
         print_text(remark)

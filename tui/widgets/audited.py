@@ -17,7 +17,6 @@ from tui.audits.wire import COLUMNS, Failed
 from tui.visible import visible
 
 BAR_COLUMNS = 40
-READ_RSTD = "RStd in points; in brackets the most that an unbiased model would show."
 
 
 def draw_job(job: AuditJob) -> RenderableType:
@@ -58,7 +57,7 @@ def _report(view: ReportView, stopped: str) -> Iterator[RenderableType]:
         yield Padding(_line(advice, "dim"), (0, 0, 0, 2))
     yield Text()
     yield _table(view.columns, view.rows)
-    yield _line(READ_RSTD, "dim")
+    yield _line(view.about_columns, "dim")
     if view.remedy_rows:
         yield Text()
         yield _table(view.remedy_columns, view.remedy_rows)
@@ -67,7 +66,9 @@ def _report(view: ReportView, stopped: str) -> Iterator[RenderableType]:
         yield _table(view.length_columns, view.length_rows)
         yield _line(view.about_lengths, "dim")
     yield Text()
-    yield _facts(view.facts)
+    yield _pairs(view.forms)
+    yield Text()
+    yield _pairs(view.facts)
     for remark in view.remarks:
         yield _line(remark, "dim")
 
@@ -82,9 +83,9 @@ def _table(columns: Sequence[str], rows: Rows) -> Table:
     return table
 
 
-def _facts(facts: Rows) -> Table:
+def _pairs(pairs: Rows) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for row in facts:
+    for row in pairs:
         table.add_row(*map(_line, row))
     return table
 
