@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from textual.app import App
 from textual.theme import Theme
 
-from tui.errors import SettingsError
+from tui.errors import SettingsError, UsageError
 from tui.program import Program
 
 OURS = "llmroute-"  # before their names, which are short without it
@@ -77,6 +78,21 @@ def names_in_words(known: Iterable[str]) -> str:
     """What a theme may be called, ours first."""
     ours = ", ".join(theme.name.removeprefix(OURS) for theme in THEMES)
     return f"{ours}, {', '.join(sorted(name for name in known if not name.startswith(OURS)))}"
+
+
+def choose_theme(app: App[None], name: str) -> None:
+    """Change the colours; without a name, let the person choose from a list.
+
+    Raises:
+        UsageError: no theme has that name.
+    """
+    known, chosen = app.available_themes, full_name(name)
+    if not name:
+        app.search_themes()
+    elif chosen in known:
+        app.theme = chosen
+    else:
+        raise UsageError(f"No theme is named {name}.", hint=f"There are {names_in_words(known)}")
 
 
 def check_theme(program: Program, known: Iterable[str]) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from routing import errors
-from routing.conversation import Delta
+from routing.conversation import Delta, Usage
+from routing.cost import Bill, Ledger
 from tests.tui.fakes import NEIGHBOURS, FakeEngine, decision, reply_events
 from tui.plain import sentences
 from tui.plain.chat import PlainChat, Terminal
@@ -235,3 +236,21 @@ def test_real_program_draws_nothing(tmp_path: Path):
     assert process.wait(60) == 0
     assert b"/strong [MESSAGE]" in shown
     assert b"\x1b" not in shown
+
+
+def test_what_was_spent_is_said_as_far_as_it_is_known():
+    assert sentences.spent(Ledger()) == "Spent $0 for 0 tokens in and 0 out."
+    free = Ledger().add(Bill(None, None, {}), Usage(10, 5), "weak")
+    assert sentences.spent(free, 1.5) == (
+        "Spent an unknown amount for 10 tokens in and 5 out. 1 turn has no price. "
+        "This month, all conversations: $1.50."
+    )
+    strong = Ledger().add(Bill(0.01, 0.01, {}), Usage(10, 5), "strong")
+    assert "$0.0100 for 10 tokens in and 5 out; all strong $0.0100, saved $0, 0 %." in (
+        sentences.spent(strong)
+    )
+    guessed = strong.add(Bill(0.01, 0.03, {}), Usage(10, 5, estimated=True), "weak")
+    assert sentences.spent(guessed) == (
+        "Spent about $0.0200 for 20 tokens in and 10 out; "
+        "all strong about $0.0400, saved about $0.0200, 50 %."
+    )

@@ -30,14 +30,28 @@ def cost(bill: Bill, *, estimated: bool) -> str:
     return f"Cost {said_usd(bill.cost_usd, about=estimated)}{saved}."
 
 
-def spent(ledger: Ledger) -> str:
-    """What a conversation cost and saved."""
-    unpriced = f" {ledger.unpriced_turns} turns have no price." if ledger.unpriced_turns else ""
-    all_strong = said_usd(ledger.all_strong_usd, about=True)
-    return (
-        f"Spent {said_usd(ledger.spent_usd)}; all strong {all_strong}, "
-        f"saved {said_usd(ledger.saved_usd, about=True)}, {percent(ledger.saved_share)}.{unpriced}"
-    )
+def spent(ledger: Ledger, month_usd: float | None = None) -> str:
+    """What a conversation cost and saved, and what all of them cost this month."""
+    amount = said_usd(ledger.spent_usd, about=bool(ledger.tilde))
+    known = ledger.spent_usd > 0 or not ledger.unpriced_turns
+    told = [
+        f"Spent {amount if known else 'an unknown amount'} for {ledger.prompt_tokens:,} tokens in "
+        f"and {ledger.completion_tokens:,} out{_against_all_strong(ledger)}."
+    ]
+    if turns := ledger.unpriced_turns:
+        told.append(f"{counted(turns, 'turn')} {'has' if turns == 1 else 'have'} no price.")
+    if month_usd is not None:
+        told.append(f"This month, all conversations: {said_usd(month_usd)}.")
+    return " ".join(told)
+
+
+def _against_all_strong(ledger: Ledger) -> str:
+    if not ledger.all_strong_usd:
+        return ""
+    about = bool(ledger.all_strong_tilde)
+    all_strong = said_usd(ledger.all_strong_usd, about=about)
+    saved = said_usd(ledger.saved_usd, about=about)
+    return f"; all strong {all_strong}, saved {saved}, {percent(ledger.saved_share)}"
 
 
 def reasons(decision: Decision) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -15,21 +14,19 @@ from textual.events import DescendantBlur, DescendantFocus, Resize
 from textual.message import Message
 
 from tui.budget import Month
-from tui.errors import AppError, UsageError
-from tui.hints import fitting, hint_after
-from tui.live_turn import LiveTurn
+from tui.errors import AppError
+from tui.hints import hint_after
 from tui.messages import Listed, Sent
-from tui.money import percent, said_usd
+from tui.money import percent
+from tui.plain.sentences import spent
 from tui.screens.audits import AuditsScreen
 from tui.screens.cards import CardsScreen
+from tui.screens.chat_keys import CHAT_KEYS, EARLY, first_key, keys_in_force
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
 from tui.screens.slash import complete, run_command
-from tui.themes import full_name, names_in_words
-from tui.visible import visible
+from tui.screens.standing import Place, Standing, standing_text
 from tui.widgets.actions import Actionable
-from tui.widgets.block import Block
-from tui.widgets.block import hints as block_hints
 from tui.widgets.composer import Composer, Draft
 from tui.widgets.find import Find
 from tui.widgets.header import Header, Mode
@@ -37,50 +34,10 @@ from tui.widgets.history import History
 from tui.widgets.meter import NEARLY_FULL, Meter, Spending
 from tui.widgets.talk import Talk
 
-HINTS = ("newline", "why", "history", "palette")
-SHORT_HINTS = ("palette",)
-TITLE_MARGIN = 4  # columns of a border that its title leaves free
-EDITING = "another version · enter sends it · esc keeps the old one"
-CARD = "a key of the card does it · any other writes a message"
-LISTED = "enter open · d delete · u bring back · r rename · esc"
-READ_ONLY = "read only · /fork goes on in a copy"
-SEARCHING = "any word of a conversation · enter to the list · esc"
 TEMPORARY = "temporary: not kept"
-EARLY = (
-    frozenset(  # actions that need no conversation, which is there a moment after the first paint
-        {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
-    )
-)
 SHORT = 24  # rows, below which what could be left out is
 LEAVING_SECONDS = 6.0  # in which the second ctrl+c quits: as long as a toast says so
 EARLY_SECONDS = 0.05  # until what came too early is tried again
-
-
-def _key(key: str, action: str, label: str, tooltip: str) -> Binding:
-    return Binding(key, action, label, id=action, tooltip=tooltip, priority=True)
-
-
-def first_key(binding: Binding) -> str:
-    """The key to name where there are several."""
-    return binding.key.split(",")[0]
-
-
-def _walk(key: str, action: str, name: str, tooltip: str) -> Binding:
-    return Binding(key, action, tooltip, id=name, tooltip=tooltip, priority=True)
-
-
-def _live_text(turn: LiveTurn) -> str:
-    """What the turn under way does."""
-    if turn.decision is None:
-        return "routing …"
-    if not turn.pieces:
-        model = visible(turn.decision.model)
-        return (
-            f"{model} is thinking · esc stops"
-            if turn.thinking
-            else f"waiting for {model} · esc stops"
-        )
-    return "streaming · esc stops"
 
 
 class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
@@ -89,35 +46,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
     class Attentive(Message):
         """What is typed from now on has a place to go to."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        _key("ctrl+b", "history", "History", "Show or hide earlier conversations"),
-        _key("ctrl+w", "why", "Why", "Show or hide the reasons of the last turn"),
-        _key("ctrl+t", "threshold", "Threshold", "Change the share of strong calls"),
-        _key("ctrl+n", "new", "New", "Begin a new conversation"),
-        _key("ctrl+s", "search", "Search", "Search all conversations"),
-        _key("ctrl+f", "find", "Find", "Find in this conversation"),
-        _key("ctrl+o", "editor", "Editor", "Write in your own editor"),
-        _key("ctrl+r", "retry", "Retry", "Answer the last message again"),
-        _key("ctrl+g", "again", "Again with strong", "Answer again with the strong model"),
-        _walk("alt+up", "walk(-1)", "walk_up", "Go to the message before"),
-        _walk("alt+down", "walk(1)", "walk_down", "Go to the message after"),
-        _walk("pageup", "page(-1)", "page_up", "Scroll up"),
-        _walk("pagedown", "page(1)", "page_down", "Scroll down"),
-        _key("f1", "keys", "Keys", "Show every key"),
-        _key("f2", "auto", "Auto", "Route this conversation"),
-        _key("f3", "weak", "Weak", "Pin this conversation to weak"),
-        _key("f4", "strong", "Strong", "Pin this conversation to strong"),
-        _key("alt+a", "send_auto", "Send routed", "Send this message routed"),
-        _key("alt+w", "send_weak", "Send to weak", "Send this message to the weak model"),
-        _key("alt+s", "send_strong", "Send to strong", "Send this message to the strong model"),
-        _key("f5", "settings", "Settings", "Models, share and keys"),
-        _key("f6", "good", "Good", "The last reply was good: learn it"),
-        _key("f7", "bad", "Bad", "The last reply was bad: learn it"),
-        _key("f8", "forget", "Forget", "Take back what was learnt last"),
-        _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
-        _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
-        Binding("escape", "stop", "Stop", id="stop", tooltip="Stop the reply, keep what came"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*CHAT_KEYS]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
@@ -146,7 +75,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
     def on_mount(self) -> None:
         self.focus_opening()
         self.post_message(self.Attentive())
-        self.talk.why.key = first_key(self._keys()["why"])
+        self.talk.why.key = self._first_keys()["why"]
         self._show_state()
         self.call_after_refresh(self._after_first_paint)
 
@@ -188,41 +117,31 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
             budget=self.program.settings.budget,
         )
 
-    def _state_text(self) -> str:
+    def _standing(self) -> Standing:
         turns = self.talk.turns
-        if turns.live:
-            return _live_text(turns.live)
-        if told := self._focus_text():
-            return told
-        if self.editing:
-            return EDITING
-        if turns.is_open and turns.session.read_only:
-            return READ_ONLY
-        wide = self.size.width >= WIDE_HISTORY
-        hints = self._next or self._hints(HINTS if wide else SHORT_HINTS)
-        if self._unanswered:
-            hints = f"{first_key(self._keys()['retry'])} answers your last message · {hints}"
-        hints = hints if self.talk.warm else f"warming up … · {hints}"
-        return fitting(hints, self.size.width - TITLE_MARGIN)
+        return Standing(
+            live=turns.live,
+            place=self._place(),
+            editing=self.editing is not None,
+            read_only=turns.is_open and turns.session.read_only,
+            unanswered=self._unanswered,
+            warm=self.talk.warm,
+            hint=self._next,
+        )
 
-    def _focus_text(self) -> str:
-        """What the keys do where the focus is; "" in the composer."""
+    def _place(self) -> Place:
+        """Where the focus is."""
         if self.history.list_has_focus:
-            return LISTED
+            return "history"
         if self.history.box_has_focus:
-            return SEARCHING
+            return "search"
         if self.block:
-            return block_hints(self.size.width - TITLE_MARGIN)
-        return CARD if isinstance(self.focused, Actionable) else ""
+            return "message"
+        return "card" if isinstance(self.focused, Actionable) else "draft"
 
-    def _hints(self, names: Sequence[str]) -> str:
-        """Those actions, each after the first of its keys."""
-        known = self._keys()
-        told = (f"{first_key(known[name])} {known[name].description.lower()}" for name in names)
-        return " · ".join(("enter send", *told))
-
-    def _keys(self) -> dict[str | None, Binding]:
-        return {binding.id: binding for binding in self.key_list()}
+    def _first_keys(self) -> dict[str, str]:
+        """The key to name for each action."""
+        return {binding.id or "": first_key(binding) for binding in self.key_list()}
 
     @on(DescendantFocus)
     @on(DescendantBlur)
@@ -230,7 +149,8 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         self.call_after_refresh(self._say_state)
 
     def _say_state(self) -> None:
-        self.composer.border_title = self._state_text()
+        text = standing_text(self._standing(), self._first_keys(), self.size.width)
+        self.composer.border_title = text
 
     def on_resize(self, event: Resize) -> None:
         # A vertical breakpoint would give an ordinary screen a class too, and style all once more.
@@ -286,8 +206,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
             return
         known, self._turns_ever = self._turns_ever, message.turns
         if known is not None and message.turns > known:
-            keys = {name or "": first_key(binding) for name, binding in self._keys().items()}
-            self._next = hint_after(message.turns, keys)
+            self._next = hint_after(message.turns, self._first_keys())
             self._say_state()
 
     def _warn_of_context(self) -> None:
@@ -305,30 +224,12 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
 
     def show_cost(self) -> None:
         """Say what this conversation cost, in words."""
-        ledger = self.talk.turns.ledger
-        unpriced = f" {ledger.unpriced_turns} turns have no price." if ledger.unpriced_turns else ""
-        month = (
-            f" This month, all conversations: {said_usd(self.month.spent_usd)}."
-            if self.month
-            else ""
-        )
-        self.tell(
-            f"{said_usd(ledger.spent_usd)} for {ledger.prompt_tokens:,} tokens in and "
-            f"{ledger.completion_tokens:,} out; all strong "
-            f"{said_usd(ledger.all_strong_usd, about=True)}, saved "
-            f"{said_usd(ledger.saved_usd, about=True)} ({percent(ledger.saved_share)})."
-            f"{unpriced}{month}"
-        )
+        month = self.month.spent_usd if self.month else None
+        self.tell(spent(self.talk.turns.ledger, month))
 
     def key_list(self) -> list[Binding]:
         """Every key of the chat as it is in force, moved ones included."""
-        own = [*Draft.BINDINGS, *self.BINDINGS, *Block.BINDINGS, *History.BINDINGS]
-        moved = self.program.settings.keys
-        return [
-            binding.with_key(moved.get(binding.id or "", binding.key))
-            for binding in own
-            if isinstance(binding, Binding)
-        ]
+        return keys_in_force(self.program.settings.keys)
 
     async def act(self, binding_id: str) -> None:
         """Do what a key does: on the last message, or in the history, where it is theirs."""
@@ -342,21 +243,6 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
             binding = next(known for known in self.key_list() if known.id == binding_id)
             of_draft = hasattr(Draft, f"action_{binding_id}")
             await (self.composer.draft if of_draft else self).run_action(binding.action)
-
-    def set_theme(self, name: str) -> None:
-        """Change the colours; without a name, choose from a list.
-
-        Raises:
-            UsageError: no theme has that name.
-        """
-        known, chosen = self.app.available_themes, full_name(name)
-        if not name:
-            self.app.search_themes()
-        elif chosen in known:
-            self.app.theme = chosen
-        else:
-            hint = f"There are {names_in_words(known)}"
-            raise UsageError(f"No theme is named {name}.", hint=hint)
 
     def keep_theme(self, name: str) -> None:
         """Begin later runs in these colours."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 from routing.models import Tier
 from tui.errors import UsageError
 from tui.money import parse_share
+from tui.themes import choose_theme
 
 if TYPE_CHECKING:
     from tui.screens.chat import ChatScreen
@@ -126,7 +127,7 @@ COMMANDS: Mapping[str, Command] = {
     "search": Command("search all conversations", lambda s, a: s.search(a), "WORDS"),
     "rename": Command("rename this conversation", lambda s, a: s.rename(a), "[TITLE]"),
     "export": Command("write this conversation to a file", _export, "[md|json|FILE]"),
-    "theme": Command("change the colours", lambda s, a: s.set_theme(a), "[NAME]"),
+    "theme": Command("change the colours", lambda s, a: choose_theme(s.app, a), "[NAME]"),
     "settings": Command("models, share and keys", lambda s, _: s.action_settings()),
     "audit": Command(
         "how far a model's choices can be trusted", lambda s, a: s.audit(a), "[MODEL]"
