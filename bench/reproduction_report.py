@@ -98,7 +98,9 @@ What differs from the paper, and why numbers are beside each other rather than e
   validation split.
 - `ridge`, the default router, is none of the paper's: kernel ridge regression over the battles that
   concern the pair, on the last and a middle layer of the embedder and the surface of a prompt. To
-  it alone a gold row that both models miss is not the same tie as one that both get right.
+  it alone a gold row that both models miss is not the same tie as one that both get right, and a
+  win over a reply that a judge graded 3 of 5 is less than one over a reply graded 1. The starter
+  battles have such grades but for their multiple-choice questions, which are right or wrong.
 - `bert` starts from the MiniLM encoder (22 million parameters), not from BERT-base; `causal` from a
   model of 260,000 parameters that tells stories, not from Llama 3 8B: it shows that the code runs,
   not what such a router is worth. Both read 128 tokens and are trained once, for 300 steps (the

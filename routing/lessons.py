@@ -1,4 +1,8 @@
-"""What battles say of each prompt for one pair of tiers, against what was to be expected."""
+"""What battles say of each prompt for one pair of tiers, against what was to be expected.
+
+Source: Zheng et al. (2023), Judging LLM-as-a-judge with MT-Bench and Chatbot Arena, section 4, on
+how often judges agree: the more, the farther two replies are apart.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
 PRIOR_BATTLES = 10  # so many at the average make a small set's own average a cautious one
 # What a person says of a prompt counts as much as twelve battles of others over it.
 OWN_WEIGHT = 12.0
+# How often a judge prefers model_a's reply to one of model_b that another judge graded 1, 2 or 3.
+AGREEMENT = {1: 1.0, 2: 0.95, 3: 0.85}
 PAIR_WEIGHT = 2.0  # a battle of the pair itself says more than one of its likes
 
 
@@ -116,7 +122,7 @@ def _sides(battles: Sequence[Battle], ladder: Ladder, pair: tuple[str, str]) -> 
     concern = (lead != 0) & (direct | own | general | near)
     if not concern.any():
         concern = lead != 0
-    won = A_WINS[[OUTCOMES[battle.winner] for battle in battles]]
+    won = np.array([_a_wins(battle) for battle in battles])
     weights = np.select([own, direct], [OWN_WEIGHT, PAIR_WEIGHT], 1.0)
     return _Sides(
         won=np.where(lead > 0, won, 1 - won),
@@ -129,6 +135,18 @@ def _named(battle: Battle, pair: tuple[str, str]) -> int:
     """1 for a battle of strong against weak, -1 for weak against strong, 0 for other models."""
     models = (battle.model_a, battle.model_b)
     return (models == pair) - (models == pair[::-1])
+
+
+def _a_wins(battle: Battle) -> float:
+    """How often model_a's reply would be the better one, to one judge or another.
+
+    The verdict alone says 0, 1/2 or 1. A judge's grade of model_b's reply says how clear it was:
+    judges differ about a slip, hardly ever about a wrong answer.
+    """
+    verdict = float(A_WINS[OUTCOMES[battle.winner]])
+    if battle.winner != "a" or battle.score is None:
+        return verdict
+    return AGREEMENT.get(battle.score, verdict)
 
 
 def _ease(battle: Battle) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
@@ -28,14 +28,25 @@ from routing.ladder import OUTCOMES, STRONG, WEAK, Ladder
 from routing.minilm import CHARACTERS_PER_TOKEN
 from routing.routers import SAMPLE_SIZE
 from routing.routers.trained import Names, TrainedRouter
-from routing.training import Progress, Rows, Schedule, seeded, split_by_prompt, train
+from routing.training import (
+    Progress,
+    Rows,
+    Schedule,
+    chosen_device,
+    seeded,
+    split_by_prompt,
+    train,
+)
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
 SAMPLE = "sample.json"
-READ_BATCH = 32
+# Tokens that are read at once, padding included. With more a core computes for the padding above
+# all; a GPU is hardly busy with so few.
+READ_TOKENS = 512
+READ_TOKENS_GPU = 16_384
 TURNED = {OUTCOMES["a"]: OUTCOMES["b"], OUTCOMES["b"]: OUTCOMES["a"]}
 # What transformers raises for a model that is not there, not a model, or of another kind.
 LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, ImportError)
@@ -176,12 +187,11 @@ class TextRouter(TrainedRouter):
         import torch
 
         tokens = [self._encode(prompt) for prompt in prompts]
-        order = sorted(range(len(tokens)), key=lambda at: len(tokens[at]))
         chances = np.empty(len(tokens), dtype=np.float64)
         self._reader.module.eval()
+        most = READ_TOKENS if chosen_device(self.device) == "cpu" else READ_TOKENS_GPU
         with torch.inference_mode():
-            for at in range(0, len(order), READ_BATCH):
-                batch = order[at : at + READ_BATCH]
+            for batch in batches(tokens, most):
                 logits = self._reader.module(*pad(self._reader, [tokens[row] for row in batch]))
                 shares = logits.double().softmax(dim=-1)  # (B, classes)
                 chances[batch] = shares[:, : self.strong_classes].sum(dim=-1).cpu().numpy()
@@ -265,6 +275,18 @@ class _Learner:
         logits = self.module(tokens, mask)  # (B, classes)
         targets = self.targets[rows.tolist()].to(logits.device)  # (B,)
         return functional.cross_entropy(logits.float(), targets)
+
+
+def batches(rows: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
+    """Numbers of rows of like length, so many that they have `most` tokens once padded, or one."""
+    batch: list[int] = []
+    for at in sorted(range(len(rows)), key=lambda at: len(rows[at])):
+        if batch and (len(batch) + 1) * len(rows[at]) > most:
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
 
 
 def pad(reader: Reader, rows: Sequence[list[int]]) -> tuple[Tensor, Tensor]:

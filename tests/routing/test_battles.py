@@ -265,6 +265,13 @@ class TestStarters:
         assert len(hopeless) > 100
         assert {battle.winner for battle in hopeless} == {"tie"}
 
+    def test_grades_of_the_weak_reply_agree_with_the_verdicts(self):
+        graded = [battle for battle in starter_battles() if battle.score is not None]
+        assert len(graded) > 1500
+        assert {b.score for b in graded if b.winner == "a"} == {1, 2, 3}
+        assert {b.score for b in graded if b.winner == "tie"} == {4, 5}
+        assert not any(b.winner == "b" for b in graded)
+
 
 def test_judges_score_is_kept_and_checked(tmp_path: Path):
     file = tmp_path / "judged.jsonl"

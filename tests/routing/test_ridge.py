@@ -172,3 +172,23 @@ def test_ties_tell_the_easy_from_the_hopeless():
     router = RidgeRouter(HashEmbedder()).fit([hopeless, decided, easy])
     ease = lessons_of(router.index_, router.ladder_, ("strong", "weak")).ease
     assert ease == pytest.approx([-1, 0, 1])
+
+
+def test_a_judges_grade_says_how_clear_a_win_was():
+    learnt = [
+        Battle("prove that there are many primes", "strong", "weak", "a", score=1),
+        Battle("write a sonnet on spring", "strong", "weak", "a", score=3),
+        Battle("which planet is the largest", "strong", "weak", "a"),
+        Battle("say hello", "strong", "weak", "tie", score=4),
+        Battle("say it in two words", "strong", "weak", "b", score=5),
+    ]
+    router = RidgeRouter(HashEmbedder()).fit(learnt)
+    surplus = lessons_of(router.index_, router.ladder_, ("strong", "weak")).surplus
+    assert surplus - surplus[2] == pytest.approx([0, -0.15, 0, -0.5, -1])
+
+
+def test_grades_count_from_whichever_side_the_weak_model_stands():
+    turned = Battle("prove it", "weak", "strong", "a", score=3)
+    router = RidgeRouter(HashEmbedder()).fit([turned, Battle("hi", "strong", "weak", "a")])
+    surplus = lessons_of(router.index_, router.ladder_, ("strong", "weak")).surplus
+    assert np.ptp(surplus) == pytest.approx(0.85)
