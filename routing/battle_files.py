@@ -22,6 +22,7 @@ from routing.rows import (
     json_rows,
     read_rows,
     read_text,
+    without_halves,
 )
 
 BOTH_BAD = ("tie(bothbad)", "tie(allbad)")
@@ -200,8 +201,7 @@ def prompt_of(row: Mapping[str, Any]) -> str:
         value = _first_turn(value)
     if not isinstance(value, str) or not value.strip():
         raise BadRowError("no prompt", value)
-    # Half an emoji, as the arena's JSON has them, can be neither stored nor tokenized.
-    return value.strip().encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return without_halves(value.strip())
 
 
 def _first_turn(value: object) -> object:

@@ -125,6 +125,24 @@ def check_writable(folder: Path) -> None:
         raise _unwritable(folder, error) from error
 
 
+def check_replaceable(folder: Path) -> None:
+    """Refuse a folder that holds anything but a checkpoint: it would be lost.
+
+    Raises:
+        DataError: it does; the message names what.
+    """
+    ours: set[str] = set()
+    if (folder / MANIFEST).exists():
+        ours = {MANIFEST, *any_manifest(folder).files}
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    names = (path.relative_to(folder).as_posix() for path in files)
+    if foreign := next((name for name in names if name not in ours), ""):
+        raise DataError(
+            f"{folder}: holds {foreign}, which is of no checkpoint and would be lost",
+            hint="Name an empty folder, or a new one.",
+        )
+
+
 def any_manifest(folder: Path, router: str = "") -> Manifest:
     """What the checkpoint in that folder is, of whichever router; its weights are not looked at.
 

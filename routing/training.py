@@ -30,6 +30,7 @@ Rows = NDArray[np.int64]
 
 HELD_OUT = 0.1
 SAVE_SECONDS = 60.0
+DIVERGED = 1e6  # nats: a guess costs some tens, however wrong it is
 CHECK_BATCH = 4  # times the batch: without gradients there is room for more
 
 
@@ -292,9 +293,9 @@ class _Run:
 
     def _number(self, loss: Tensor) -> float:
         number = float(loss.detach())
-        if not math.isfinite(number):
+        if not number < DIVERGED:
             raise RouterError(
-                f"the training diverged: the loss is {number} at step {self.step + 1:,}",
+                f"the training diverged: the loss is {number:g} at step {self.step + 1:,}",
                 hint="Train with a lower --learning-rate.",
             )
         return number

@@ -51,10 +51,12 @@ def started(program: Program, wanted: WantedTraining, follow: Follow) -> tuple[T
         RoutingError: battles cannot be read or embedded.
         UsageError: the router needs no training, or has no such setting.
     """
-    from routing.checkpoints import checkpoint_folder
+    from routing.checkpoints import check_replaceable, checkpoint_folder
     from routing.embeddings import SentenceEmbedder
     from routing.kept_embedder import KeptEmbedder
 
+    if wanted.out:
+        check_replaceable(wanted.out)
     folder = program.paths.router
     battles = chosen_battles(folder, wanted.battles)
     embedder = KeptEmbedder(SentenceEmbedder(program.settings.embedder), folder / VECTORS)

@@ -43,8 +43,9 @@ class Evidence:
         found = [self.doubt] if self.doubt else []
         if self.distinct < LEAST_DISTINCT * self.prompts:
             found.append(
-                f"Of these {self.prompts:,} prompts {self.distinct:,} are different: what repeats "
-                "makes the intervals narrower than they are."
+                f"Of these {self.prompts:,} prompts {self.distinct:,} "
+                f"{'is' if self.distinct == 1 else 'are'} different: what repeats makes the "
+                "intervals narrower than they are."
             )
         if self.needed > self.prompts:
             found.append(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from routing.arrays import Doubles
 from routing.errors import DataError
 from routing.evaluation.curves import Grades, best_cosines
-from routing.rows import read_text
+from routing.rows import read_text, without_halves
 
 STRONG, WEAK = "gpt-4-1106-preview", "mistralai/Mixtral-8x7B-Instruct-v0.1"
 # US dollars for a million tokens, prompts and replies together: arXiv 2406.18665, cost analysis.
@@ -185,13 +185,23 @@ class _Row:
 
 
 def _holds_votes(path: Path) -> bool:
-    """Whether the file is Parquet, or its first line names the models of a battle."""
+    """Whether the file is Parquet, or the columns of its first line are those of a battle."""
     try:
         with path.open("rb") as file:
             is_parquet = file.read(len(PARQUET)) == PARQUET
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-    return is_parquet or next((VOTED_ON in line for _, line in _lines(path)), False)
+    return is_parquet or next((_is_vote(line) for _, line in _lines(path)), False)
+
+
+def _is_vote(line: str) -> bool:
+    """Whether a line of JSON is a battle, or that of a CSV names its columns."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return VOTED_ON in line
+    first = row[0] if isinstance(row, list) and row else row
+    return isinstance(first, dict) and VOTED_ON in first
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -222,7 +232,7 @@ def _row(text: str, first: _Row | None) -> _Row:
     for name, price in (cost or {}).items():
         if price < 0:
             raise ValueError(f"cost of {name} is {price}, expected 0 or more")
-    found = _Row(prompt, quality, cost)
+    found = _Row(without_halves(prompt), quality, cost)
     _check_models(found, first or found)
     return found
 

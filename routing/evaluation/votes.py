@@ -58,8 +58,10 @@ def _left_out(path: Path, rejected: Sequence[RejectedRow]) -> list[str]:
     if not rejected:
         return []
     shown = "; ".join(f"line {row.line}: {row.reason}" for row in rejected[:REJECTED_SHOWN])
-    more = "; ..." if rejected[REJECTED_SHOWN:] else ""
-    return [f"{len(rejected):,} rows of {path.name} are left out: {shown}{more}."]
+    more = len(rejected) - REJECTED_SHOWN
+    rest = f"; and {more:,} more" if more > 0 else ""
+    are = "row is" if len(rejected) == 1 else "rows are"
+    return [f"{len(rejected):,} {are} left out of {path.name}: {shown}{rest}."]
 
 
 def _between(

@@ -109,3 +109,20 @@ def test_digest_depends_on_battles_and_their_order():
     digests = {checkpoints.battles_digest(each) for each in (battles, battles[::-1], battles[:1])}
     assert len(digests) == 3
     assert checkpoints.battles_digest(battles) == checkpoints.battles_digest(list(battles))
+
+
+def test_folder_of_other_things_is_not_replaced(folder: Path, tmp_path: Path):
+    checkpoints.check_replaceable(folder)
+    checkpoints.check_replaceable(tmp_path / "new")
+    (folder / "deeper" / "notes.txt").write_text("mine")
+    with pytest.raises(DataError, match=r"holds deeper/notes.txt, .* would be lost"):
+        checkpoints.check_replaceable(folder)
+    (tmp_path / "thesis.tex").write_text("mine")
+    with pytest.raises(DataError, match=r"holds .*, which is of no checkpoint"):
+        checkpoints.check_replaceable(tmp_path)
+
+
+def test_folder_with_a_manifest_of_something_else_is_not_replaced(tmp_path: Path):
+    (tmp_path / "manifest.json").write_text('{"name": "an extension"}')
+    with pytest.raises(DataError, match="no manifest of a checkpoint"):
+        checkpoints.check_replaceable(tmp_path)

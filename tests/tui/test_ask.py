@@ -311,6 +311,15 @@ def test_dry_run_that_goes_on_is_routed_with_what_was_said(run: Run, home: Path)
     assert len(stored(home)[0]) == 2
 
 
+def test_file_without_a_prompt_calibrates_nothing(run: Run, tmp_path: Path, home: Path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("\n  \n")
+    code, _, err = run("router", "calibrate", "--share", "20%", "--on", str(file))
+    assert code == 2
+    assert f"--on {file}: there is no prompt in it" in err
+    assert not (home / "settings.toml").exists()
+
+
 def test_history_is_calibrated_on_what_was_routed(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ):

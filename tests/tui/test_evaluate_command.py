@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,7 @@ def test_prompts_that_the_battles_hold_are_left_out(run: Run, graded: Path, tmp_
         (["--set", "GRADED", "--pool", "big"], "--pool big: expected two different models or more"),
         (["--set", "GRADED", "--pool", "big,small,big"], "expected two different models or more"),
         (["--set", "GRADED", "--plot", "a.pdf"], "expected a name that ends in .svg or .png"),
+        (["--set", "GRADED", "--seed", "-1"], "should be greater than or equal to 0"),
     ],
 )
 def test_what_cannot_be_measured_is_said(run: Run, graded: Path, words: list[str], said: str):
@@ -157,6 +159,13 @@ def test_sentences_tell_routers_apart_and_give_the_verdict():
     assert said[2].startswith("good exceeds bad by 0.500 APGR")
     assert "not told apart" not in said[2]
     assert "times the strong calls of good" in said[3]
+
+
+def test_costs_of_nothing_are_not_said_to_be_unknown():
+    found = a_set(big=[1.0] * 40, small=[0.0] * 20 + [1.0] * 20)
+    free = replace(found, cost=np.zeros((40, 2)))
+    told = sentences(compare(free, ("big", "small"), {"good": np.linspace(1, 0, 40)}, draws=50))
+    assert told[-1].endswith("times the strong calls of good; both cost nothing.")
 
 
 def test_unknown_costs_are_said_to_be_unknown():
@@ -220,13 +229,18 @@ def test_votes_of_people_are_a_set_for_any_pair(run: Run, tmp_path: Path):
     path.write_text("prompt,model_a,model_b,winner\n" + "\n".join([*lines, ",big,small,tie"]))
     out = run("router", "eval", "--set", str(path), "--router", "similarity")[1]
     assert "votes.csv: 40 prompts, strong the higher rated, weak the lower rated" in out
-    assert "1 rows of votes.csv are left out: line 82: no prompt" in out
+    assert "1 row is left out of votes.csv: line 82: no prompt" in out
+    assert "no battle tells the higher rated apart" not in out
     words = ("--strong", "huge", "--weak", "big", "--router", "similarity", "--json")
     found = json.loads(run("router", "eval", "--set", str(path), *words)[1])
     assert found["strong"]["model"] == "huge"
     assert found["routers"][0]["apgr"] > 0.7
     err = run("router", "eval", "--set", str(path), "--strong", "huge", "--weak", "small")[2]
     assert "no vote between huge and small; the models voted on are big, huge, small" in err
+    for words in (("--pool", "huge,big,small"), ("--strong", "huge")):
+        code, _, err = run("router", "eval", "--set", str(path), *words)
+        assert code == 2
+        assert "votes.csv holds votes, each between two of its models" in err
 
 
 def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(run: Run, tmp_path: Path):

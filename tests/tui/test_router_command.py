@@ -180,6 +180,28 @@ def test_folder_that_cannot_be_written_is_told_before_a_step_is_taken(
         assert "Training: loss" not in err
 
 
+def test_training_into_a_folder_of_other_things_is_refused(
+    run: Run, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("router", "train", "factorization", "--battles", file, "--out", ".")
+    assert code == 2
+    assert "holds mine.jsonl, which is of no checkpoint and would be lost" in err
+    assert Path(file).exists()
+    words = ("router", "train", "factorization", "--battles", file, "--steps", "2")
+    for _ in range(2):  # into a new folder, and over its own checkpoint
+        assert run(*words, "--out", "mine")[0] == 0
+
+
+def test_diverging_training_is_told_and_nothing_is_kept(run: Run, file: str, home: Path):
+    words = ("router", "train", "factorization", "--battles", file, "--steps", "50")
+    code, _, err = run(*words, "--learning-rate", "1e9")
+    assert code == 1
+    assert "the training diverged" in err
+    assert "--learning-rate" in err
+    assert not checkpoint_folder(home / "router", "factorization").exists()
+
+
 def test_unknown_router_is_refused_with_the_known(run: Run):
     code, _, err = run("router", "use", "magic")
     assert code == 2

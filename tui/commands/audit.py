@@ -11,7 +11,7 @@ import typer
 
 from audit.errors import BudgetError, DataError, MismatchError
 from tui.commands.group import Commands
-from tui.commands.options import STDOUT, AsJson, KeyName, check_place, flag
+from tui.commands.options import STDOUT, AsJson, KeyName, Seed, check_place, flag
 from tui.errors import AppError, UsageError
 from tui.program import Program
 from tui.progress import INTERRUPTED
@@ -75,7 +75,7 @@ def audit(
     fresh: Annotated[
         bool, flag("--fresh/--resume", about="Score all anew, or reuse the kept scores.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.")] = 0,
+    seed: Seed = 0,
     symbols: Annotated[
         Literal["rare", "auto"],
         typer.Option(help="Unusual symbols; auto: each one token to the local model."),

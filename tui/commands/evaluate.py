@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tui.commands.options import AsJson, Pool, Strong, Weak, check_place
+from tui.commands.options import AsJson, Pool, Seed, Strong, Weak, check_place
 from tui.program import Program
 from tui.progress import bars, follower
 from tui.settings import split_pool
@@ -39,7 +39,7 @@ def evaluate(
     strong: Strong = None,
     weak: Weak = None,
     pool: Pool = None,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
     plot: Annotated[
         Path | None,
@@ -101,7 +101,7 @@ def transfer(
     rows: Annotated[
         int, typer.Option(min=1, help="To learn from, of each of the other sets, at most.")
     ] = 1500,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Leave one data set out: teach routers all the others, and measure them on that one.

@@ -12,6 +12,7 @@ from tui.errors import UsageError
 from tui.money import parse_share
 
 STDOUT = Path("-")
+LARGEST_SEED = 2**32 - 1  # what every library that draws takes
 
 
 def parse_share_option(text: str) -> float:
@@ -99,6 +100,9 @@ Session = Annotated[
     ),
 ]
 Temporary = Annotated[bool, flag("--temporary", about="Keep nothing.")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of every random choice.")
+]
 AsJson = Annotated[bool, flag("--json", about="Print JSON.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True)]
 

@@ -187,7 +187,10 @@ def _prompts(program: Program, on: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(f"--on {on}: expected battles, history or a text file; {why}") from error
-    return [line for line in lines if line.strip()]
+    prompts = [line for line in lines if line.strip()]
+    if not prompts:
+        raise UsageError(f"--on {on}: there is no prompt in it; expected one a line")
+    return prompts
 
 
 def _history(program: Program) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tui.commands.options import Seed
 from tui.money import counted
 from tui.program import Program
 from tui.progress import INTERRUPTED, bars, duration, follower
@@ -33,7 +34,7 @@ def train(
         list[str] | None,
         typer.Option(metavar="SET|FILE", help="May be given often; every set by default."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of order, noise and what is held out.")] = 0,
+    seed: Seed = 0,
     epochs: Annotated[
         float | None, typer.Option(min=0.01, help="Passes over the battles, at most.")
     ] = None,
@@ -56,7 +57,10 @@ def train(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", file_okay=False, help="Checkpoint folder; the chat's by default."
+            metavar="FOLDER",
+            file_okay=False,
+            resolve_path=True,
+            help="Checkpoint folder; the chat's by default.",
         ),
     ] = None,
 ) -> None:

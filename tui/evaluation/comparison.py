@@ -98,7 +98,8 @@ def sentences(comparison: Comparison) -> list[str]:
     if not is_enough:
         return verdicts
     differences = [_difference(each) for each in comparison.differences if each.apgr > 0]
-    savings = [_savings(each) for each in comparison.routers if not math.isnan(each.z)]
+    free = "" if any(comparison.costs) else "; both cost nothing"
+    savings = [_savings(each, free) for each in comparison.routers if not math.isnan(each.z)]
     return [*verdicts, *differences, *savings]
 
 
@@ -259,10 +260,13 @@ def _difference(found: Difference) -> str:
     )
 
 
-def _savings(router: Measured) -> str:
-    """What a router saves against random routing, by calls and by prices."""
+def _savings(router: Measured, free: str) -> str:
+    """What a router saves against random routing, by calls and by prices.
+
+    `free` says it where no call costs anything.
+    """
     half, most = router.saving50, router.saving80
-    dollars = "; prices are unknown"
+    dollars = free or "; prices are unknown"
     if not math.isnan(half.price):
         dollars = f", and {half.price:.2f} and {most.price:.2f} times the money"
     return (

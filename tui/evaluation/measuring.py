@@ -198,6 +198,7 @@ def _outdone(
 def _ask(
     router: Router, models: Sequence[str], outdone: Mapping[str, str], prompts: Sequence[str]
 ) -> _Answer:
+    from routing.evaluation.votes import HIGHER, LOWER
     from routing.models import Model, Pool
     from routing.routers.pool import PoolRouter
 
@@ -205,6 +206,7 @@ def _ask(
     remarks = [
         f"no battle tells {model} apart from others, so that it is judged {prior}."
         for model, prior in seated.priors.items()
+        if model not in {HIGHER, LOWER}
     ]
     return _Answer(seated.win_probabilities(prompts), remarks)
 
@@ -243,12 +245,20 @@ def chosen_models(
 
     Raises:
         DataError: the set has no grades of one.
-        UsageError: a pool and a pair are wanted, or a pool is none.
+        UsageError: a pool and a pair are wanted, or a pool is none, or the set holds votes and
+            not both of a pair are named.
     """
+    from routing.evaluation.votes import HIGHER
+
     if wanted.pool and (wanted.strong or wanted.weak):
         raise UsageError("Give --pool, or --strong and --weak.")
     if wanted.pool and len({*wanted.pool}) < max(2, len(wanted.pool)):
         raise UsageError(f"--pool {','.join(wanted.pool)}: expected two different models or more")
+    if HIGHER in evaluation.models and (wanted.pool or wanted.strong or wanted.weak):
+        raise UsageError(
+            f"{evaluation.name} holds votes, each between two of its models",
+            hint="Name two of them: --strong MODEL --weak MODEL.",
+        )
     is_pair = wanted.strong or wanted.weak or len(evaluation.models) == 2
     if not wanted.pool and (is_pair or evaluation.cost is None):
         return chosen_pair(evaluation, wanted, program)

@@ -35,6 +35,12 @@ def test_file_gives_prompts_models_quality_and_cost(tmp_path: Path):
     assert found.at([1]).prompts == ("ho",)
 
 
+def test_half_an_emoji_is_replaced(tmp_path: Path):
+    path = tmp_path / "mine.jsonl"
+    path.write_text(row(prompt="so \ud83d"))
+    assert read_file(path).prompts == ("so \ufffd",)
+
+
 def test_cost_may_be_unknown_and_is_then_not_nothing(tmp_path: Path):
     path = tmp_path / "mine.jsonl"
     path.write_text(row(cost=None))

@@ -46,6 +46,25 @@ def test_of_many_models_the_higher_rated_of_each_two_is_strong(tmp_path: Path):
     assert read_votes(path, ("best", "worst")).prompts == ("s",)
 
 
+def test_grades_that_speak_of_votes_are_grades(tmp_path: Path):
+    path = tmp_path / "graded.jsonl"
+    row = {"prompt": "What is model_a?", "quality": {"model_a": 1, "model_b": 0}}
+    path.write_text(json.dumps(row))
+    assert read_set(str(path)).models == ("model_a", "model_b")
+    pairs = [{"prompt": "p", "model_a": "x", "model_b": "y", "winner": "tie"}]
+    path.write_text(json.dumps(pairs))
+    assert read_set(str(path)).models == ("x", "y")
+
+
+def test_rows_that_are_left_out_are_counted(tmp_path: Path):
+    good, bad = ("p", "x", "y", "model_a"), ("p", "x", "x", "model_a")
+    (note,) = read_votes(votes(tmp_path / "one.jsonl", good, bad)).notes
+    assert note == "1 row is left out of one.jsonl: line 2: a model against itself."
+    (note,) = read_votes(votes(tmp_path / "five.jsonl", good, *[bad] * 5)).notes
+    assert note.startswith("5 rows are left out")
+    assert note.endswith("line 4: a model against itself; and 2 more.")
+
+
 def test_votes_that_are_none_are_refused_with_what_was_expected(tmp_path: Path):
     path = votes(tmp_path / "votes.jsonl", ("p", "x", "y", "model_a"))
     with pytest.raises(DataError, match="no vote between x and z; the models voted on are x, y"):
