@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from routing.embeddings import PACKAGED, packaged_folder, quiet
-from routing.routers.text import Reader, TextRouter
+from routing.routers.reader import Reader
+from routing.routers.text import TextRouter
 from routing.training import Schedule, chosen_device
 
 LABELS = ("strong wins", "tie", "weak wins")

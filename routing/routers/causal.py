@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from routing.embeddings import Embedder, quiet
 from routing.errors import RouterError
 from routing.ladder import STRONG, WEAK
-from routing.routers.text import Reader, TextRouter
+from routing.routers.reader import Reader
+from routing.routers.text import TextRouter
 from routing.training import Schedule, chosen_device
 
 LABELS = tuple(f"[[{score}]]" for score in range(1, 6))

@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,51 +27,18 @@ from routing.index import unique_prompts
 from routing.ladder import OUTCOMES, STRONG, WEAK, Ladder
 from routing.minilm import CHARACTERS_PER_TOKEN
 from routing.routers import SAMPLE_SIZE
+from routing.routers.reader import Reader, batches, pad, tokens_at_once
 from routing.routers.trained import Names, TrainedRouter
-from routing.training import (
-    Progress,
-    Rows,
-    Schedule,
-    chosen_device,
-    seeded,
-    split_by_prompt,
-    train,
-)
+from routing.training import Progress, Rows, Schedule, seeded, split_by_prompt, train
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
+    from torch import Tensor
 
 SAMPLE = "sample.json"
-# Tokens that are read at once, padding included. With more a core computes for the padding above
-# all; a GPU is hardly busy with so few.
-READ_TOKENS = 512
-READ_TOKENS_GPU = 16_384
 TURNED = {OUTCOMES["a"]: OUTCOMES["b"], OUTCOMES["b"]: OUTCOMES["a"]}
 # What transformers raises for a model that is not there, not a model, or of another kind.
 LOADING_ERRORS = (OSError, ValueError, RuntimeError, KeyError, ImportError)
-
-
-class Reader(Protocol):
-    """A language model with a head that tells a few classes of prompts apart.
-
-    Attributes:
-        module: tokens (B, T) and their mask (B, T) -> logits (B, classes).
-        pad: the token that fills up a row; `pad_left`: it comes first.
-    """
-
-    module: nn.Module
-    pad: int
-    pad_left: bool
-
-    def encode(self, prompt: str) -> list[int]:
-        """The prompt's tokens, as the model is shown them."""
-
-    def settle(self) -> None:
-        """It is trained: what only the training needed may go."""
-
-    def save(self, folder: Path) -> None:
-        """Put an ordinary transformers model into the folder."""
 
 
 class Sides(NamedTuple):
@@ -189,9 +156,8 @@ class TextRouter(TrainedRouter):
         tokens = [self._encode(prompt) for prompt in prompts]
         chances = np.empty(len(tokens), dtype=np.float64)
         self._reader.module.eval()
-        most = READ_TOKENS if chosen_device(self.device) == "cpu" else READ_TOKENS_GPU
         with torch.inference_mode():
-            for batch in batches(tokens, most):
+            for batch in batches(tokens, tokens_at_once(self._reader)):
                 logits = self._reader.module(*pad(self._reader, [tokens[row] for row in batch]))
                 shares = logits.double().softmax(dim=-1)  # (B, classes)
                 chances[batch] = shares[:, : self.strong_classes].sum(dim=-1).cpu().numpy()
@@ -259,6 +225,7 @@ class _Learner:
         self.module = reader.module
         self.tokens = tokens
         self.targets = torch.tensor(targets)
+        self.most = tokens_at_once(reader)
 
     def optimizer(self, schedule: Schedule) -> torch.optim.Optimizer:
         import torch
@@ -269,39 +236,19 @@ class _Learner:
         )
 
     def loss(self, rows: Rows) -> Tensor:
+        import torch
+
+        tokens = [self.tokens[row] for row in rows]
+        parts = [self._total_loss(rows[part]) for part in batches(tokens, self.most)]
+        return torch.stack(parts).sum() / len(rows)
+
+    def _total_loss(self, rows: Rows) -> Tensor:
         from torch.nn import functional
 
         tokens, mask = pad(self.reader, [self.tokens[row] for row in rows])
         logits = self.module(tokens, mask)  # (B, classes)
         targets = self.targets[rows.tolist()].to(logits.device)  # (B,)
-        return functional.cross_entropy(logits.float(), targets)
-
-
-def batches(rows: Sequence[Sequence[int]], most: int) -> Iterator[list[int]]:
-    """Numbers of rows of like length, so many that they have `most` tokens once padded, or one."""
-    batch: list[int] = []
-    for at in sorted(range(len(rows)), key=lambda at: len(rows[at])):
-        if batch and (len(batch) + 1) * len(rows[at]) > most:
-            yield batch
-            batch = []
-        batch.append(at)
-    if batch:
-        yield batch
-
-
-def pad(reader: Reader, rows: Sequence[list[int]]) -> tuple[Tensor, Tensor]:
-    """Rows of tokens as a rectangle, and the mask of what is no padding, both (B, T)."""
-    import torch
-
-    longest = max(len(row) for row in rows)
-    tokens = torch.full((len(rows), longest), reader.pad)
-    mask = torch.zeros((len(rows), longest), dtype=torch.long)
-    for at, row in enumerate(rows):
-        place = slice(longest - len(row), longest) if reader.pad_left else slice(0, len(row))
-        tokens[at, place] = torch.tensor(row, dtype=torch.long)
-        mask[at, place] = 1
-    device = next(reader.module.parameters()).device
-    return tokens.to(device), mask.to(device)
+        return functional.cross_entropy(logits.float(), targets, reduction="sum")
 
 
 def sides_of(battles: Sequence[Battle], strong: str, weak: str) -> Sides:

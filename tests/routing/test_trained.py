@@ -11,11 +11,11 @@ from routing.battles import Battle
 from routing.checkpoints import checkpoint_folder
 from routing.errors import DataError, RouterError
 from routing.index import unique_prompts
-from routing.routers import ROUTERS, SUMMARIES, TRAINED, router_class
+from routing.routers import ROUTERS, SUMMARIES, TRAINED, reader, router_class
 from routing.routers.bert import BertRouter
 from routing.routers.causal import LABELS, CausalRouter
 from routing.routers.factorization import FactorizationRouter
-from routing.routers.text import sides_of
+from routing.routers.text import _Learner, sides_of
 from routing.routers.trained import TrainedRouter
 from routing.training import Schedule
 from tests.routing.fakes import HashEmbedder, random_battles
@@ -295,6 +295,19 @@ class TestText:
         turned = router.for_pair("weak", "best")
         assert turned.win_probability(["prove it"]) == pytest.approx(1 - base)
         assert turned.stand_ins == ()
+
+    def test_what_is_read_and_learnt_does_not_depend_on_how_much_at_once(
+        self, encoder: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        prompts = ["prove it", "hi", "word1 word2 word3 word4 word5", "prove word7"]
+        router = untrained("bert", encoder).fit(TestSides.BATTLES)
+        router._reader.module.eval()
+        learner = _Learner(router._reader, [router._encode(each) for each in prompts], [0, 1, 2, 0])
+        read, loss = router.win_probability(prompts), learner.loss(np.arange(4))
+        monkeypatch.setattr(reader, "READ_TOKENS", 1)
+        assert router.win_probability(prompts) == pytest.approx(read, abs=1e-6)
+        one_by_one = _Learner(learner.reader, learner.tokens, [0, 1, 2, 0])
+        assert one_by_one.loss(np.arange(4)).item() == pytest.approx(loss.item(), abs=1e-6)
 
     def test_base_that_is_not_there_is_named(self, tmp_path: Path):
         router = untrained("bert", str(tmp_path / "nowhere"))
