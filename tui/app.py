@@ -118,6 +118,7 @@ class ChatApp(App[None]):
         self.call_after_refresh(_collect_again)
         self._leave_in_order()
         _resume_only_what_was_suspended()
+        self.app_resume_signal.subscribe(self, self._repaint)
 
     async def on_event(self, event: events.Event) -> None:  # Textual's
         """Hold back what is typed before the chat can take it: Textual would drop it."""
@@ -143,6 +144,10 @@ class ChatApp(App[None]):
         """What has come is kept, the session's lock is given back, and the engine ends."""
         await self.chat.talk.turns.leave()
         await self.engine.close()
+
+    def _repaint(self, _: App[object]) -> None:
+        """Draw all of the screen on a terminal that was another program's meanwhile."""
+        self.refresh(layout=True)
 
     def _leave_in_order(self) -> None:
         """A terminal that is closed, or a plain kill, ends the chat as leaving it does."""

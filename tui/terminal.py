@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Thread
@@ -35,6 +37,17 @@ class TerminalDriver(LinuxDriver):
         self._file: Any = _Output(self._file)
         loop = asyncio.get_running_loop()
         watch_terminal(self.fileno, lambda: loop.call_soon_threadsafe(app.exit))
+
+
+def suspend() -> bool:
+    """Give the terminal back to the shell, until that says to go on; False where there is none.
+
+    All of the shell's job is stopped, as its own ctrl+z does it: `make` may have started the chat.
+    """
+    if not hasattr(signal, "SIGTSTP") or os.getpgrp() == os.getsid(0):
+        return False
+    os.killpg(os.getpgrp(), signal.SIGTSTP)
+    return True
 
 
 def watch_terminal(file: int, tell_gone: Callable[[], object]) -> Thread:

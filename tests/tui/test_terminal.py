@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import struct
 import subprocess
 import sys
@@ -43,7 +44,10 @@ class Real:
 
     @property
     def shown(self) -> str:
-        return ESCAPES.sub(b"", self.written).decode(errors="replace")
+        return self.shown_since(0)
+
+    def shown_since(self, start: int) -> str:
+        return ESCAPES.sub(b"", self.written[start:]).decode(errors="replace")
 
     def type(self, keys: str) -> None:
         os.write(self._end, keys.encode())
@@ -116,3 +120,32 @@ def test_chat_ends_with_its_terminal_though_nobody_passes_the_hangup_on(tmp_path
     finally:
         run.close()
     assert (tmp_path / "code").read_text() == "0\n"
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs a shell with jobs")
+def test_chat_goes_back_to_its_shell_and_is_drawn_whole_when_it_comes_back(tmp_path: Path):
+    shell = ("bash", "--norc", "-ic", '"$@"; echo back in the shell; fg; exit $?', "bash")
+    real = Real(tmp_path, *shell)
+    try:
+        real.until(lambda: "type a message" in real.shown)
+        real.type("\x1bz")
+        real.until(lambda: "back in the shell" in real.shown)
+        before = len(real.written)
+        words = ("llmroute", "HISTORY", "spent")
+        real.until(lambda: all(word in real.shown_since(before) for word in words))
+        real.type("\x03")
+        real.until(lambda: "Press ctrl+c again" in real.shown)
+        real.type("\x03")
+        assert real.end() == 0
+    finally:
+        real.close()
+
+
+def test_chat_that_no_shell_waits_for_stays(tmp_path: Path):
+    real = Real(tmp_path)
+    try:
+        real.until(lambda: "type a message" in real.shown)
+        real.type("\x1bz")
+        real.until(lambda: "There is no shell to go back to" in real.shown)
+    finally:
+        real.close()

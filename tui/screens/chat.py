@@ -301,6 +301,13 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
     def action_palette(self) -> None:
         self.app.action_command_palette()
 
+    def action_suspend(self) -> None:
+        from tui.terminal import suspend
+
+        in_terminal = not (self.app.is_web or self.app.is_headless)
+        if not in_terminal or not suspend():
+            self.tell("There is no shell to go back to.")
+
     def action_stop(self) -> None:
         if not (self.talk.stop() or self.stop_editing() or self.query_one(Find).close()):
             self.end_search()

@@ -46,11 +46,23 @@ CHAT_KEYS = (
     _key("f8", "forget", "Forget", "Take back what was learnt last"),
     _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
     _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
+    _key("alt+z", "suspend", "Suspend", "Back to the shell; fg there comes back"),
     Binding("escape", "stop", "Stop", id="stop", tooltip="Stop the reply, keep what came"),
 )
 # Of actions that need no conversation, which is there a moment after the first paint.
 EARLY = frozenset(
-    {"why", "keys", "auto", "weak", "strong", "palette", "settings", "clear_or_quit", "stop"}
+    {
+        "why",
+        "keys",
+        "auto",
+        "weak",
+        "strong",
+        "palette",
+        "settings",
+        "clear_or_quit",
+        "stop",
+        "suspend",
+    }
 )
 
 

@@ -201,7 +201,7 @@ class RoutingScreen(BaseScreen):
         from tui.sessions import routed
 
         turns = self.talk.turns
-        session = self._comparable(routed(turns.session.branch()))
+        session = self._comparable(routed(turns.session.conversation.messages.values()))
         screen = ThresholdScreen(turns.routing.share, thresholds, session.known, self._history)
         self.app.push_screen(screen, self._threshold_chosen)
 
