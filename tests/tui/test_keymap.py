@@ -50,7 +50,7 @@ def test_key_that_would_not_work_or_lock_out_is_refused(
     [
         {},
         {"why": "f9"},
-        {"why": "alt+z, ctrl+y"},
+        {"why": "alt+q, ctrl+y"},
         {"why": "ctrl+b", "history": "ctrl+w"},
         {"why": "escape", "stop": "f9"},
         {"send": "ctrl+enter,f12", "newline": "enter"},
