@@ -1,4 +1,4 @@
-"""The askings of one perturbation as arrays, which the numbers of a run are taken from."""
+"""The questions asked under one perturbation, with their answers, as arrays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPECIAL = frozenset({"names letters", "all of the above"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Askings:
-    """The askings of one perturbation as arrays of the same length, in the order asked.
+    """The questions asked under one perturbation: arrays of equal length, in the order asked.
 
     Attributes:
         pick, taken: shown position and original index of the pick; -1 for none.
@@ -114,7 +114,7 @@ def by_perturbation(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a run's askings have in common."""
+    """What all askings of a run share."""
 
     alphabets: Sequence[Sequence[str]]
     subjects: dict[str, int]

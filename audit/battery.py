@@ -140,13 +140,13 @@ def _asked(test: Sequence[Question], plan: Plan) -> tuple[Question, ...]:
 
 
 def _baseline(name: str, home: Home) -> str:
-    """What the perturbation is compared with, with the set's usual scoring put in."""
+    """The perturbation's baseline, with the set's usual scoring filled in."""
     baseline = PERTURBATIONS[name].baseline
     return f"{home}.0shot" if baseline == HOME else baseline
 
 
 def _left_out(questions: QuestionSet, asked: Sequence[Question], plan: Plan) -> dict[str, str]:
-    """The battery's perturbations that lack examples or symbols, each with what it lacks."""
+    """The battery's perturbations that cannot be asked, each with what is missing."""
     most = max(len(question.options) for question in asked) if asked else 0
     fewest = min(len(questions.examples), _fewest_others(questions.examples, asked))
     lacks = {
@@ -231,5 +231,5 @@ def _variants(
 
 
 def _allowed(question: Question, scoring: str) -> bool:
-    """Options with the same text cannot be told apart by their text."""
+    """Whether the question can be scored that way: equal texts cannot be told apart by text."""
     return scoring == "symbol" or "duplicate options" not in question.flags

@@ -1,4 +1,4 @@
-"""Plots as SVG text: written here, so that a report needs no library, no script and no network.
+"""Plots as SVG text, so that a report needs no library, script or network.
 
 Colours are CSS variables of the page around them, which has a light and a dark set.
 """

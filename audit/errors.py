@@ -8,7 +8,7 @@
     ├── StoreError       the score store cannot be read or belongs to another process
     └── MismatchError    two runs that must not be compared
 
-Every error carries a sentence for the person and a hint at what to do next.
+Every error carries a sentence for the user and a hint at what to do next.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class AuditError(Exception):
     """Root of the family.
 
     Attributes:
-        hint: what the person can do next, one sentence, or "".
+        hint: what the user can do next, one sentence, or "".
         detail: what a maintainer would ask for, or "".
     """
 

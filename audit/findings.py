@@ -1,4 +1,4 @@
-"""What the numbers say about a model, in plain sentences, and how sure that is.
+"""Findings: what the numbers say about a model, in plain sentences, and how sure it is.
 
 A finding stands on a p value that is adjusted over every test of the run, so the chance that an
 unbiased model is accused of anything at all is at most the stated level.
@@ -46,7 +46,7 @@ class Finding:
     """One thing that the model is sensitive to.
 
     Attributes:
-        sentence: what it is, for the person; no full stop.
+        sentence: what it is, for the user; no full stop.
         perturbation: the one that shows it most clearly.
         p: adjusted over the run.
         remedy: what to do about it.

@@ -1,4 +1,4 @@
-"""Several models' results: their ranks under each perturbation, and whether those agree."""
+"""Ranks of several models under each perturbation, and whether those agree."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def compare(runs: Sequence[Results], seed: int = 0) -> Leaderboard:
 
 
 def require_comparable(first: Results, second: Results) -> None:
-    """Nothing, where the two runs differ in the model alone.
+    """Check that the two runs differ in the model alone.
 
     Raises:
         MismatchError: they asked other questions, or in another form, dtype or way of scoring, or

@@ -1,4 +1,4 @@
-"""What other normalisations by length make of the same scores: no further question is asked."""
+"""Accuracy under other length normalisations, from the same scores."""
 
 from __future__ import annotations
 

@@ -288,7 +288,7 @@ def _cells(head: Sequence[str], line: Sequence[str]) -> str:
 
 
 def _lines(cell: str) -> str:
-    """The cell's parts below one another."""
+    """The cell's parts on lines of their own."""
     return escape(cell).replace("; by ", "<br>by ")
 
 

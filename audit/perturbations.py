@@ -1,4 +1,4 @@
-"""Every change of a question's form that leaves its right answer right, by name."""
+"""Perturbations: changes of a question's form that keep its right answer right."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ TEMPLATES: dict[str, Template] = {
 
 
 def render(variant: Variant) -> Prompt:
-    """What the model sees for the Variant.
+    """The prompt that the model sees for the Variant.
 
     Under the template "mmlu" it is lm-eval's stock MMLU text, to the letter; under cloze scoring
     its stock ARC text, whatever the template.

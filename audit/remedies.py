@@ -1,4 +1,4 @@
-"""What debiasing would make of the same scores: no further question is asked."""
+"""Accuracy after debiasing, from the same scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One audit from its Variants to its Report; what was scored stays, however the run ends."""
+"""One audit from its Variants to its Report; scores are kept however the run ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from audit.variants import Variant
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands after one more Score.
+    """The progress of a run after one more Score.
 
     Attributes:
         done, total: Variants scored, and in the battery.

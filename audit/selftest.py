@@ -1,4 +1,4 @@
-"""Checks of the installation from end to end: a known bias is found, and none without one."""
+"""End-to-end checks of the installation: a known bias is found, and none where there is none."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _named(name: str, report: Report) -> Check:
 
 
 def _not_accused(report: Report) -> Check:
-    """A rule that guesses fairly is accused of no place."""
+    """A rule without a bias yields no finding."""
     found = [f for f in report.findings if f.kind in {"position", "symbol"}]
     words = found[0].sentence if found else "no bias found"
     return Check("a rule that guesses fairly", not found, words)

@@ -1,4 +1,4 @@
-"""Scores in a journal: a run that was stopped, by hand or by force, goes on where it stopped.
+"""Scores kept in a journal, so that a run that was stopped can be resumed.
 
 One file holds the scores of one scorer identity, one line each, by the digest of what was asked.
 Every line carries a checksum; one that was cut or damaged is dropped on reading, and scored again.
@@ -79,7 +79,7 @@ class ScoreStore(Journal):
 
 
 def digest(variant: Variant) -> str:
-    """What tells one question to a model from another: the texts that it is shown."""
+    """The digest of what the model is shown: the key of a Score."""
     prompt = render(variant)
     asked = (prompt.bare, variant.scoring, instruction(variant))
     texts = [prompt.context, *prompt.continuations, *asked]
@@ -109,7 +109,7 @@ def measure(variants: Sequence[Variant], scorer: Scorer, kept: Scores) -> Iterat
 
 
 def _file_stem(identity: Identity) -> str:
-    """A file name that a person recognises and that no two identities share."""
+    """A file name that a user recognises and that no two identities share."""
     name = "".join(c if c.isalnum() or c in "-." else "_" for c in identity.model)[-60:]
     whole = json.dumps(asdict(identity), sort_keys=True)
     return f"{name.strip('.')}-{hashlib.sha256(whole.encode()).hexdigest()[:12]}"

@@ -1,4 +1,4 @@
-"""Running numbers of a run that is still going on, cheap enough for every Score."""
+"""Running statistics of an audit in progress, cheap enough for every Score."""
 
 from __future__ import annotations
 

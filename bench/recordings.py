@@ -80,7 +80,7 @@ class Recording:
             self.state(name)
 
     def press(self, *keys: str) -> None:
-        """Press keys one after the other, as a person does."""
+        """Press keys one after the other, as a user does."""
         for key in keys:
             self.terminal.type(key)
             self.terminal.read_for(0.4)
@@ -98,7 +98,7 @@ class Recording:
         self.terminal.read_for(1.0)
 
     def end(self) -> None:
-        """Leave the program as a person does, and close the file."""
+        """Leave the program as a user does, and close the file."""
         self.press("\x03", "\x03", "\x03")
         self.terminal.read_for(1.0)
         self.terminal.close()

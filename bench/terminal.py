@@ -1,4 +1,4 @@
-"""A program in a terminal of its own, as a person would use it: typed to, read, resized, closed."""
+"""A program in a terminal of its own, as a user would use it: typed to, read, resized, closed."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def _battle(row: Mapping[str, Any], source: str) -> Battle:
 
 
 def _earlier(value: object) -> int:
-    """Only our own files say it; another's column of that name means something else."""
+    """Read from our own files only; elsewhere a column of that name means something else."""
     return value if isinstance(value, int) and value > 0 else 0
 
 
@@ -205,7 +205,7 @@ def prompt_of(row: Mapping[str, Any]) -> str:
 
 
 def _first_turn(value: object) -> object:
-    """The first of a list of turns, be it a list or the arena's JSON text; else the value."""
+    """The first turn of a list, given as a list or as the arena's JSON text; else the value."""
     turns = value
     if isinstance(value, str) and value.lstrip().startswith("["):
         try:

@@ -7,7 +7,7 @@ from typing import Literal
 
 Winner = Literal["a", "b", "tie"]
 
-MINE = "mine"  # the source of the person's own battles
+MINE = "mine"  # the source of the user's own battles
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class Battle:
 
     Attributes:
         source: where it comes from: "starter", "mine", or the name of an imported set.
-        battle_id: stable name of one of the person's own battles, so that it can be forgotten;
+        battle_id: stable name of one of the user's own battles, so that it can be forgotten;
             "" for the others.
         score: the grade of 1 to 5 that a judge gave to model_b's reply; None where none did.
         both_bad: a tie because neither reply was good enough, as the arena's "tie (bothbad)".
-        earlier: how many earlier messages the prompt holds behind the person's last one, parted by
+        earlier: how many earlier messages the prompt holds behind the user's last one, parted by
             blank lines, the newest first.
     """
 
@@ -36,5 +36,5 @@ class Battle:
 
     @property
     def messages(self) -> list[str]:
-        """The person's last message, then those that it was routed with, the newest first."""
+        """The user's last message, then the earlier ones it was routed with, newest first."""
         return self.prompt.split("\n\n", self.earlier)

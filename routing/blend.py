@@ -1,4 +1,4 @@
-"""By how much a prompt's odds move, from two things that are learnt of it: arrays in, arrays out.
+"""Combines two predictions about a prompt into one shift of its odds: arrays in, arrays out.
 
 How often the strong model wins over prompts like it is seen in few battles. How easy they are, for
 both models, is seen in all, and says something too: over a prompt that both get right, or neither,
@@ -26,7 +26,7 @@ class Blend(NamedTuple):
     """A polynomial of second degree in two predictions; 0 where both are, as nothing is near.
 
     Beyond what was seen it is followed no further: what wins exceed it by is added as it is. A
-    person's own battle takes the wins over its prompt farther than those of others ever are.
+    user's own battle takes the wins over its prompt farther than those of others ever are.
 
     Attributes:
         scale: the deviation of each of its five terms where it was fitted.

@@ -1,4 +1,4 @@
-"""What a turn loses that leaves the model whose provider has the conversation in its prompt cache.
+"""What a turn costs extra when it leaves a model whose provider has the conversation cached.
 
 A provider that was just sent a conversation reads it again for a fraction of the price; another
 model reads all of it anew. Only what a provider reported of its cache counts as being there.
@@ -22,7 +22,7 @@ KEPT_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a model's provider has of the conversation in its cache.
+    """The part of the conversation that a model's provider has in its prompt cache.
 
     Attributes:
         tokens: of the prompt that it was sent last.
@@ -38,7 +38,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A turn between two models, of which the one that answered last has the conversation cached.
+    """A turn that moves away from the model that answered last and has the conversation cached.
 
     Attributes:
         left: the model that answered last; `taken`: the one that the router chose.
@@ -95,7 +95,7 @@ class Stay:
 
 
 def stay(switch: Switch, pool: Pool, held: Sequence[Held], new_tokens: int) -> Stay | None:
-    """The stronger model that answered last, where leaving it saves nothing; else None.
+    """The stronger model that answered last, if leaving it saves nothing; else None.
 
     Its cache makes it no dearer than the weaker model that was chosen. `new_tokens` are those of
     the new message; the reply is taken to be as long as the last one.

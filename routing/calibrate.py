@@ -1,6 +1,6 @@
 """The threshold that sends a wanted share of prompts to the strong model.
 
-A win probability means nothing by itself: routers spread theirs differently. So a person names a
+A win probability means nothing by itself: routers spread theirs differently. So a user names a
 share of strong calls, and a sample of prompts says which threshold that is.
 """
 
@@ -45,7 +45,7 @@ class Calibration:
         return cls(ordered)
 
     def threshold(self, share: float) -> float:
-        """The least threshold that sends no more than that share of the sample to the strong model.
+        """The lowest threshold that sends at most that share of the sample to the strong model.
 
         It is the (1 - share) quantile of the win probabilities, taken so that prompts tied at the
         boundary all stay with the weak model. Share 0 is above every probability, share 1 below.
@@ -70,7 +70,7 @@ class Calibration:
         return 1 - weak / len(self.probabilities)
 
     def margin(self, share: float) -> float:
-        """How far from it the share on other prompts of the same kind may lie, in [0, 1].
+        """How far the share may deviate on other prompts of the same kind, in [0, 1].
 
         Half the width of a 95 % interval, from the size of the sample alone.
         """

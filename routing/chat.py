@@ -47,7 +47,7 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
     retries: int = 2,
     decision: Decision | None = None,
 ) -> AsyncGenerator[Thinking | Delta | Reply]:
-    """That the model thinks, if it tells; the reply in pieces as they come; then whole.
+    """Yield `Thinking` if the model reports it, the reply in pieces, then the whole reply.
 
     Closing the generator closes the connection. `key` overrules the environment; a provider's
     usual key goes to that provider's own address only. `timeout` is the seconds of silence before
@@ -91,7 +91,7 @@ def warm_up() -> None:
 
 
 def addressed(model: Model, key: str | None) -> dict[str, Any]:
-    """What litellm needs to be told in any call: which model, where, with which key."""
+    """The arguments that every litellm call needs: model, address and key."""
     endpoint = endpoint_of(model)
     arguments: dict[str, Any] = {
         "model": endpoint.name,
@@ -105,12 +105,12 @@ def addressed(model: Model, key: str | None) -> dict[str, Any]:
 
 
 def failure(error: Exception, model: Model, key: str | None) -> ReplyError:
-    """What a failed call of litellm means, without any part of a key."""
+    """A failed call of litellm as a ReplyError, without any part of a key."""
     return as_reply_error(error, Asked.of(model, key))
 
 
 def check_key(model: Model, key: str | None) -> None:
-    """Let pass a model that needs no key, or has one.
+    """Check that the model needs no key or has one.
 
     Raises:
         NoKeyError: its provider needs a key and there is none.
@@ -227,14 +227,14 @@ class _Text:
 
 
 def _joined(text: str) -> tuple[str, str]:
-    """The text with surrogate pairs joined and lone ones replaced, and the half that it ends in."""
+    """The text with surrogate pairs joined and lone ones replaced; a trailing half stays apart."""
     half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
     whole = text.removesuffix(half).encode("utf-16", "surrogatepass")
     return whole.decode("utf-16", "replace"), half
 
 
 def _check(request: _Request) -> None:
-    """Find before anything is sent what would be refused anyway.
+    """Raise before sending anything that would be refused anyway.
 
     Raises:
         NoKeyError: the provider needs a key and there is none.
@@ -336,7 +336,7 @@ async def _cut(error: ReplyError, text: _Text, request: _Request) -> ReplyError:
     why = f"{request.asked.provider} broke the connection" if broke else str(error)
     return CutError(
         f"The reply of {request.model.name} was cut off. {why}.",
-        hint="What has come is kept: ask it to go on, or ask again.",
+        hint="What arrived is kept: ask the model to continue, or ask again.",
         detail=error.detail,
         usage=usage,
     )
@@ -368,17 +368,17 @@ async def _reply(opened: _Opened, text: _Text, request: _Request) -> Reply:
 def _empty(finish_reason: str, request: _Request) -> ServiceError:
     reasons = {
         "content_filter": "its content filter withheld the reply",
-        "length": "it used up its tokens before the first word",
+        "length": "it used up its token limit before the first word",
     }
     why = reasons.get(finish_reason, "the reply is empty")
     return ServiceError(
         f"{request.model.name} answered nothing: {why}",
-        hint="Ask again, put it another way, or choose another model.",
+        hint="Ask again, rephrase it, or choose another model.",
     )
 
 
 def _without_account_headers() -> dict[str, Any]:
-    """Headers that keep the person's OpenAI account out of calls to other servers."""
+    """Headers that keep the user's OpenAI account out of calls to other servers."""
     from openai import Omit
 
     return {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()}

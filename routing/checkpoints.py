@@ -28,14 +28,14 @@ FOLDER = "trained"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a checkpoint says of itself.
+    """What a checkpoint's manifest states.
 
     Attributes:
         router: its name in `ROUTERS`.
         embedder: whose vectors it reads; "" where it reads the text itself.
         base: the model that it was trained from, or "".
         models: the models that its battles named, in the order of its table where it has one.
-        strong: those that may sit in the strong seat; `weak` likewise.
+        strong: those that may take the strong seat; `weak` likewise.
         battles, digest: how many it learnt from, and their sha256.
         held_out_loss: nats, at the best step.
         steps: how many led to these weights; epochs: the same in passes over the battles.
@@ -67,7 +67,7 @@ def checkpoint_folder(folder: Path, router: str) -> Path:
 
 
 def train_command(router: str) -> str:
-    """What the person runs to train that router."""
+    """What the user runs to train that router."""
     return f"llmroute router train {router}"
 
 
@@ -202,7 +202,7 @@ def check(folder: Path, router: str, embedder: str | None = None) -> Manifest:
         raise RouterError(
             f"{folder}: the {router} router was trained on vectors of "
             f"{manifest.embedder or 'no embedder'}, the embedder in use is {embedder}",
-            hint=f"Train it anew ({train_command(router)}), or set the embedder back.",
+            hint=f"Train it again ({train_command(router)}), or set the embedder back.",
         )
     found = _digests(folder)
     for name, digest in manifest.files.items():
@@ -213,7 +213,7 @@ def check(folder: Path, router: str, embedder: str | None = None) -> Manifest:
 
 
 def put(fresh: Path, folder: Path) -> None:
-    """Put a folder in place of another one, which is set aside until that is done.
+    """Replace a folder with a fresh one; the old one is set aside until that is done.
 
     Raises:
         OSError: it cannot; the former one is still there.
@@ -239,7 +239,7 @@ def _unwritable(folder: Path, error: OSError) -> DataError:
 
 
 def _again(router: str) -> str:
-    return f"Train it anew: {train_command(router)}"
+    return f"Train it again: {train_command(router)}"
 
 
 def _digests(folder: Path) -> dict[str, str]:

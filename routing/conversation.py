@@ -1,4 +1,4 @@
-"""What is said and what it took: turns, the pieces of a reply, the whole of it, its tokens."""
+"""Turns of a conversation, the pieces of a reply, the whole reply, and its tokens."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ class Reply:
 
     @property
     def ended_early(self) -> str:
-        """Why the reply ended before its end, in words; "" where it is whole."""
+        """Why the reply is incomplete, in words; "" if it is complete."""
         words = {
             "stop": "",
-            "length": "the model reached the most tokens that it may write",
+            "length": "the model reached its limit of output tokens",
             "content_filter": "the provider's content filter ended it",
         }
         return words.get(self.finish_reason, f"the model ended it early ({self.finish_reason})")

@@ -103,7 +103,7 @@ class Ledger:
 
     @property
     def all_strong_tilde(self) -> str:
-        """The same before all-strong: exact only where the strong model gave every reply."""
+        """The mark for all-strong, which is exact only if the strong model gave every reply."""
         return "~" if self.estimated_turns or self.weak_turns or self.middle_turns else ""
 
     @property
@@ -113,7 +113,7 @@ class Ledger:
 
     @property
     def saved_share(self) -> float:
-        """Saved part of the all-strong cost, in [0, 1]; 0 where nothing was spent."""
+        """Saved fraction of the all-strong cost, in [0, 1]; 0 if nothing was spent."""
         return self.saved_usd / self.all_strong_usd if self.all_strong_usd > 0 else 0.0
 
     def add(self, bill: Bill, usage: Usage, tier: Tier) -> Ledger:

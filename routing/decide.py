@@ -84,13 +84,13 @@ class Decision:
         threshold: the least win probability that goes to the strong model; None likewise.
         flip_share: the share of strong calls from which on this prompt goes to the strong model,
             in [0, 1]; None where no router decided.
-        reason: one sentence for the person.
-        pinned: the person chose the model, not the router.
+        reason: one sentence for the user.
+        pinned: the user chose the model, not the router.
         limited: pinned by the budget that they set, not by their choice of the moment.
         decision_ms: milliseconds, embedding included.
         router: the name of the router that decided, "" where none did: win probabilities of
             different routers do not compare.
-        earlier: how many of the person's earlier messages were routed together with the last.
+        earlier: how many of the user's earlier messages were routed together with the last.
         candidates: every model of the pool in its order; none where no router decided.
         switch: what the turn loses, or would have lost, by leaving a model that has the
             conversation in its provider's cache.
@@ -125,7 +125,7 @@ class Decision:
 
 
 def choose(win_probabilities: Sequence[float], threshold: float) -> int:
-    """The rule: the cheapest model that is good enough answers, by its place in the pool.
+    """The pool index of the model that answers: the cheapest one that is good enough.
 
     A model is good enough where the strongest one's win probability against it is below the
     threshold. `win_probabilities` are those against each other model, the cheapest last. Place 0,
@@ -136,7 +136,7 @@ def choose(win_probabilities: Sequence[float], threshold: float) -> int:
 
 
 def decide(prompt: str, router: PoolRouter, calibration: Calibration, threshold: float) -> Decision:
-    """Where the prompt goes, with the battles nearest to it and where it would flip.
+    """The decision for the prompt, with its nearest battles and the share at which it would flip.
 
     Raises:
         EmbeddingError: the embedder refused the prompt.
@@ -163,7 +163,7 @@ def decide(prompt: str, router: PoolRouter, calibration: Calibration, threshold:
 
 
 def pinned(pool: Pool, pin: str) -> Decision:
-    """The decision that the person took: a tier, or a model's name.
+    """The decision for a pin that the user set: a tier, or a model's name.
 
     Raises:
         NoModelError: the pool has no such model.
@@ -182,7 +182,7 @@ def pinned(pool: Pool, pin: str) -> Decision:
 
 
 def kept_to(decision: Decision, switch: Switch, kept: Stay, pool: Pool) -> Decision:
-    """The decision, but for the model that answered last, whose cache makes it no dearer."""
+    """The decision to stay with the model that answered last, whose cache makes it no dearer."""
     reason = (
         f"Stays with {kept.model.name}, which has the conversation cached: about "
         f"${kept.stay_usd:.4f} against ${kept.switch_usd:.4f} with {switch.taken}."
@@ -211,7 +211,7 @@ def _candidates(router: PoolRouter, chances: Sequence[float]) -> tuple[Candidate
 
 
 def compared(decision: Decision) -> str:
-    """The router's number beside the threshold, in words."""
+    """The win probability against the threshold, in words."""
     odds, threshold = decision.odds, decision.threshold
     assert odds is not None
     assert threshold is not None

@@ -1,4 +1,4 @@
-"""Prompts to unit vectors."""
+"""Embedders turn prompts into unit vectors."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ BATCH_SIZE = 32
 
 
 class Reading(NamedTuple):
-    """What an embedder makes of n prompts: float32 rows of unit length.
+    """An embedder's output for n prompts: float32 rows of unit length.
 
     Attributes:
         vectors: what the prompts are about, (n, d).
-        states: how they are put, from the model's middle layers, (n, k); k is 0 where the model
+        states: how they are phrased, from the model's middle layers, (n, k); k is 0 where the model
             shows its last layer alone.
     """
 
@@ -59,7 +59,7 @@ class Embedder(Protocol):
         """
 
     def read(self, prompts: Sequence[str]) -> Reading:
-        """The same rows, and beside them what the middle of the model knows.
+        """The same rows, with the middle-layer states beside them.
 
         Raises:
             EmbeddingError: the model refused its input.
@@ -178,7 +178,7 @@ def read_unknown(
     prompts: Sequence[str],
     known: Mapping[str, tuple[NDArray[np.float32], NDArray[np.float32]]],
 ) -> Reading:
-    """What the embedder makes of the prompts, each read once, and of those known none."""
+    """Embed each distinct prompt once, except those already known."""
     unknown = list(dict.fromkeys(prompt for prompt in prompts if prompt not in known))
     if len(unknown) == len(prompts):
         return embedder.read(prompts)

@@ -39,16 +39,16 @@ METER_SECONDS = 0.25
 
 
 class Engine:
-    """Decides, streams and bills turns; learns the person's own battles."""
+    """Decides, streams and bills turns; learns the user's own battles."""
 
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
         self._opening: asyncio.Task[Library] | None = None
 
     async def ready(self) -> Readiness:
-        """What the engine decides with, once its router is warm.
+        """What the engine decides with; returns once its router is warm.
 
-        Trouble with the router is told, not raised: pinned turns need none.
+        Router errors are reported, not raised, because pinned turns need no router.
         """
         start = time.perf_counter()
         try:
@@ -135,7 +135,7 @@ class Engine:
         return await asyncio.to_thread(library.threshold, pool, share)
 
     async def outdone(self, pool: Pool) -> Mapping[str, str]:
-        """The pool's models that are not worth their price, and of each a cheaper one as good.
+        """The pool's models that are not worth their price, each with a cheaper one as good.
 
         Raises:
             RoutingError: no router could be loaded.
@@ -143,7 +143,7 @@ class Engine:
         return (await self._library()).outdone(pool)
 
     async def learn(self, battle: Battle) -> None:
-        """Add one of the person's own battles to the live index and to their file.
+        """Add one of the user's own battles to the live index and to their file.
 
         Raises:
             RoutingError: no router could be loaded.
@@ -152,7 +152,7 @@ class Engine:
         await asyncio.to_thread((await self._library()).learn, battle)
 
     async def forget(self, battle_id: str) -> None:
-        """Take one of the person's own battles back.
+        """Remove one of the user's own battles.
 
         Raises:
             DataError: there is no such battle, or the file cannot be written.
@@ -199,7 +199,7 @@ class Meter:
 
 
 def _with_switch(decision: Decision, request: TurnRequest) -> Decision:
-    """The decision with what it loses of a cache; the other one where the person has set that."""
+    """The decision with its cost of leaving a cache, or one that stays if the settings say so."""
     pool, held = request.pool, request.held
     switch = switch_of(pool.find(decision.model), pool, held)
     if switch is None:

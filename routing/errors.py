@@ -18,7 +18,7 @@
         ├── ServiceError     the provider failed (5xx), or sent what cannot be read
         └── CutError         the reply stopped in its middle; the part that came is kept
 
-Every error carries a sentence for the person, a hint at what to do next, and the detail that a
+Every error carries a sentence for the user, a hint at what to do next, and the detail that a
 maintainer would ask for. Keys never stand in any of the three.
 """
 
@@ -34,7 +34,7 @@ class RoutingError(Exception):
     """Root of the family.
 
     Attributes:
-        hint: what the person can do next, one sentence, or "".
+        hint: what the user can do next, one sentence, or "".
         detail: what the other side said, for the folded part of a card, or "".
     """
 

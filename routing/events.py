@@ -1,4 +1,4 @@
-"""What an engine is asked and what it answers: one turn as a request and a stream of events.
+"""The engine's requests and events: one turn is a request and a stream of events.
 
 The same types serve the engine in this process and the engine in its own: there they travel as
 JSON lines. A turn yields `Decided`, `Thinking` where the model reasons first, then `Delta` and
@@ -23,7 +23,7 @@ class EngineOptions:
     """What an engine needs to know before it can decide.
 
     Attributes:
-        folder: where the index, imported battles and the person's own are kept.
+        folder: where the index, imported battles and the user's own are kept.
         embedder: "minilm", a sentence-transformers id, or a folder.
         timeout: seconds to wait for a model's first token, and between two tokens.
         retries: how often a failed connection is tried again before the first token.
@@ -41,10 +41,10 @@ class TurnRequest:
     """One turn to route and answer.
 
     Attributes:
-        turns: the conversation, ending with the person's message.
+        turns: the conversation, ending with the user's message.
         share: wanted share of strong calls in [0, 1]; `threshold`, where given, overrules it.
-        pin: "strong", "weak" or the name of the model that the person chose; no router is asked.
-        because: why it is pinned, where the person's budget did that; "" for their own choice.
+        pin: "strong", "weak" or the name of the model that the user chose; no router is asked.
+        because: why it is pinned, where the user's budget did that; "" for their own choice.
         held: what providers have of the conversation in their caches, as `routing.cache` has it.
         cache_aware: stay with the stronger model that answered last where leaving saves nothing.
         keys: API keys by model name; never logged, never shown.
@@ -93,7 +93,7 @@ class Readiness:
     """What the engine decides with.
 
     Attributes:
-        battles: how many battles the index holds; `mine`: the person's own among them.
+        battles: how many battles the index holds; `mine`: the user's own among them.
         warm_seconds: how long it took to get ready.
         trouble: why no router could be loaded, or "": pinned turns work all the same.
     """
@@ -108,6 +108,6 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the engine says of itself while it works, such as an index that is built anew."""
+    """A message about the engine's own work, such as rebuilding an index."""
 
     text: str

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and what tells whether one was changed."""
+"""Atomic file replacement, and a digest that tells whether a file changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Put `content` in place of the file, readable by its owner alone.
+    """Replace the file's content atomically; only its owner can read it.
 
     Whatever happens on the way, the path holds the old content or the new one, never a part.
     `durable` waits until the disk has it.

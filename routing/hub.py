@@ -1,4 +1,4 @@
-"""The Hugging Face hub: rows of data sets, files of repositories. Nothing else here is of it."""
+"""Downloads from the Hugging Face hub: rows of data sets, files of model repositories."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def download(repository: str, names: Sequence[str], folder: Path, revision: str)
 
 
 def _refused(what: str, error: Exception) -> DataError:
-    """What the hub's library says first, its other lines as detail."""
+    """A DataError from the hub library's first line; the other lines are its detail."""
     first, *more = [line.strip() for line in str(error).splitlines() if line.strip()] or [
         type(error).__name__
     ]

@@ -24,7 +24,7 @@ from routing.index import BattleIndex, Kind
 
 MAGIC = b"llmroute index\n"
 FORMAT = 2
-ANEW = "Remove the file; it is built anew from the battles."
+ANEW = "Remove the file; it is rebuilt from the battles."
 
 
 class Header(msgspec.Struct, frozen=True):

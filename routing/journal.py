@@ -1,4 +1,4 @@
-"""Lines on disk as soon as they are known, so that whatever ends a run, the next one goes on.
+"""An append-only file of results, so that a run that was stopped can be resumed.
 
 The first line says what the file is of. Every line is handed to the operating system whole, so that
 `kill -9` costs at most the one being written; the next run begins a new line behind it.
@@ -65,20 +65,20 @@ class Journal(ABC):
 
     @abstractmethod
     def _check(self, head: bytes) -> None:
-        """Let pass the first line of a file that may be gone on with."""
+        """Check the first line of a file that is to be continued."""
 
     @abstractmethod
     def _take(self, line: bytes) -> None:
-        """Learn from a line that was there; one that was cut or damaged is to be left out."""
+        """Read a line that is in the file already; cut or damaged lines must be ignored."""
 
     def _append(self, line: bytes) -> None:
-        """Put a line on its way to the disk; it raises `trouble` where the disk refuses."""
+        """Append a line; raise `trouble` if the disk refuses it."""
         if self._file is None:
             raise ValueError(f"{self.path} is not open; use it in a with statement")
         try:
             self._write(line)
         except OSError as error:
-            hint = "Free some space and run the same command again; it goes on from here."
+            hint = "Free some space and run the same command again to continue."
             raise self._refused(error, hint) from error
 
     def _open(self) -> None:

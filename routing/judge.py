@@ -70,7 +70,7 @@ MOST_FAILURES = 5  # in a row, before the rest is left for later
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Who answers and who judges. `keys`: API keys by model name; never kept, never shown."""
+    """The models that answer and judge. `keys`: API keys by model name; never stored or shown."""
 
     strong: Model
     weak: Model
@@ -89,7 +89,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms the models are called.
+    """Limits on the calls: cost, parallelism, timeouts and retries.
 
     Attributes:
         max_cost: the most that this run may cost, in US dollars.
@@ -155,7 +155,7 @@ def battles_in(verdicts: Verdicts, prompts: Sequence[str], panel: Panel) -> list
 
 
 def estimate(verdicts: Verdicts, prompts: Sequence[str], panel: Panel) -> Guess:
-    """What the rest of a run takes, by the replies so far or by what is usual."""
+    """Estimated tokens and cost of the rest of a run, from the replies so far or typical ones."""
     expected = {role: _usual(verdicts, role) for role in USUAL_TOKENS}
     left = [prompt for prompt in dict.fromkeys(prompts) if verdicts.get(prompt, "judge") is None]
     calls, tokens = 0, 0
@@ -173,7 +173,7 @@ def estimate(verdicts: Verdicts, prompts: Sequence[str], panel: Panel) -> Guess:
 async def judge(
     prompts: Sequence[str], panel: Panel, verdicts: Verdicts, terms: Terms | None = None
 ) -> AsyncGenerator[Progress]:
-    """Get both answers and a verdict for every prompt that has none; how far it is, after each.
+    """Get both answers and a verdict for every prompt that lacks one; yield its progress.
 
     What came is kept at once: a run that was stopped goes on where it stopped.
 
@@ -217,7 +217,7 @@ class _Run:
         self.start = time.monotonic()
 
     async def settle(self, prompt: str, gate: asyncio.Semaphore) -> None:
-        """Get what the prompt lacks, unless the run has stopped. What fails is counted."""
+        """Get the replies that the prompt lacks, unless the run has stopped. Count failures."""
         async with gate:
             try:
                 strong = await self._said(prompt, "strong", prompt)
@@ -254,7 +254,7 @@ class _Run:
             )
 
     async def _said(self, prompt: str, role: Role, asked: str) -> str:
-        """What the model in that role says of the prompt, at hand or asked for now."""
+        """The reply of the model in that role, from the kept ones or asked for now."""
         known = self.verdicts.get(prompt, role)
         if known is not None:
             return known.text
@@ -284,7 +284,7 @@ class _Run:
         if limit is not None and (self.spent or 0.0) + self.under_way + amount > limit:
             raise JudgingStoppedError(
                 f"The next call would take the cost of this run above ${limit:g}.",
-                hint="The same command goes on from here; a higher --max-cost goes further.",
+                hint="Run the same command again to continue, with a higher --max-cost.",
             )
         self.under_way += amount
         return amount

@@ -1,4 +1,4 @@
-"""An embedder that embeds a large list of prompts once: what it makes of them is kept on disk."""
+"""An embedder that caches the vectors of large prompt lists on disk."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class KeptEmbedder:
         return [prompt for prompt in prompts if prompt not in self._rows]
 
     def keep(self, prompts: Sequence[str], tell: Callable[[int], None] | None = None) -> Floats:
-        """The same, kept from now on. `tell` hears how many more were embedded, as it goes.
+        """The same rows, now cached. `tell` is called with the number of newly embedded prompts.
 
         Raises:
             EmbeddingError: the model refused its input.

@@ -1,4 +1,4 @@
-"""How much the battles weigh for a prompt, summed over cells.
+"""Kernels: sums of the battles' weights for a prompt, by cell.
 
 A battle weighs gamma ** (similarity / best), where `best` is the similarity of the query's
 nearest prompt, or of the battle's own nearest neighbour. A kernel adds these weights up by cell,
@@ -50,10 +50,10 @@ class Kernel(Protocol):
         """
 
     def add(self, cells: Ints) -> None:
-        """Take the battles in that now stand at the end of the index; their cells."""
+        """Add the battles that are new at the end of the index; return their cells."""
 
     def remove(self, places: Ints) -> None:
-        """Take the battles out that stood at these places of the index."""
+        """Remove the battles that were at these places of the index."""
 
 
 class ScanKernel:
@@ -91,7 +91,7 @@ class ScanKernel:
         return sums @ self.effect
 
     def add(self, cells: Ints) -> None:
-        """Take the battles in that now stand at the end of the index; their cells."""
+        """Add the battles that are new at the end of the index; return their cells."""
         self.cells = np.append(self.cells, cells)
         known = self.rows.size
         self.rows.grow(self.index)
@@ -100,7 +100,7 @@ class ScanKernel:
             self._row_best = np.append(self._row_best, row_best(vectors, known))
 
     def remove(self, places: Ints) -> None:
-        """Take the battles out that stood at these places of the index."""
+        """Remove the battles that were at these places of the index."""
         self.cells = np.delete(self.cells, places)
 
     def _weights(self, cosines: Floats) -> Floats:
@@ -121,7 +121,7 @@ class Rows(Protocol):
         """Cosine of each query with each row, (m, size), a new array."""
 
     def grow(self, index: BattleIndex) -> None:
-        """Take in the rows that the index has got since."""
+        """Add the rows that are new in the index."""
 
 
 class ByteRows:
@@ -157,7 +157,7 @@ class ByteRows:
         return cosines
 
     def grow(self, index: BattleIndex) -> None:
-        """Take in the rows that the index has got since."""
+        """Add the rows that are new in the index."""
         fresh = index.vectors()[self.size :]
         length = np.abs(fresh).max(axis=1, initial=np.finfo(np.float32).tiny)
         self._codes.add(fresh / length[:, None])

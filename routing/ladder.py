@@ -1,4 +1,4 @@
-"""Models in tiers by what all battles say of them, and where a model sits that no battle names."""
+"""Tiers of models rated by all battles, and the tier of models that no battle names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Record(NamedTuple):
 
     @classmethod
     def of(cls, battles: Sequence[Battle]) -> Self:
-        """The record over all battles but the person's own: too few, and of what surprised them.
+        """The record over all battles but the user's own: too few, and of what surprised them.
 
         Where there are no others, they count.
         """
@@ -63,7 +63,7 @@ class Record(NamedTuple):
 
 
 class Seats(NamedTuple):
-    """The tiers in which the pair's models sit, and which of them only stand in."""
+    """The tiers of the pair's models, and which models of the pair are only stood in for."""
 
     strong: int
     weak: int
@@ -85,7 +85,7 @@ class Ladder(NamedTuple):
 
     @classmethod
     def of(cls, battles: Sequence[Battle], count: int = TIERS, *, reference: bool = False) -> Self:
-        """Tiers from all battles alike.
+        """The tiers from all battles, equally weighted.
 
         There are more than `count` where two rivals would share a tier, whose battles would then
         tell them not apart: those of one's own pair, beside an import of many models. A model that
@@ -118,7 +118,7 @@ class Ladder(NamedTuple):
     def tiers_in(self, battle: Battle) -> tuple[int, int]:
         """The tiers of a battle's models.
 
-        In the person's own battles a model that was not rated sits where the battle puts it: the
+        In the user's own battles a model that was not rated sits where the battle puts it: the
         strong one is model_a, the weak one model_b.
         """
         return (

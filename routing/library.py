@@ -1,6 +1,6 @@
-"""The battles that one person's router knows, and that router: open it, ask it, teach it.
+"""A user's battles and the router fitted to them: opening, asking and teaching it.
 
-On disk, below one folder: `battles/NAME.jsonl` for imported sets, `mine.jsonl` for the person's
+On disk, below one folder: `battles/NAME.jsonl` for imported sets, `mine.jsonl` for the user's
 own battles, `calibration-*.json` for thresholds measured on other prompts than the battles', and
 what the router itself keeps (see `routing.index_files`).
 """
@@ -45,7 +45,7 @@ class Seated(NamedTuple):
 
 
 class Library:
-    """A fitted router and the person's own battles in it. Safe to call from any thread."""
+    """A fitted router and the user's own battles in it. Safe to call from any thread."""
 
     def __init__(self, folder: Path, name: str, router: Router, battles: Sequence[Battle]) -> None:
         self.folder = folder
@@ -73,7 +73,7 @@ class Library:
 
     @property
     def mine(self) -> tuple[Battle, ...]:
-        """The person's own battles."""
+        """The user's own battles."""
         return self._mine
 
     def decide(self, prompt: str, pool: Pool, share: float, threshold: float | None) -> Decision:
@@ -128,7 +128,7 @@ class Library:
         return calibration
 
     def learn(self, battle: Battle) -> None:
-        """Take one of the person's own battles in, in place of the one of its id if there is one.
+        """Take one of the user's own battles in, in place of the one of its id if there is one.
 
         Raises:
             RoutingError: the embedder refused its prompt, or the file cannot be written. Then
@@ -148,7 +148,7 @@ class Library:
                 raise
 
     def forget(self, battle_id: str) -> None:
-        """Take one of the person's own battles back.
+        """Remove one of the user's own battles.
 
         Raises:
             DataError: there is none of that id, or the file cannot be written.
@@ -158,7 +158,7 @@ class Library:
             self._catch_up()
 
     def _catch_up(self) -> None:
-        """Let the router know the own battles that are on disk, whoever put them there.
+        """Sync the router with the user's own battles on disk, whichever process wrote them.
 
         Thresholds that counted others are void.
         """
@@ -214,7 +214,7 @@ def open_routers(names: Iterable[str], folder: Path, embedder: Embedder) -> Open
 
 
 def read_sets(folder: Path) -> dict[str, tuple[Battle, ...]]:
-    """Every set of battles by name, the starter battles first and the person's own last.
+    """Every set of battles by name, the starter battles first and the user's own last.
 
     Raises:
         DataError: a file is malformed.
@@ -228,7 +228,7 @@ def read_sets(folder: Path) -> dict[str, tuple[Battle, ...]]:
 
 
 def import_set(folder: Path, file: Path, name: str) -> BattleFile:
-    """Take a file's battles in under that name; what was read, and what was left out and why.
+    """Import a file's battles under that name; return what was read and what was left out.
 
     Raises:
         DataError: the file has no good row, the name is not one, or is taken.
@@ -240,7 +240,7 @@ def import_set(folder: Path, file: Path, name: str) -> BattleFile:
 
 
 def shared(folder: Path, name: str) -> dict[str, int]:
-    """How many of a set's battles other sets have too, by their names.
+    """How many of a set's battles are in other sets too, by set name.
 
     Raises:
         DataError: a file is malformed.
@@ -254,20 +254,20 @@ def shared(folder: Path, name: str) -> dict[str, int]:
 
 
 def check_new(folder: Path, name: str) -> None:
-    """Let pass the name of a set that is not there yet.
+    """Check that the name of a set is valid and not taken.
 
     Raises:
         DataError: it is no name, or is taken.
     """
     if _path(folder, name).exists():
         raise DataError(
-            f"a set named {name!r} is there already",
+            f"a set named {name!r} already exists",
             hint=f"Remove it first (llmroute battles rm {name}), or give --name.",
         )
 
 
 def keep_set(folder: Path, name: str, battles: Iterable[Battle]) -> None:
-    """Put the battles in place of the set of that name.
+    """Store the battles as the set of that name, replacing it.
 
     Raises:
         DataError: it is no name of a set, or the file cannot be written.
@@ -278,7 +278,7 @@ def keep_set(folder: Path, name: str, battles: Iterable[Battle]) -> None:
 
 
 def remove_set(folder: Path, name: str) -> None:
-    """Take an imported set out again.
+    """Remove an imported set.
 
     Raises:
         DataError: there is none of that name, or it is not an imported one.

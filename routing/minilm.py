@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2, the packaged embedder: a graph that ships, over weights that lie in a package.
+"""all-MiniLM-L6-v2, the packaged embedder: an ONNX graph shipped here, weights from a package.
 
 sentence-transformers reads it too, to the same rows, but takes seconds and half a gigabyte to be
 imported, and torch alone still one and 200 MiB; the first question of a day should not wait for

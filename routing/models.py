@@ -1,4 +1,4 @@
-"""Models, pools of them, who serves each and where; the price that counts for a model.
+"""Models and pools of them: providers, endpoints, keys and prices.
 
 What litellm knows of prices and contexts is in `routing.prices`.
 """
@@ -32,7 +32,7 @@ Tier = Literal["strong", "middle", "weak"]
 
 
 class Sampling(NamedTuple):
-    """How a model is to write; None leaves it to the model, and what it does not know is left out.
+    """Sampling parameters; None leaves one to the model, and unsupported ones are not sent.
 
     Attributes:
         temperature: 0 takes the likeliest token, more takes others too.
@@ -47,7 +47,7 @@ class Sampling(NamedTuple):
     reasoning_effort: str | None = None
 
     def given(self) -> dict[str, float | int | str]:
-        """What was said, by name."""
+        """The parameters that are set, by name."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
 
@@ -62,7 +62,7 @@ class Model:
         name: as litellm writes it, "provider/model" or a bare well-known name.
         api_base: the endpoint's URL; None for the provider's own.
         key_name: the environment variable that names its key; None for the provider's usual one.
-        price: the person's own price; None to look it up.
+        price: the user's own price; None to look it up.
         context_tokens: how much it can read; None to look it up.
         like: as which model the router judges it while no battle names it: "strong" or "weak" of
             the starter battles, or any model that has battles.
@@ -130,7 +130,7 @@ class Pool:
         return tuple(model.name for model in self.models)
 
     def find(self, pin: str) -> Model:
-        """The strong or the weak model, or the one of that name.
+        """The model that a pin names: "strong", "weak", or a model's name.
 
         Raises:
             NoModelError: the pool has none of that name.
@@ -151,7 +151,7 @@ class Pool:
         return [self.models[place] for place in sorted(places, key=lambda p: (abs(p - at), p))]
 
     def tier_of(self, model: Model) -> Tier:
-        """Which end of the pool the model stands at, or that it stands between them."""
+        """The model's tier: strong, weak, or middle."""
         if model == self.strong:
             return "strong"
         return "weak" if model == self.weak else "middle"
@@ -215,9 +215,9 @@ OWN_PREFIXES = OPENAI_PROTOCOL | SELF_HOSTED.keys() | BUILT_IN
 
 
 def price_of(model: Model) -> Price | None:
-    """US dollars per token of that model; None where nobody knows, which is never the same as $0.
+    """US dollars per token of that model; None if unknown, which is not the same as $0.
 
-    The person's own price comes first, then $0 for what runs on this machine, then the demo's
+    The user's own price comes first, then $0 for what runs on this machine, then the demo's
     list, then litellm's map.
     """
     if model.price is not None:
@@ -238,7 +238,7 @@ def blended_price(model: Model) -> float | None:
 
 
 def context_of(model: Model) -> int | None:
-    """Tokens that the model can read; None where nobody knows."""
+    """The model's context window in tokens; None if unknown."""
     if model.context_tokens is not None:
         return model.context_tokens
     provider, _, rest = model.name.partition("/")
@@ -250,7 +250,7 @@ def context_of(model: Model) -> int | None:
 
 
 def provider_of(model: Model) -> str:
-    """Who serves the model, in litellm's spelling; "" where its name does not say.
+    """The model's provider in litellm's spelling; "" if its name does not say.
 
     A model at an endpoint of its own whose name names no provider speaks OpenAI's protocol.
     """
@@ -265,7 +265,7 @@ def provider_of(model: Model) -> str:
 def key_name_of(model: Model) -> str | None:
     """The environment variable that holds the model's key; None where it needs none.
 
-    An endpoint of the person's own gets no provider's usual key: only the one named for it.
+    An endpoint of the user's own gets no provider's usual key: only the one named for it.
     """
     if model.key_name is not None:
         return model.key_name
@@ -289,7 +289,7 @@ def is_local(model: Model) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model as litellm is asked for it. `api_base` is None for the provider's own address."""
+    """A model in litellm's spelling. `api_base` is None for the provider's own address."""
 
     name: str
     api_base: str | None

@@ -1,4 +1,4 @@
-"""A kernel whose cost hardly grows with the battles: it looks at the near ones alone."""
+"""A kernel whose cost hardly grows with the battles: only near ones are summed exactly."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class MomentsKernel:
         return out
 
     def add(self, cells: Ints) -> None:
-        """Take the battles in that now stand at the end of the index; their cells."""
+        """Add the battles that are new at the end of the index; return their cells."""
         rows = self.index.row_of[len(self.cells) :]
         self._tail = self._tail.plus(self.index, rows, cells, 1.0)
         self._rows = self.index.row_of
         self.cells = np.append(self.cells, cells)
 
     def remove(self, places: Ints) -> None:
-        """Take the battles out that stood at these places of the index."""
+        """Remove the battles that were at these places of the index."""
         gone = self._rows[places]
         self._tail = self._tail.plus(self.index, gone, self.cells[places], -1.0)
         self._rows = self.index.row_of

@@ -1,4 +1,4 @@
-"""The battles around a prompt: what explains a decision, whichever router takes it."""
+"""The battles nearest to a prompt, which explain a decision of any router."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _load(path: Path, embedder: Embedder) -> BattleIndex | None:
     try:
         return load_index(path, embedder.name)
     except (DataError, RouterError) as error:
-        logger.warning("%s. It is built anew from the battles.", error)
+        logger.warning("%s. It is rebuilt from the battles.", error)
         return None
 
 
@@ -76,7 +76,7 @@ def _shipped_rows(embedder: Embedder) -> dict[str, tuple[Floats, Floats]]:
 
 
 def check_any(battles: Sequence[Battle]) -> None:
-    """Refuse to learn from nothing.
+    """Raise if there are no battles.
 
     Raises:
         RouterError: there are no battles.
@@ -90,7 +90,7 @@ def nearest(
 ) -> tuple[Neighbour, ...]:
     """One battle for each of the prompts nearest to the unit vector, the nearest first.
 
-    The person's own battle comes before any other over the same prompt, then one of the pair.
+    The user's own battle comes before any other over the same prompt, then one of the pair.
     """
     found = index.search(query[None], count)
 

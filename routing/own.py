@@ -1,4 +1,4 @@
-"""The person's own battles on disk, which several windows and the command line share."""
+"""The user's own battles on disk, shared by several windows and the command line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class OwnBattles:
             self._write((*_without(self.read(), battle.battle_id), battle))
 
     def forget(self, battle_id: str) -> Battle:
-        """Take a battle off the disk again; the battle.
+        """Remove a battle from disk and return it.
 
         Raises:
             DataError: there is none of that id, or the file cannot be written.
@@ -67,7 +67,7 @@ class OwnBattles:
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Nobody else changes the file between the look at it and its replacement."""
+        """Hold the file's lock: no other process may change it between reading and replacing."""
         from filelock import FileLock, Timeout
 
         lock = self.path.with_suffix(".lock")

@@ -92,7 +92,7 @@ def _numbered(source: Source) -> Iterator[Row]:
 
 
 def _check_wanted(manifest: Manifest, repository: str, *, taken: bool) -> None:
-    """Let pass a checkpoint that can be used, before its weights are fetched."""
+    """Check that a checkpoint can be used before its weights are fetched."""
     if manifest.router not in TRAINED:
         raise RouterError(
             f"{repository} holds a router of the kind {manifest.router!r}; "
@@ -107,6 +107,6 @@ def _check_wanted(manifest: Manifest, repository: str, *, taken: bool) -> None:
             )
     if taken:
         raise RouterError(
-            f"a trained {manifest.router} router is there already",
+            f"a trained {manifest.router} router already exists",
             hint="--replace puts the pulled one in its place.",
         )

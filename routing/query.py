@@ -1,4 +1,4 @@
-"""The text that stands for a conversation when it is routed: what the person's last words mean.
+"""The text by which a conversation is routed: the user's last message in its context.
 
 "Yes, do it" says nothing by itself: a short message is routed together with what it follows. A long
 one is about itself, whatever came before. Replies are left out, as the router was trained on
@@ -31,7 +31,7 @@ class Query(NamedTuple):
 
 
 def query_of(turns: Sequence[Turn], enough: int = ENOUGH_CHARACTERS) -> Query:
-    """What the router is asked for a conversation that ends with the person's message.
+    """The text to route for a conversation that ends with the user's message.
 
     The last message, then the one or two human messages before it where it is too short to stand
     for itself, each without its middle where it is long. Thanks are for nothing but themselves,

@@ -1,4 +1,4 @@
-"""The surface of a prompt: how long it is, how it is laid out, what it counts and asks.
+"""Surface features of a prompt: its length, layout, numbers and question words.
 
 An embedding tells what a prompt is about, and little of how much is asked. Two sums about apples
 lie side by side, one step long or six; their numbers, sentences and comparing words tell them
@@ -34,13 +34,13 @@ QUANTITY = re.compile(
 
 
 def surface(prompts: Sequence[str]) -> NDArray[np.float64]:
-    """What can be counted of each prompt, shape (n, 21); counts as log(1 + count)."""
+    """Surface features of each prompt, shape (n, 21); counts as log(1 + count)."""
     rows = [_counts(prompt[:LONGEST]) for prompt in prompts]
     return np.array(rows, dtype=np.float64).reshape(-1, COUNTS)
 
 
 class Space(NamedTuple):
-    """Where prompts lie: their unit vectors, beside what is counted of them.
+    """The space of prompts: their unit vectors joined with their surface features.
 
     Attributes:
         mean, deviation: of the counts, (k,).

@@ -1,4 +1,4 @@
-"""What a process that computes leaves to others: cores while it waits, and memory once free."""
+"""Environment variables that make a computing process release idle cores and free memory."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ PATIENT = {
 
 
 def patient(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a process that is considerate to others, unless it says otherwise."""
+    """The environment with these variables set, unless it sets them itself."""
     return {**PATIENT, **environment}

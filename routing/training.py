@@ -1,4 +1,4 @@
-"""One training run: steps, looks at held-out examples, and a state on disk to go on from.
+"""One training run: steps, evaluations on held-out examples, and a state on disk to resume from.
 
 A run that was interrupted and goes on gives what it would have given in one piece: order and noise
 of each step are drawn from the seed and the step's number alone.
@@ -116,7 +116,7 @@ class Progress:
 
 
 class Outcome(NamedTuple):
-    """What a training came to: the best step, its held-out loss in nats, and the last step."""
+    """The result of a training: the best step, its held-out loss in nats, and the last step."""
 
     best_step: int
     held_out_loss: float
@@ -145,7 +145,7 @@ def split_by_prompt(prompts: Sequence[str], seed: int, share: float = HELD_OUT) 
 
 
 def train(learner: Learner, split: Split, schedule: Schedule, state: Path | None = None) -> Steps:
-    """Train the module and leave it as it was at its lowest held-out loss, step by step.
+    """Train the module step by step and leave it at its lowest held-out loss.
 
     `state` keeps the run: it is written once a minute and when the generator is closed, and a run
     goes on from it where it is there. It is not removed at the end.
@@ -259,7 +259,7 @@ class _Run:
         except (OSError, RuntimeError, KeyError, ValueError, EOFError, pickle.PickleError) as error:
             raise RouterError(
                 f"{path}: the kept training is damaged",
-                hint="Remove the file; the training begins anew.",
+                hint="Remove the file; the training starts over.",
                 detail=str(error),
             ) from error
         for name, value in kept.items():

@@ -9,7 +9,7 @@ from routing.models import Model
 
 SURE = 1.645  # deviations: of models that are no better one in twenty passes for better
 # What 25 battles leave unknown of two models that are alike. Where they met less than that, the
-# order stands in which the person named them.
+# order stands in which the user named them.
 VAGUEST = 0.4  # nats
 
 
@@ -19,7 +19,7 @@ def outdone(
     """The models that are not worth their price, and of each a cheaper one that is no worse.
 
     A model that is dearer than another one is outdone by it unless it is better: by the battles,
-    with confidence, or where these tell too little of the two, as the person named them, the
+    with confidence, or where these tell too little of the two, as the user named them, the
     stronger first. The last one is never outdone: a pool has two ends. Nothing can be said of a
     model whose cost is not known (None).
 

@@ -312,7 +312,11 @@ def _nothing(_: _Handler) -> None:
 
 
 WRONG_USAGE = {"prompt_tokens": -5, "completion_tokens": 0, "total_tokens": -5}
-NONSENSE_USAGE = {"prompt_tokens": "many", "completion_tokens": None, "total_tokens": []}
+NONSENSE_USAGE: dict[str, object] = {
+    "prompt_tokens": "many",
+    "completion_tokens": None,
+    "total_tokens": [],
+}
 
 MODES: Mapping[str, Callable[[_Handler], None]] = {
     "ok": _reply(),

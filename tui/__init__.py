@@ -1,3 +1,3 @@
-"""The terminal program: what alone parses arguments, prints, draws and reads settings."""
+"""The terminal program: only this package parses arguments, prints, draws and reads settings."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The door of the program, behind which nothing is loaded yet."""
+"""The entry point of the program, which loads nothing before it runs."""
 
 from __future__ import annotations
 

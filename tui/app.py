@@ -74,7 +74,7 @@ class ChatApp(App[None]):
 
     @property
     def current_theme(self) -> Theme:  # Textual's
-        """The theme in use: the person's, unless they want no colour."""
+        """The theme in use: the user's, unless they want no colour."""
         return COLOURLESS if self.no_color else super().current_theme
 
     def get_line_filters(self) -> Sequence[LineFilter]:  # Textual's
@@ -83,7 +83,7 @@ class ChatApp(App[None]):
         return [*own, self._without_colour] if self.no_color else own
 
     def get_driver_class(self) -> type[Driver]:  # Textual's
-        """Textual's own; on a terminal, one that bears its going away."""
+        """Textual's own driver, or on a terminal one that survives the terminal's closing."""
         driver = super().get_driver_class()
         if driver.__name__ != "LinuxDriver":  # a browser, or Windows
             return driver
@@ -110,7 +110,7 @@ class ChatApp(App[None]):
             yield SystemCommand(binding.tooltip, _keys(binding), partial(self.chat.act, name))
 
     def watch_theme(self, name: str) -> None:
-        """A theme that the person chose is theirs in later runs too."""
+        """Keep a theme that the user chose for later runs."""
         if self.is_running and name != full_name(self.chat.program.settings.theme):
             self.chat.keep_theme(name)
 
@@ -128,7 +128,7 @@ class ChatApp(App[None]):
             await super().on_event(event)
 
     def on_notify(self, event: Notify) -> None:
-        """Let a toast take the place of one that says the same, or only said what was done."""
+        """Replace a toast that says the same, or that only confirmed something."""
         new = event.notification
         for old in list(self._notifications):
             if old.message == new.message or old.severity == new.severity == "information":
@@ -141,7 +141,7 @@ class ChatApp(App[None]):
             await super().on_event(event)
 
     async def on_unmount(self) -> None:
-        """What has come is kept, the session's lock is given back, and the engine ends."""
+        """Keep what arrived, release the session's lock, and end the engine."""
         await self.chat.talk.turns.leave()
         await self.engine.close()
 
@@ -150,7 +150,7 @@ class ChatApp(App[None]):
         self.refresh(layout=True)
 
     def _leave_in_order(self) -> None:
-        """A terminal that is closed, or a plain kill, ends the chat as leaving it does."""
+        """Make a closed terminal, or SIGTERM, end the chat as leaving it does."""
         loop = asyncio.get_running_loop()
         # A platform has no such signal or handler; nor has a thread.
         with suppress(AttributeError, NotImplementedError, RuntimeError):
@@ -158,14 +158,14 @@ class ChatApp(App[None]):
                 loop.add_signal_handler(number, self.exit)
 
     def _fatal_error(self) -> None:  # Textual's
-        """End in a sentence: Textual's own trace shows what variables hold, a key among them."""
+        """End with one sentence: Textual's traceback shows local variables, keys among them."""
         from tui.engine_client import open_log
 
         log = self.chat.program.paths.log
         with open_log(log) as file:
             file.write(traceback.format_exc().encode("utf-8", "replace"))
         self.panic(
-            Text(f"llmroute: the chat has failed and ends. What was said is kept. See {log}")
+            Text(f"llmroute: the chat failed and had to end. The conversation is kept. See {log}")
         )
 
     def _runner(self, name: str, command: Command) -> Callable[[], object]:
@@ -180,7 +180,7 @@ def _keys(binding: Binding) -> str:
 
 
 def run_chat(program: Program, session_id: str | None = None, *, temporary: bool = False) -> int:
-    """The exit code, once the person has left the chat.
+    """The exit code, once the user has left the chat.
 
     It begins with that session, or with a new one; with `temporary` nothing is kept.
 
@@ -208,7 +208,7 @@ def run_chat(program: Program, session_id: str | None = None, *, temporary: bool
 
 
 def farewell(app: ChatApp) -> str:
-    """How to come back to the conversation that was left; "" where nothing of it is kept."""
+    """How to reopen the conversation that was left; "" if it is not kept."""
     turns = app.chat.talk.turns
     if not turns.is_open or turns.session.temporary or not turns.session.branch():
         return ""
@@ -219,7 +219,7 @@ def farewell(app: ChatApp) -> str:
 
 
 def _resume_only_what_was_suspended() -> None:
-    """Let the driver take the terminal again only where it gave it back.
+    """Let the driver resume only after it was suspended.
 
     A terminal that is closed sends "continue" after its hangup, and Textual's driver would begin to
     read it with a second thread that nothing ends.
@@ -243,7 +243,7 @@ def _resume_only_what_was_suspended() -> None:
 
 
 def _collect_again() -> None:
-    """Look for garbage from now on, but not among what is loaded, which stays."""
+    """Resume garbage collection, with everything loaded so far frozen."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()

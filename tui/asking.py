@@ -45,7 +45,7 @@ class Asking:
         self._line_open = False  # the answer's last line, which a message must not run into
 
     def decide(self, session_id: str | None) -> None:
-        """Show where the question would go in that session; nothing is called or stored.
+        """Show where the question would go in that session; no model is called, nothing is stored.
 
         Raises:
             RoutingError: no decision could be taken.
@@ -70,7 +70,7 @@ class Asking:
             typer.echo(decision.reason)
 
     def answer(self, session_id: str | None, *, system: str | None, temporary: bool) -> None:
-        """Store the question, then show and store its reply; what came of it always stays.
+        """Store the question, then show and store its reply; what arrived is always kept.
 
         Raises:
             RoutingError: no decision could be taken, or the model did not answer.
@@ -123,7 +123,7 @@ class Asking:
             self._end_line()
 
     async def _follow(self, turn: LiveTurn, request: TurnRequest) -> None:
-        """Show and store what comes, up to the turn's end."""
+        """Show and store the turn's events until it ends."""
         engine = Engine(self.program.engine_options())
         with _waiting() as wait:
             wait("routing …")
@@ -200,14 +200,14 @@ class Asking:
 
 
 def _bill_text(bill: Bill, reply: Reply, model: str) -> str:
-    """What a reply cost and saved, and what else is to be known of it, in a line each."""
+    """What a reply cost and saved, and remarks on it, a line each."""
     usage = reply.usage
     tilde = "~" if usage.estimated else ""
     tokens = f"{tilde}{usage.prompt_tokens:,} + {tilde}{usage.completion_tokens:,} tokens"
     saved = f", saved {marked_usd('~', bill.saved_usd)}" if bill.saved_usd else ""
     lines = [f"{usd(bill.cost_usd)} ({tokens}){saved}"]
     if reply.ended_early:
-        lines.insert(0, f"The reply is not whole: {reply.ended_early}.")
+        lines.insert(0, f"The reply is incomplete: {reply.ended_early}.")
     if bill.cost_usd is None:
         lines.append(f"Its price is unknown: llmroute models price {model} sets it.")
     return "\n".join(lines)
@@ -215,7 +215,7 @@ def _bill_text(bill: Bill, reply: Reply, model: str) -> str:
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Lets a signal that ends the program be met as Ctrl+C is: what came of a reply is stored."""
+    """Handle a terminating signal as Ctrl+C, so that what arrived of a reply is stored."""
 
     def leave(number: int, _: FrameType | None) -> None:
         sys.exit(128 + number)

@@ -1,4 +1,4 @@
-"""Text files that go along with a message: `@name` in the chat, `-f` on the command line."""
+"""Text files attached to a message: `@name` in the chat, `-f` on the command line."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def mentioned(text: str, folder: Path) -> list[Path]:
 
 
 def missing(text: str, folder: Path) -> list[str]:
-    """Names of what is mentioned as files are, by a path or with an ending, and is not there."""
+    """Mentions that look like files, by a path or an extension, and do not exist."""
     meant = zip(_MENTION.findall(text), _paths(text, folder), strict=True)
     named = [path for said, path in meant if path.suffix[1:].isalnum() or _is_path("".join(said))]
     return [path.name for path in named if not path.exists()]
 
 
 def _is_path(said: str) -> bool:
-    """Whether a mention leads somewhere; "@types/node" is a word."""
+    """Whether a mention is an existing path; "@types/node" is just a word."""
     return said.startswith(("/", "~/", "./", "../"))
 
 

@@ -1,4 +1,4 @@
-"""What a file of battles lacks, told on stderr: rows left out, and a side that never wins."""
+"""Remarks on stderr about imported battles: rows left out, and a side that never wins."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 SHOWN = 5
 
 
-EMBEDDED_LATER = "The next start embeds them once."
+EMBEDDED_LATER = "The next start embeds them, once."
 
 
 def tell_taken_in(battles: Sequence[Battle], rejected: Sequence[RejectedRow] = ()) -> None:
-    """Say what else is to be known of battles that are now in a set."""
+    """Print remarks on battles that were just imported."""
     tell_rejected(rejected)
     tell_one_sided(battles)
     typer.echo(EMBEDDED_LATER)
 
 
 def tell_rejected(rejected: Sequence[RejectedRow], file: object = "") -> None:
-    """Say how many rows there are of it, and why the first were left out."""
+    """Print how many rows were left out, and why the first ones were."""
     if not rejected:
         return
     of = f" of {file}" if file else ""

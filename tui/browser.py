@@ -1,4 +1,4 @@
-"""What is different where the chat is drawn in a browser's page."""
+"""What differs when the chat runs in a browser's page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def is_in_browser(environment: Mapping[str, str]) -> bool:
 
 
 def for_browser(program: Program) -> Program:
-    """The program with keys that a browser lets through, where the person has not moved them."""
+    """The program with keys that a browser lets through, where the user has not moved them."""
     own = program.settings.keys
     taken = {key.strip() for keys in own.values() for key in keys.split(",")}
     free = {name: keys for name, keys in KEYS.items() if taken.isdisjoint(keys.split(","))}

@@ -1,4 +1,4 @@
-"""The month's spending against the person's budget: how much, at what pace, and what follows."""
+"""The month's spending against the user's budget: amount, pace and consequences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEAST_DAYS = 3  # of use, before which a pace says nothing
 
 
 class Month(NamedTuple):
-    """A calendar month as far as it has come.
+    """Spending in a calendar month so far.
 
     Attributes:
         forecast_usd: what it comes to at the pace of the last 30 days; None before the third day
@@ -59,7 +59,7 @@ def limit_of(month: Month, budget: Budget) -> str:
 
 
 def warning_of(month: Month, budget: Budget) -> str:
-    """What to tell the person of a budget that is spent; "" while it is not."""
+    """A warning when the budget is spent; "" while it is not."""
     if not is_spent(month, budget):
         return ""
     return limit_of(month, budget) or (

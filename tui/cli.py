@@ -95,7 +95,7 @@ def main() -> None:
 
 
 def _tell(error: errors.RoutingError | AuditError | AppError) -> int:
-    """The exit code, after the error's words on stderr."""
+    """Print the error on stderr; its exit code."""
     typer.secho(f"llmroute: {error}", fg=red(os.environ), err=True)
     if error.hint:
         typer.echo(error.hint, err=True)
@@ -107,7 +107,7 @@ def _tell(error: errors.RoutingError | AuditError | AppError) -> int:
 
 
 def _tell_misuse(error: typer.TyperException) -> int:
-    """The same for words of the command line that typer does not take."""
+    """The same for arguments that typer rejects."""
     said = error.format_message().replace("Value error, ", "")
     faults = getattr(error.__cause__, "errors", list)  # pydantic's, whose words leave the value out
     given = [repr(fault["input"]) for fault in faults()]
@@ -115,7 +115,7 @@ def _tell_misuse(error: typer.TyperException) -> int:
     typer.secho(f"llmroute: {said}{found}", fg=red(os.environ), err=True)
     context = getattr(error, "ctx", None)
     if context:
-        typer.echo(f"{context.command_path} -h tells how it is used.", err=True)
+        typer.echo(f"{context.command_path} -h shows its usage.", err=True)
     return error.exit_code
 
 

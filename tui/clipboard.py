@@ -1,6 +1,6 @@
-"""The clipboard, and the truth about it: a terminal never says whether it took a text.
+"""The clipboard, with an honest report: a terminal never says whether it took a text.
 
-A program of the desktop answers with an exit code, so one is asked first. Its messages must not
+A desktop program answers with an exit code, so those are tried first. Its messages must not
 reach the screen, which is why none of the Python libraries for this serves here.
 """
 
@@ -55,7 +55,7 @@ def put(text: str, environment: Mapping[str, str]) -> Tool | None:
 
 
 def told(what: str, tool: Tool | None, text: str) -> str:
-    """What was done, for the person; without a tool the text was sent to the terminal."""
+    """What was done, in words; without a tool the text was sent to the terminal."""
     if tool == TMUX:
         return f"Put {what} into tmux's buffer: prefix ] pastes it. The terminal was sent it too."
     if tool:
@@ -69,7 +69,7 @@ def told(what: str, tool: Tool | None, text: str) -> str:
 
 
 def _is_elsewhere(tool: Tool, environment: Mapping[str, str]) -> bool:
-    """Whether the tool's clipboard is that of a machine at which nobody sits."""
+    """Whether the tool's clipboard is on a remote machine."""
     return "SSH_CONNECTION" in environment and tool.needs in {"darwin", "win32", "WAYLAND_DISPLAY"}
 
 

@@ -1,4 +1,4 @@
-"""What the program found on this machine: what to mend, keys, settings, places and versions."""
+"""What the program found on this machine: problems, keys, settings, paths and versions."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def sections(program: Program) -> dict[str, Mapping[str, object]]:
 
 
 def to_mend(program: Program, found: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
-    """What keeps the program from working, by what is broken, and what to do about it."""
+    """Problems that keep the program from working, each with its remedy."""
     wrong = {name: str(facts["trouble"]) for name, facts in found.items() if facts.get("trouble")}
     for name, place in found["paths"].items():
         if isinstance(place, Place) and place.state == CLOSED:
-            wrong[name] = f"{place.path} {CLOSED}: it has to belong to you, and to be writable."
+            wrong[name] = f"{place.path} {CLOSED}: it must belong to you and be writable."
     for model in () if "keys" in wrong or program.pool is None else program.pool.models:
         if not program.keyring.serves(model):
             key = key_name_of(model)
@@ -86,7 +86,7 @@ def in_words(found: Mapping[str, object]) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Version of Python, of this program and of what it stands on."""
+    """Versions of Python, this program and its main dependencies."""
     from importlib.metadata import version
 
     names = ("llmroute", "textual", "litellm", "torch", "transformers", "faiss-cpu")

@@ -1,4 +1,4 @@
-"""The person's own editor, for a message that outgrows a line."""
+"""Writing a message in the user's own editor."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ FALLBACK = "notepad" if os.name == "nt" else "vi"
 
 
 def edit(text: str, environment: Mapping[str, str]) -> str:
-    """The text as the person left it in $VISUAL or $EDITOR. Waits until they close it.
+    """The text as the user left it in $VISUAL or $EDITOR. Waits until they close it.
 
-    The file that the editor works on is the person's alone, and gone afterwards.
+    The file that the editor works on is the user's alone, and gone afterwards.
 
     Raises:
         UsageError: the editor cannot be started, ended in an error, or left no text behind.
@@ -44,7 +44,7 @@ def edit(text: str, environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def _interrupts_left_to_it() -> Iterator[None]:
-    """Lets Ctrl+C in the terminal be the editor's alone."""
+    """Leave Ctrl+C in the terminal to the editor."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield

@@ -68,7 +68,7 @@ class EngineClient:
         return readiness
 
     async def use(self, router: str) -> Readiness:
-        """Decide by the router of that name from now on, in a child that is started anew too.
+        """Decide by the router of that name from now on, also after the child is restarted.
 
         Raises:
             RoutingError: it cannot be loaded; the former one goes on deciding.
@@ -110,16 +110,16 @@ class EngineClient:
         return float(answer.value)
 
     async def outdone(self, pool: Pool) -> Mapping[str, str]:
-        """The pool's models that are not worth their price, and of each a cheaper one as good."""
+        """The pool's models that are not worth their price, each with a cheaper one as good."""
         outdone: Outdone = await self._ask("outdone", pool)
         return outdone.by
 
     async def learn(self, battle: Battle) -> None:
-        """Add one of the person's own battles to the live index and to their file."""
+        """Add one of the user's own battles to the live index and to their file."""
         await self._ask("learn", battle)
 
     async def forget(self, battle_id: str) -> None:
-        """Take one of the person's own battles back."""
+        """Remove one of the user's own battles."""
         await self._ask("forget", battle_id)
 
     async def close(self) -> None:

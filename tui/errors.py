@@ -1,4 +1,4 @@
-"""What can go wrong between the program and its person, as one family of exceptions.
+"""What can go wrong between the program and its user, as one family of exceptions.
 
 AppError
 ├── SettingsError    a setting is not as expected
@@ -12,23 +12,23 @@ from collections.abc import Mapping
 
 
 def red(environment: Mapping[str, str]) -> str | None:
-    """The colour of what went wrong; None for a person who wants none (NO_COLOR)."""
+    """The style of errors; None under NO_COLOR."""
     return None if environment.get("NO_COLOR") else "red"
 
 
 def sentence(said: object) -> str:
-    """What was said with the full stop that a message of its own wants."""
+    """The text as a sentence, with a full stop at its end."""
     text = str(said)
     return f"{text}." if text and (text[-1].isalnum() or text[-1] in ")]”\"'") else text
 
 
 def in_line(said: object, hint: str) -> str:
-    """What was said and the hint after it, as sentences in one line."""
+    """The message and its hint as sentences on one line."""
     return f"{sentence(said)} {hint}".strip() if hint else str(said)
 
 
 class AppError(Exception):
-    """Root of the family. `hint` is what the person can do next, one sentence, or ""."""
+    """Root of the family. `hint` is what the user can do next, one sentence, or ""."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class AppError(Exception):
 
 
 def from_disk(error: OSError) -> AppError:
-    """What a folder or disk refused, as the person is told where nothing better is known."""
+    """An AppError for a file system error that was not handled more specifically."""
     where = f"{error.filename}: " if error.filename else ""
     return AppError(
         f"{where}{error.strerror or error}", hint="llmroute doctor shows the folders in use."

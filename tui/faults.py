@@ -1,4 +1,4 @@
-"""What is wrong with settings: which one, on which line, its value, and what was expected."""
+"""Faults in settings: which setting, on which line, its value, and what was expected."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _type_at(tokens: Sequence[str], settings: type[msgspec.Struct]) -> inspect.T
 
 
 def _in_words(kind: inspect.Type) -> str:
-    """What a setting of that type takes; "" where msgspec says it as well."""
+    """The values that a setting of that type takes; "" if msgspec's own message says it."""
     if isinstance(kind, inspect.UnionType):  # with None, for a setting that may be left out
         kind = kind.types[0]
     match kind:

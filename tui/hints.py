@@ -1,4 +1,4 @@
-"""What a person is told where they may not know how to go on."""
+"""Hints for users who may not know what to do next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A judged set from the command line: what it will cost, how far it is, and what came of it."""
+"""`battles judge`: the estimate and confirmation, progress, and the resulting battles."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _check_name(folder: Path, name: str, file: Path) -> None:
 
 
 def _agree(guess: Guess, panel: Panel, wanted: WantedJudging) -> None:
-    """Say what is left to do and what it costs, and let the person say yes.
+    """State what is left to do and its cost, and ask for confirmation.
 
     Raises:
         UsageError: they did not, or a limit is set and a price unknown.
@@ -98,13 +98,16 @@ def _agree(guess: Guess, panel: Panel, wanted: WantedJudging) -> None:
     )
     if wanted.terms.max_cost is not None and guess.cost_usd is None:
         raise UsageError(
-            "--max-cost cannot be held while a price is unknown.",
+            "--max-cost cannot be enforced while a price is unknown.",
             hint="llmroute models price MODEL --prompt USD --completion USD sets one.",
         )
     if wanted.yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError("Nobody is here to agree to that.", hint="Give --yes to go on.")
+        raise UsageError(
+            "This needs your agreement, and there is no terminal to ask in.",
+            hint="Give --yes to agree beforehand.",
+        )
     if not typer.confirm("Go on?", err=True):
         raise UsageError("Nothing was asked.")
 

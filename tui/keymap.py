@@ -1,4 +1,4 @@
-"""The keys that the person moved under `[keys]`: none may take a key away that the chat needs."""
+"""Checks of the keys that the user moved under `[keys]`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _BadKey(NamedTuple):
 
 
 def check_keymap(moved: Mapping[str, str], file: Path) -> None:
-    """Let pass only keys that do what the settings file says, and that leave one to write with.
+    """Check that moved keys exist, do not clash, and are not needed for typing.
 
     Raises:
         SettingsError: an action or a key has no such name, or the key is needed elsewhere.

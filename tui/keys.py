@@ -21,7 +21,7 @@ COMMAND_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key and where it was found. Its value is in no repr."""
+    """A key and where it was found. Its repr does not show the value."""
 
     name: str
     origin: str
@@ -30,7 +30,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Every place that may hold a key, asked in order of their precedence."""
+    """Every place that may hold a key, tried in order of precedence."""
 
     environment: Mapping[str, str] = field(repr=False)
     file: Path
@@ -55,7 +55,7 @@ class KeyRing:
     def for_models(self, *models: Model) -> dict[str, str]:
         """The keys that those models need, by model name, as far as they are found.
 
-        A model with an endpoint of its own gets a key only where the person named one for it:
+        A model with an endpoint of its own gets a key only where the user named one for it:
         the provider's usual key stays with the provider.
         """
         found: dict[str, str] = {}
@@ -98,7 +98,7 @@ class KeyRing:
         return str(self.file)
 
     def remove(self, name: str) -> bool:
-        """Forget a stored key; whether there was one. The environment is not ours to change."""
+        """Delete a stored key; whether there was one. The environment is left alone."""
         removed = _delete_from_keyring(name)
         kept = _read(self.file)
         if kept.pop(name, None) is not None:
@@ -120,7 +120,7 @@ class KeyRing:
         try:
             done = subprocess.run(
                 words,
-                stdin=subprocess.DEVNULL,  # what the person types is the chat's
+                stdin=subprocess.DEVNULL,  # what the user types is the chat's
                 capture_output=True,
                 text=True,
                 timeout=COMMAND_SECONDS,

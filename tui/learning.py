@@ -1,4 +1,4 @@
-"""What the person's judgement of a reply says about the models: a battle."""
+"""Battles from the user's judgements of replies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def battle_of(turn: LiveTurn, pool: Pool, *, good: bool) -> Battle | None:
-    """What a judgement of the turn's reply says about the pool; None where it says nothing.
+    """The battle that a judgement of the turn's reply makes; None if it says nothing.
 
     The model taken is compared with the strongest, the strongest with the best of the others. The
     prompt is the text that was routed. A message has one battle, which has its id: the last
@@ -39,7 +39,7 @@ def battle_of(turn: LiveTurn, pool: Pool, *, good: bool) -> Battle | None:
 
 
 def outdone(turn: LiveTurn, pool: Pool) -> Battle | None:
-    """What it says to want something else than a whole reply: that the strongest had done better.
+    """The battle made by asking for another reply: the strongest model would have done better.
 
     None for a reply of the strongest model, and for one that is not whole.
     """

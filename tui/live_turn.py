@@ -1,4 +1,4 @@
-"""One turn from the moment it is sent: what has come of it so far, and how that is kept."""
+"""One turn from the moment it is sent: its state so far, and how that is stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.keys import KeyRing
     from tui.sessions import Message, Session, State
 
-KEPT = "What has come is kept: ask it to go on, or ask again."
+KEPT = "What arrived is kept: ask the model to continue, or ask again."
 SAVE_SECONDS = 2.0  # how often a reply is stored while it streams
 
 
@@ -26,7 +26,7 @@ class Routing:
     """How the next turn is routed.
 
     Attributes:
-        threshold: the person's own, in place of a share's.
+        threshold: the user's own, in place of a share's.
         pin: "strong", "weak" or the name of the model that answers.
         cache_aware: as the setting of that name has it.
     """
@@ -45,15 +45,15 @@ class LiveTurn:
     Attributes:
         key: its reply's name on the screen.
         pin: the model that answers whatever the router says: "strong", "weak" or its name.
-        because: why it is pinned, where the budget did that; "" for the person's own choice.
-        unrouted: pinned because no router could be asked, which is not the person's choice.
+        because: why it is pinned, where the budget did that; "" for the user's own choice.
+        unrouted: pinned because no router could be asked, which is not the user's choice.
         replaces: the stored message that its prompt is another version of.
         former: the turn that answered the same prompt before.
         prompt, reply: as they are stored, once they are.
         thinking: the model has begun to reason.
         whole: the reply came to its end.
         ended_early: why the model ended it before that, or "".
-        stopped: the person wants no more of it.
+        stopped: the user wants no more of it.
         done: nothing more comes, whole or not.
         other: name of the model that may answer where the turn's own could not; None where none.
     """
@@ -95,7 +95,7 @@ class LiveTurn:
 
     @property
     def answer(self) -> str:
-        """What has come of the reply."""
+        """The reply's text so far."""
         return "".join(self.pieces)
 
     def request(self, routing: Routing, keyring: KeyRing) -> TurnRequest:
@@ -134,7 +134,7 @@ class LiveTurn:
         return self.session.conversation.turns_to(self.prompt.id)
 
     def take(self, event: Event) -> Event:
-        """Note what the event says about the turn; the event as the person is shown it."""
+        """Note what the event says about the turn; the event as the user is shown it."""
         match event:
             case Decided(decision, context_tokens):
                 if self.unrouted:
@@ -154,7 +154,7 @@ class LiveTurn:
         return event
 
     def store_prompt(self) -> None:
-        """Put what the person said on disk, where it is not there yet.
+        """Store the user's message unless it is stored already.
 
         Raises:
             StoreError: the disk refuses. The next call stores the same message.
@@ -170,7 +170,7 @@ class LiveTurn:
             raise
 
     def store(self, state: State, error: str | None = None) -> None:
-        """Put the reply on disk as far as it came.
+        """Store the reply as far as it came.
 
         Raises:
             StoreError: the disk refuses. The next call stores it.

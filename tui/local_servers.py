@@ -1,4 +1,4 @@
-"""Model servers that listen on this machine: who answers within 300 ms, and with which models."""
+"""Model servers on this machine: those that answer within 300 ms, and their models."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class AuditsKnown(Message):
 
 
 class BranchChosen(Message):
-    """Another version of a message is in sight from now on."""
+    """Another version of a message is now shown."""
 
     def __init__(self, message_id: str) -> None:
         self.message_id = message_id
@@ -66,7 +66,7 @@ class EngineFailed(Message):
 
 
 class EngineSaid(Message):
-    """What the engine says of itself while it works."""
+    """A notice from the engine about its own work."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -104,11 +104,11 @@ class Arrived(Message):
 
 
 class Sent(Message):
-    """What the person said is on disk, and on its way."""
+    """What the user said is on disk, and on its way."""
 
 
 class Examined(Message):
-    """What was found on this machine, in sections."""
+    """The results of `doctor`, in sections."""
 
     def __init__(self, facts: Mapping[str, Mapping[str, str]]) -> None:
         self.facts = facts
@@ -128,7 +128,7 @@ class Failed(Message):
 
 
 class Ended(Message):
-    """Nothing more comes of a turn: its reply is whole, or the person stopped it."""
+    """Nothing more comes of a turn: its reply is whole, or the user stopped it."""
 
     def __init__(self, key: str, *, stopped: bool) -> None:
         self.key = key
@@ -169,7 +169,7 @@ class ServersFound(Message):
 
 
 class Trouble(Message):
-    """Something beside the turns went wrong; the person is told in a line."""
+    """Something other than a turn went wrong; shown as a toast."""
 
     def __init__(self, error: RoutingError | AppError) -> None:
         self.error = error
@@ -197,7 +197,7 @@ class HeaderChanged(Message):
 class SessionReady(Message):
     """A session was opened and can be shown.
 
-    `in_list`: the person goes on in the history. `hit`: what they go to in it.
+    `in_list`: the user goes on in the history. `hit`: what they go to in it.
     """
 
     def __init__(self, session: Session, *, in_list: bool = False, hit: Hit | None = None) -> None:
@@ -228,7 +228,7 @@ class ThresholdsKnown(Message):
 
 
 class Warned(Message):
-    """Something beside the turns wants to be looked at; it stays in sight for longer."""
+    """A warning about something other than a turn; shown for longer."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -236,7 +236,7 @@ class Warned(Message):
 
 
 class WorthKnown(Message):
-    """The models of a pool that are not worth their price, and of each a cheaper one as good."""
+    """The models of a pool that are not worth their price, each with a cheaper one as good."""
 
     def __init__(self, pool: Pool, outdone: Mapping[str, str]) -> None:
         self.pool = pool
@@ -245,7 +245,7 @@ class WorthKnown(Message):
 
 
 class Told(Message):
-    """Something beside the turns was done; the person is told in a line."""
+    """Something other than a turn was done; shown as a toast."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -1,4 +1,4 @@
-"""Whether a model can be used as it is named, and what is worth knowing before its first turn."""
+"""Checks of a model before its first turn, and remarks on its price and key."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ KEY_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 def check_model(model: Model, own: Iterable[str] = ()) -> None:
-    """Let pass a model that somebody may serve, at an address that is one.
+    """Check that the model has a known provider and a valid address.
 
-    `own` are the names that the person has in use: one of them may be meant.
+    `own` are the names that the user has in use: one of them may be meant.
 
     Raises:
         UsageError: nobody can answer under that name, or at that address.
@@ -49,7 +49,7 @@ def check_model(model: Model, own: Iterable[str] = ()) -> None:
         _check_folder(model.name, rest)
     if not provider_of(model):
         raise UsageError(
-            f"Nobody is known to serve a model named {model.name}.",
+            f"No known provider serves a model named {model.name}.",
             hint=f"{_did_you_mean(model.name, own)}{SPELLING}",
         )
     if model.api_base is not None:
@@ -57,7 +57,7 @@ def check_model(model: Model, own: Iterable[str] = ()) -> None:
 
 
 def check_address(base: str) -> None:
-    """Let pass an endpoint that can be called; its scheme may be left out.
+    """Check that the endpoint is a valid URL; its scheme may be left out.
 
     Raises:
         UsageError: it is no http or https URL with a host.
@@ -76,7 +76,7 @@ def check_address(base: str) -> None:
 
 
 def check_key_name(name: str) -> None:
-    """Let pass the name of a variable, so that nobody gives the key itself.
+    """Check that this is the name of a variable and not the key itself.
 
     Raises:
         UsageError: it is none; the message does not repeat it.
@@ -90,7 +90,7 @@ def check_key_name(name: str) -> None:
 
 
 def remarks(model: Model, keyring: KeyRing) -> list[str]:
-    """What the person may want to do before the first turn: a price, a key, another spelling.
+    """Remarks on what to set before the first turn: a price, a key, another spelling.
 
     Raises:
         KeysError: a place that may hold a key cannot be read.
@@ -131,7 +131,7 @@ def pool_remarks(pool: Pool, folder: Path) -> list[str]:
 
 
 def worth_words(pool: Pool, outdone: Mapping[str, str]) -> list[str]:
-    """What the person should know of a pool's prices, a sentence each."""
+    """Remarks on a pool's prices, a sentence each."""
     strong, weak = blended_price(pool.strong), blended_price(pool.weak)
     said = outdone_words(outdone, pool.strong.name)
     if strong is None or weak is None or weak <= strong:
@@ -144,7 +144,7 @@ def worth_words(pool: Pool, outdone: Mapping[str, str]) -> list[str]:
 
 
 def outdone_words(outdone: Mapping[str, str], strongest: str) -> list[str]:
-    """What the person should know of models that are not worth their price, a sentence each."""
+    """Remarks on models that are not worth their price, a sentence each."""
     found = []
     for model, cheaper in outdone.items():
         then = "a turn that goes to it wins nothing" if model == strongest else "no turn goes to it"

@@ -1,4 +1,4 @@
-"""The models that the person has set or priced: what each costs and what it needs."""
+"""The models that the user has set or priced: what each costs and what it needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COLUMNS = ("seat", "model", "prompt", "completion", "context", "key", "endpoint"
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """A model as it is for this person; None for what is not known, not set or not needed.
+    """A model as it is for this user; None for what is not known, not set or not needed.
 
     Attributes:
         seat: "strong", "weak" or "middle"; None where no turn is routed to it.

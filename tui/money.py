@@ -1,4 +1,4 @@
-"""Amounts, shares and counts as the person reads them."""
+"""Amounts, shares and counts as text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def marked_usd(mark: str, amount: float | None) -> str:
 
 
 def said_usd(amount: float, *, about: bool = False) -> str:
-    """US dollars as one says them: "$0.0131", "about $0.0131", "less than $0.0001"."""
+    """US dollars in words for speech: "$0.0131", "about $0.0131", "less than $0.0001"."""
     text = usd(amount).replace("-", "minus ")
     if "<" in text:  # no estimate says more
         return text.replace("<", "less than ")
@@ -63,12 +63,12 @@ def ledger_fields(ledger: Ledger) -> dict[str, Any]:
 
 
 def short_usd(amount: float | None) -> str:
-    """US dollars as a person would write them: "$20", "$4.10"."""
+    """US dollars as a user would write them: "$20", "$4.10"."""
     return usd(amount).removesuffix(".00")
 
 
 def budget_usd(amount: float | None) -> str:
-    """A budget as the person wrote it: "$20", "$0.01", "$0.0025"."""
+    """A budget as the user wrote it: "$20", "$0.01", "$0.0025"."""
     if amount is None:
         return usd(amount)
     if round(amount, 2) == amount:

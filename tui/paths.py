@@ -11,13 +11,13 @@ from platformdirs import PlatformDirs
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """The folders and files of one person.
+    """The folders and files of one user.
 
     Attributes:
-        settings: the TOML file that the person edits.
+        settings: the TOML file that the user edits.
         keys: the 0600 file of API keys, used where no keyring is at hand.
         sessions: the folder of conversations.
-        router: the folder of the index and of the person's own battles.
+        router: the folder of the index and of the user's own battles.
         audits: the folder of audits: their scores, their reports, pulled question sets.
         log: the engine's log.
     """

@@ -1,4 +1,4 @@
-"""What every command starts from: settings in force, paths, keys, the engine's options."""
+"""The context of every command: settings, paths, keys and engine options."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Program:
         return self.pool
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Write settings into the person's file.
+        """Write settings into the user's file.
 
         Raises:
             SettingsError: a value is not as expected, or the file cannot be written.

@@ -1,4 +1,4 @@
-"""How far long work of the command line is: bars on stderr, and the time left in words."""
+"""Progress of long commands: bars on stderr, and the time left in words."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bars(*, transient: bool = False) -> Iterator[Progress]:
 
 
 def follower(shown: Progress) -> Follow:
-    """What gives each piece of work a bar of its own."""
+    """A callback that gives each piece of work its own bar."""
 
     def follow(description: str, total: int) -> Callable[[int], None]:
         task = shown.add_task(description, total=total)

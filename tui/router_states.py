@@ -20,7 +20,7 @@ SHOWN_MODELS = 6
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A router as it is for this person. `held_out_loss`: nats; None where it learnt no weights."""
+    """A router as it is for this user. `held_out_loss`: nats; None where it learnt no weights."""
 
     router: str
     in_use: bool
@@ -65,12 +65,12 @@ def check_usable(program: Program, name: str) -> None:
         raise RouterError(
             f"the {name} router was trained on vectors of {manifest.embedder}, "
             f"the embedder in use is {embedder}",
-            hint=f"Train it anew: llmroute router train {name}",
+            hint=f"Train it again: llmroute router train {name}",
         )
 
 
 def strangers(program: Program, name: str) -> str:
-    """A sentence where a trained router learnt nothing of models that it is to choose among."""
+    """A warning if a trained router learnt nothing about some models of the pool; else ""."""
     if name not in TRAINED:
         return ""
     manifest = _manifest(program, name)
@@ -86,7 +86,7 @@ def strangers(program: Program, name: str) -> str:
 
 
 def check_known(name: str) -> None:
-    """Refuse what is no router's name.
+    """Check that a router of that name exists.
 
     Raises:
         UsageError: there is no such router.
@@ -96,7 +96,7 @@ def check_known(name: str) -> None:
 
 
 def facts(program: Program, name: str) -> dict[str, str]:
-    """What is known of a router, by name.
+    """A router's facts, by name.
 
     Raises:
         UsageError: there is no such router.

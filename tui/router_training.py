@@ -1,4 +1,4 @@
-"""The person's own training of a router: which battles, which settings, and where it is kept."""
+"""Training a router from the command line: its battles, settings and folder."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def untrained(
 
 
 def _pair(program: Program, battles: Sequence[Battle]) -> tuple[str, str] | tuple[()]:
-    """The person's pair, where the battles name both of its models."""
+    """The user's pair, where the battles name both of its models."""
     settings = program.settings
     known = {name for battle in battles for name in (battle.model_a, battle.model_b)}
     if settings.strong in known and settings.weak in known:

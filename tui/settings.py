@@ -1,4 +1,4 @@
-"""What the person set: defaults < the TOML file < the environment < flags of the command line."""
+"""Settings: defaults < the TOML file < the environment < flags of the command line."""
 
 from __future__ import annotations
 
@@ -66,10 +66,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         cache_aware: a turn stays with the stronger model that answered last where its provider's
             prompt cache makes it no dearer than the one that the router chose.
         system: what the model is told before the first message of a new conversation.
-        learn: the person's judgements, and asking the strong model again, become their battles.
+        learn: the user's judgements, and asking the strong model again, become their battles.
         screen_reader: the chat says lines and draws nothing.
         key_command: a command that prints the key whose name is put in for `{name}`.
-        keys: keys of the keyboard by action, for the ones the person moved.
+        keys: keys of the keyboard by action, for the ones the user moved.
     """
 
     strong: str | None = None
@@ -92,7 +92,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     models: dict[str, ModelSettings] = {}
 
     def model(self, name: str) -> Model:
-        """The model of that name with what the person said about it."""
+        """The model of that name with what the user said about it."""
         own = self.models.get(name, ModelSettings())
         return Model(
             name=name,
@@ -106,7 +106,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def pool_names(self) -> tuple[str, ...]:
-        """The models to route between as the person named them; none before any were chosen."""
+        """The models to route between as the user named them; none before any were chosen."""
         if self.pool is not None:
             return self.pool
         if self.strong is None or self.weak is None:
@@ -201,7 +201,7 @@ def pool_settings(names: Sequence[str]) -> dict[str, Any]:
 
 
 def _overruled(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The settings of earlier layers that these leave no room for."""
+    """The settings of earlier layers that these override."""
     if "pool" in values:
         return ("strong", "weak")
     return ("pool",) if {"strong", "weak"} & values.keys() else ()
@@ -221,7 +221,7 @@ def check_pool(names: Sequence[str], where: str) -> None:
 
 
 def _check_router(values: Mapping[str, Any], where: str) -> None:
-    """Refuse a router that there is not."""
+    """Check that the router exists."""
     name = values.get("router")
     if name is not None and name not in ROUTERS:
         raise SettingsError(
@@ -230,7 +230,7 @@ def _check_router(values: Mapping[str, Any], where: str) -> None:
 
 
 def _check_alone(values: Mapping[str, Any], where: str) -> None:
-    """Refuse a pool beside a pair."""
+    """Check that a pool and a pair are not both set."""
     beside = sorted({"strong", "weak"} & values.keys())
     if beside:
         raise SettingsError(
@@ -311,7 +311,7 @@ def _place(name: str, origin: str, file: Path, table: Sequence[str] = ()) -> str
 
 
 def _kept(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The changes without what they remove."""
+    """The changes without the settings that they remove."""
     return {
         name: _kept(value) if isinstance(value, Mapping) else value
         for name, value in changes.items()

@@ -44,7 +44,7 @@ def print_text(text: str, style: str = "") -> None:
 
 
 def _print(*parts: RenderableType) -> None:
-    """Print for a person's window, or whole lines for a script: nothing folded, nothing padded."""
+    """Print for a user's window, or whole lines for a script: nothing folded, nothing padded."""
     if sys.stdout.isatty():
         Console().print(*parts, sep="\n")
         return

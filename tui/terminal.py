@@ -1,4 +1,4 @@
-"""The terminal that the chat draws in, which may go away at any moment."""
+"""The terminal that the chat draws in, which may be closed at any moment."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def watch_terminal(file: int, tell_gone: Callable[[], object]) -> Thread:
 
 
 class _Output:
-    """A file that takes what a terminal that has gone does not."""
+    """A file that swallows output after the terminal has gone."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Our own themes, dark, light and of the highest contrast, beside those of Textual."""
+"""Our own themes (dark, light, high contrast) beside those of Textual."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def names_in_words(known: Iterable[str]) -> str:
 
 
 def choose_theme(app: App[None], name: str) -> None:
-    """Change the colours; without a name, let the person choose from a list.
+    """Change the colours; without a name, let the user choose from a list.
 
     Raises:
         UsageError: no theme has that name.
@@ -96,7 +96,7 @@ def choose_theme(app: App[None], name: str) -> None:
 
 
 def check_theme(program: Program, known: Iterable[str]) -> None:
-    """Let pass a theme that there is.
+    """Check that the theme exists.
 
     Raises:
         SettingsError: there is none of that name.

@@ -57,13 +57,13 @@ class Engine(Protocol):
         """The threshold that sends that share of prompts to the pool's strongest model."""
 
     async def outdone(self, pool: Pool) -> Mapping[str, str]:
-        """The pool's models that are not worth their price, and of each a cheaper one as good."""
+        """The pool's models that are not worth their price, each with a cheaper one as good."""
 
     async def learn(self, battle: Battle) -> None:
-        """Add one of the person's own battles."""
+        """Add one of the user's own battles."""
 
     async def forget(self, battle_id: str) -> None:
-        """Take one of them back."""
+        """Remove one of them."""
 
     async def close(self) -> None:
         """End it."""
@@ -133,14 +133,14 @@ class Turns:
 
     def open(self, session: Session) -> None:
         """Go on in this session."""
-        if self.is_open:  # else it is the person's, who was faster than the disk
+        if self.is_open:  # else it is the user's, who was faster than the disk
             self.routing.pin = session.conversation.pin
         self._session = session
         self.ledger = session.info.ledger
         self.live = self.last = None
 
     def begin(self, text: str, pin: Pin = "session", *, replaces: str | None = None) -> LiveTurn:
-        """A turn for what the person said, perhaps in place of that stored message."""
+        """A turn for what the user said, perhaps in place of that stored message."""
         self.live = self.last = LiveTurn(
             self.session,
             text,
@@ -206,7 +206,7 @@ class Turns:
                 async for event in events:
                     self._post(Arrived(turn.key, turn.take(event)))
             if turn.ended_early:
-                raise CutError(f"The reply is not whole: {turn.ended_early}.", hint=KEPT)
+                raise CutError(f"The reply is incomplete: {turn.ended_early}.", hint=KEPT)
         except asyncio.CancelledError:
             if turn.stopped:  # else the chat is left, and there is nobody to tell
                 self._post(Ended(turn.key, stopped=True))
@@ -285,7 +285,7 @@ class Turns:
         return self.limit if pin == "session" else ""
 
     def _fall_back(self, turn: LiveTurn, error: RateLimitError) -> None:
-        """The other model is taken without asking only where the person has set that."""
+        """The other model is taken without asking only where the user has set that."""
         turn.other = self.alternative(turn)
         wanted = self.program.settings.fallback and turn.pin is None and not turn.pieces
         self._post(Failed(turn.key, error, fall_back=bool(wanted and turn.decision)))

@@ -1,4 +1,4 @@
-"""Text of others made safe to show: what a terminal would obey or hide becomes visible or goes."""
+"""Foreign text made safe to show: control characters become visible or are removed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The chat in a browser on this machine: Textual's own server, kept to those who have its address.
+"""The chat in a browser on this machine: Textual's server behind a secret address.
 
-The address holds a secret, since whoever opens it chats with the person's keys: other users of the
+The address holds a secret, since whoever opens it chats with the user's keys: other users of the
 machine cannot guess it, and a page of another site neither knows it nor is let in.
 """
 
@@ -59,7 +59,7 @@ class ChatServer(Server):
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let in what comes from the server's own page: no other name, no other site's script."""
+        """Refuse requests for another host name or from another site's page."""
         origin = request.headers.get("Origin", self.public_url)
         if request.host != f"{HOST}:{self.port}" or origin != self.public_url:
             raise web.HTTPForbidden(text=f"The chat is served at {self.public_url} only.")

@@ -1,4 +1,4 @@
-"""Work beside the messages of a widget or a screen, which it ends with."""
+"""Background workers of a widget or screen, which end with it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def start_worker(
 ) -> Worker[None]:
     """The worker that has begun; `alone` ends the others of its group.
 
-    What it raises stays with it: what the person should know of, the work itself has to post. It
+    What it raises stays with it: what the user should know of, the work itself has to post. It
     is given as a function because a worker may be ended before it has begun.
     """
     worker: Worker[None] = node.run_worker(work, group=group, exit_on_error=False, exclusive=alone)

@@ -1,4 +1,4 @@
-"""The contract of everything that answers multiple-choice questions, and what it hands back.
+"""The interface of scorers, which answer multiple-choice questions, and their Scores.
 
 A scorer measures; it does not judge. `Score` holds what was measured for the options in shown
 order, and `choose` turns that into a pick under a normalisation, so that every normalisation
@@ -25,7 +25,7 @@ USUAL: dict[Scoring, Normalisation] = {
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells one scorer's numbers from another's; part of the key that scores are kept under.
+    """Identifies a scorer's numbers; part of the key that scores are kept under.
 
     Attributes:
         model: the name that the report prints.
@@ -42,7 +42,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a scorer has used since it was made: tokens read, US dollars (None: price unknown)."""
+    """Tokens and US dollars that a scorer has used so far (None: price unknown)."""
 
     tokens: int = 0
     cost_usd: float | None = 0.0

@@ -1,4 +1,4 @@
-"""Calls to a connected model through litellm: made again where that helps, counted, billed."""
+"""Calls to a connected model through litellm, with retries, counts and costs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_WAIT_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On what terms a model is called.
+    """Limits on a model's calls: cost, parallelism and retries.
 
     Attributes:
         bill: US dollars of a call's tokens; None for an unknown price.

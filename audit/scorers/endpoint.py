@@ -1,4 +1,4 @@
-"""Any connected model, asked in the most exact way that its endpoint allows."""
+"""Scoring of any connected model, in the most exact way that its endpoint allows."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Where on the ladder an endpoint stands.
+    """The rung of the ladder that an endpoint supports.
 
     Attributes:
         notes: what was tried before and why it did not do.
@@ -118,7 +118,7 @@ class EndpointScorer:
             self._spent = client.spent
 
     def _readable(self, scores: Iterator[Score]) -> Iterator[Score]:
-        """The scores, as long as paying for more of them makes sense.
+        """The scores, stopping if the first replies cannot be read.
 
         Raises:
             EndpointError: none of the first names an option.
@@ -133,8 +133,8 @@ class EndpointScorer:
                 raise EndpointError(
                     f"{self._model.name} named no option in its first {unread} answers; one of "
                     f"them said {score.unread or 'nothing'}",
-                    hint="What was scored is kept: the same command asks on from there, --fresh "
-                    "asks all again.",
+                    hint="What was scored is kept; run the same command again to continue, or with "
+                    "--fresh to start over.",
                 )
         yield from scores
 
@@ -156,8 +156,8 @@ class EndpointScorer:
                 raise BudgetError(
                     f"The run has cost ${self._spent.cost_usd or 0:.4f}, and the next call could "
                     f"take it past ${self._terms.max_cost:g}",
-                    hint="What was scored is kept: the same command with a higher --max-cost goes "
-                    "on from there.",
+                    hint="What was scored is kept; run the same command with a higher --max-cost "
+                    "to continue.",
                 )
             score = runner.run(_result(under_way.popleft().task))
             self._spent = client.spent
@@ -200,7 +200,7 @@ def connect(model: Model, terms: Terms) -> EndpointScorer:
     """
     if terms.max_cost is not None and terms.bill(Usage(1, 1)) is None:
         raise BudgetError(
-            f"Nobody knows the price of {model.name}, so --max-cost cannot be kept",
+            f"The price of {model.name} is unknown, so --max-cost cannot be enforced",
             hint=f"llmroute models price {model.name} --prompt USD --completion USD sets it.",
         )
     try:
@@ -254,7 +254,7 @@ def _end(runner: asyncio.Runner, client: Client, under_way: Sequence[_UnderWay])
 
 
 async def _drop(tasks: Sequence[asyncio.Task[Score]]) -> None:
-    """End the calls; their own failures are nobody's concern any more."""
+    """Cancel the calls and ignore their errors."""
     if tasks:
         # A call that is cancelled while litellm still prepares it leaves a coroutine behind.
         await asyncio.wait(tasks, timeout=GRACE_SECONDS)

@@ -1,4 +1,4 @@
-"""A model's linear layers as oneDNN wants them."""
+"""Prepacks a model's linear layers for oneDNN."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def lay_out(model: PreTrainedModel) -> None:
-    """Makes the model faster, for good, where it counts in float32 on a processor with oneDNN.
+    """Speed up a float32 model on a CPU with oneDNN, irreversibly.
 
     Up to twice as fast as torch's own layout on processors that are not Intel's; log-likelihoods
     differ by rounding. The last layer stays, for its logits would be held twice. The model can no

@@ -1,4 +1,4 @@
-"""Which option a reply in words names."""
+"""Parsing of replies in words: which option they name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scorers whose bias is known: what an audit must find, at no cost, with closed forms.
+"""Scorers with a known bias, which an audit must find; their results have closed forms.
 
 Each rule gives one log-likelihood vector per Variant, so that its pick is what its name says. A
 rule may look at where the right answer stands: that is how "knows" is acted.

@@ -1,4 +1,4 @@
-"""The ladder of what an endpoint can give, from exact log-likelihoods down to sampled words.
+"""The ways to score through an endpoint, from exact log-likelihoods down to sampled words.
 
 Each rung asks in its own way and makes a Score of what comes back; `trouble` says after one
 request whether the endpoint can be asked that way at all.

@@ -51,7 +51,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much one router's APGR exceeds another's on the same prompts."""
+    """The APGR of one router minus another's on the same prompts."""
 
     better: str
     worse: str

@@ -48,7 +48,7 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Grades:
-    """How well each of the two models answered each prompt, shape (n,) both."""
+    """Grades of the strong and the weak model's answers to each prompt, shape (n,) each."""
 
     strong: Doubles
     weak: Doubles
@@ -158,7 +158,7 @@ class Chance(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """What each router gives on prompts drawn anew, shape (routers, draws) each."""
+    """Bootstrap results of each router, shape (routers, draws) each."""
 
     apgr: Doubles
     cpt50: Doubles
@@ -201,14 +201,14 @@ def strong_calls(win_probabilities: Doubles, seed: int = 0) -> NDArray[np.bool_]
 
 
 def oracle(grades: Grades) -> Curve:
-    """The best that any router could reach: it knows the grades, and stops when it would lose."""
+    """The best that any router could reach: it knows the grades and stops when more would lose."""
     gains = np.sort(_gains(grades))[::-1]
     won = np.maximum.accumulate(np.concatenate([[0.0], np.cumsum(gains)]))
     return _from_gains(np.arange(len(won)), won, grades, is_stepped=True)
 
 
 def chance(grades: Grades, draws: int = DRAWS, seed: int = 0) -> Chance:
-    """Random routings of the prompts."""
+    """Results of random routings of the prompts."""
     rng = np.random.default_rng(seed)
     gains = _gains(grades)
     curves = [_curve(rng.permutation(gains), grades) for _ in range(draws)]
@@ -224,7 +224,7 @@ def chance(grades: Grades, draws: int = DRAWS, seed: int = 0) -> Chance:
 def bootstrap(
     win_probabilities: Sequence[Doubles], grades: Grades, draws: int = DRAWS, seed: int = 0
 ) -> Drawn:
-    """What each router gives on prompts drawn anew, the same for all routers.
+    """Bootstrap results of each router; every draw of prompts is shared by all routers.
 
     `Interval.of` a row is a router's own interval, of a difference of two rows the paired one.
     nan where the drawn prompts leave no gap between the models.

@@ -1,4 +1,4 @@
-"""What graded prompts can tell at all: how many there are, and how far chance alone spreads."""
+"""Whether a set of graded prompts is large and varied enough to tell anything."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Evidence:
 
     @property
     def remarks(self) -> list[str]:
-        """What to know of the set, a sentence each."""
+        """Remarks on the set, a sentence each."""
         found = [self.doubt] if self.doubt else []
         if self.distinct < LEAST_DISTINCT * self.prompts:
             found.append(
@@ -92,7 +92,7 @@ def _too_few(distinct: int) -> str:
 
 
 def _nothing_to_route(pair: tuple[str, str], grades: Grades) -> str:
-    """Why no order of the prompts wins anything, if so."""
+    """Why routing cannot gain anything on these grades; "" if it can."""
     gains = grades.strong - grades.weak
     strong, weak = pair
     if not gains.any():
@@ -110,7 +110,7 @@ def _nothing_to_route(pair: tuple[str, str], grades: Grades) -> str:
 
 
 def _unsure_gap(pair: tuple[str, str], grades: Grades) -> str:
-    """That the models themselves are not told apart, if so: the gap is what all else divides by."""
+    """A warning if the models' quality gap, which results are divided by, is uncertain; else ""."""
     gains = grades.strong - grades.weak
     spread = SPREADS * float(gains.std(ddof=1)) / math.sqrt(len(gains))
     if grades.gap > spread:

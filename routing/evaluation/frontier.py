@@ -57,7 +57,7 @@ class CostCurve:
     quality: Doubles
 
     def at(self, cost: Doubles) -> Doubles:
-        """Quality at those costs, interpolated; level beyond either end."""
+        """Quality at those costs, interpolated; constant beyond either end."""
         return np.interp(cost, self.cost, self.quality)
 
 
@@ -185,7 +185,7 @@ def best_single(outcomes: Outcomes) -> int:
 
 
 def blind_mix(outcomes: Outcomes) -> CostCurve:
-    """The best that can be had at each cost without looking at the prompts.
+    """The best quality at each cost without looking at the prompts.
 
     The upper hull of the single models, from the cheapest on to the best.
     """
@@ -262,7 +262,7 @@ def _hull(cost: Doubles, quality: Doubles) -> CostCurve:
 
 
 def _signed(value: float) -> str:
-    """The number with its sign, what is left of rounding as 0."""
+    """The number with its sign; rounding noise becomes 0."""
     return "0" if abs(value) < ROUNDING else f"{value:+.3g}"
 
 

@@ -1,4 +1,4 @@
-"""Leave one data set out: what rows of the others teach a router about a set it has not seen."""
+"""Leave one data set out: how routers trained on the others do on a set they have not seen."""
 
 from __future__ import annotations
 

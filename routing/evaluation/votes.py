@@ -1,4 +1,4 @@
-"""Votes as grades: how often each of two models was preferred, prompt by prompt."""
+"""Votes as grades: how often each of two models was preferred on each prompt."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REJECTED_SHOWN = 3
 
 
 def read_votes(path: Path, pair: tuple[str, str] | None = None) -> EvaluationSet:
-    """The set that votes make: of each prompt's votes the part that either model got.
+    """An evaluation set from votes: for each prompt, the share of votes each model got.
 
     Of a pair, or of the only two models there are, its own votes count. Else those between all
     models, each as one between the model that all of them rate higher and the other: so a router

@@ -1,6 +1,6 @@
-"""Litellm made ready for this program, and the models that run inside it: `demo/` and `local/`.
+"""litellm set up for this program, with our own providers `demo/` and `local/`.
 
-Both speak through litellm as its custom providers, so that every model takes the same way.
+Both are litellm custom providers, so that every model is called the same way.
 """
 
 from __future__ import annotations

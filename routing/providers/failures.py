@@ -1,4 +1,4 @@
-"""What a failed call means: litellm's exceptions become `ReplyError`s that a person can act on."""
+"""What a failed call means: litellm's exceptions become `ReplyError`s that a user can act on."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _UNPRINTABLE = re.compile(r"[^\S \n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked of whom; every message names both.
+    """The model that was asked and the key that was sent, for messages and redaction.
 
     Attributes:
         key: the key that was sent; None where none was.
@@ -94,7 +94,7 @@ class Asked:
 
 
 def as_reply_error(error: BaseException, asked: Asked) -> ReplyError:
-    """The failure as the person is told of it, without any part of a key."""
+    """The failure as the user is told of it, without any part of a key."""
     chain = list(_chain(error))
     own = next((link for link in chain if isinstance(link, RoutingError)), None)
     if isinstance(own, ReplyError):
@@ -106,7 +106,7 @@ def as_reply_error(error: BaseException, asked: Asked) -> ReplyError:
 
 
 def late(asked: Asked, seconds: float) -> NetworkError:
-    """A provider that stays silent for longer than the person wants to wait."""
+    """The error for a provider that stayed silent for longer than the timeout."""
     return NetworkError(
         f"{asked.provider} has sent nothing for {asked.model.name} in {seconds:g} s",
         hint="Try again, choose the other model, or raise the timeout in the settings.",
@@ -161,7 +161,7 @@ def _status(chain: list[BaseException]) -> int | None:
 
 
 def _said(error: BaseException, asked: Asked) -> str:
-    """What the other side said, fit to be shown."""
+    """What the provider said, safe to show."""
     text = str(getattr(error, "message", "") or error)
     text = text.partition("\nTraceback (most recent call last)")[0][: 10 * DETAIL_CHARACTERS]
     text = re.sub(r"\blitellm\.\w+: |\b\w+Exception - | ssl:<[^>]*>", "", text)
@@ -170,7 +170,7 @@ def _said(error: BaseException, asked: Asked) -> str:
 
 
 def printable(text: str, asked: Asked) -> str:
-    """The other side's text without any part of a key, and without what a terminal would obey."""
+    """The provider's text without any part of a key and without terminal control characters."""
     return _UNPRINTABLE.sub(" ", redact(text, asked.secrets)).strip()
 
 
@@ -188,13 +188,13 @@ def _is_offline(chain: list[BaseException]) -> bool:
 
 
 def _is_broke(status: int | None, said: str) -> bool:
-    """Whether the account has used up what it may use."""
+    """Whether the account is out of credit or quota."""
     refused = status in {400, 403, 429} and bool(_NO_CREDIT.search(said))
     return status == 402 or (refused and not _WAIT.search(said))
 
 
 def _kind(chain: list[BaseException], status: int | None, said: str) -> type[ReplyError]:
-    """Which of our errors this is. The order matters: the more particular come first."""
+    """The kind of our error. The order matters: more specific ones come first."""
     rules: list[tuple[type[ReplyError], bool]] = [
         (NetworkError, _is_timeout(chain)),
         (NoKeyError, bool(_NO_KEY.search(said))),
@@ -249,7 +249,7 @@ def _limited(chain: list[BaseException], _: int | None, said: str, asked: Asked)
     wait = _retry_after(chain)
     again = "in a while" if wait is None else f"in {wait:.0f} s"
     return RateLimitError(
-        f"{asked.provider} wants fewer requests for {asked.model.name}",
+        f"{asked.provider} asks for fewer requests for {asked.model.name}",
         hint=f"Try again {again}, or send this turn to the other model.",
         detail=said,
         retry_after=wait,
@@ -275,7 +275,7 @@ def _too_long(_: list[BaseException], __: int | None, said: str, asked: Asked) -
 def _unknown(_: list[BaseException], __: int | None, said: str, asked: Asked) -> ReplyError:
     model = asked.model
     if _NO_PROVIDER in said:
-        message = f"Nobody serves a model named {model.name}"
+        message = f"No known provider serves a model named {model.name}"
         hint = "Write provider/model, such as openai/gpt-4o, or give the api_base of its server."
     else:
         message = f"{asked.provider} knows no model named {model.name}"
@@ -305,10 +305,10 @@ def _failed(chain: list[BaseException], status: int | None, said: str, asked: As
     name, code = asked.model.name, "" if status is None else f" ({status})"
     if "ContentPolicyViolationError" in _names(chain):
         message = f"{asked.provider} refused the message for its content policy{code}"
-        hint = "Write it another way, or choose another model."
+        hint = "Rephrase it, or choose another model."
     elif status is not None and status < 500:
-        message = f"{asked.provider} did not accept the request for {name}{code}"
-        hint = "The detail says what it objects to."
+        message = f"{asked.provider} rejected the request for {name}{code}"
+        hint = "The details say why."
     elif status is None and (told := _told(chain, asked)):
         message = f"{asked.provider} failed: {told}"
         hint = "Try again in a moment, or choose another model."
@@ -331,9 +331,9 @@ def _reason(chain: list[BaseException]) -> str:
     """Why there is no connection, in a few words."""
     text = " ".join(f"{type(link).__name__} {link}" for link in chain)
     if any(isinstance(link, ssl.SSLError) for link in chain) or "SSLError" in text:
-        return "no secure connection (TLS) came about"
+        return "no secure connection (TLS) could be made"
     if re.search(r"gaierror|DNSError|Name or service not known|getaddrinfo", text):
-        return "its name cannot be found"
+        return "its name could not be resolved"
     if re.search(r"ConnectionRefused|Connect call failed|refused", text):
         return "the connection was refused"
     return ""

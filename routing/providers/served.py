@@ -1,4 +1,4 @@
-"""Which models a server of one's own has, asked where it does not know the one that was wanted."""
+"""The models that a user's own server lists, for when it does not know the wanted one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routers by name; each stands in a module of its own and loads only when asked for."""
+"""Routers by name; each is in a module of its own, imported on first use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TRAINED = ("factorization", "bert", "causal")
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a router makes of one prompt: its win probability and the battles nearest to it."""
+    """A router's judgement of one prompt: its win probability and the nearest battles."""
 
     win_probability: float
     neighbours: tuple[Neighbour, ...] = ()
@@ -69,7 +69,7 @@ class Router(Protocol):
 
     @property
     def stand_ins(self) -> tuple[str, ...]:
-        """Models of the pair that no battle names, so that others stand in for them."""
+        """Models of the pair that no battle names; others stand in for them."""
 
     def win_probability(self, prompts: Sequence[str]) -> NDArray[np.float64]:
         """Chance that the strong model's reply is preferred, for each prompt.
@@ -94,14 +94,14 @@ class Router(Protocol):
         """
 
     def add(self, battles: Sequence[Battle]) -> None:
-        """Take new battles in at once, without fitting the rest anew.
+        """Add new battles at once, without refitting.
 
         Raises:
             EmbeddingError: the embedder refused.
         """
 
     def forget(self, battle_id: str) -> None:
-        """Take the battles of that id out again; an unknown id changes nothing."""
+        """Remove the battles of that id; an unknown id changes nothing."""
 
 
 def router_class(name: str) -> type[Router]:

@@ -74,7 +74,7 @@ class GraderReader:
 
     def encode(self, prompt: str) -> list[int]:
         """The head of the prompt inside the question."""
-        # What looks like a mark of the model's own is the person's text all the same.
+        # What looks like a mark of the model's own is the user's text all the same.
         ids = self.tokenizer(
             prompt, add_special_tokens=False, split_special_tokens=True, verbose=False
         ).input_ids

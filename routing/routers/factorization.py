@@ -223,7 +223,7 @@ class FactorizationRouter(TrainedRouter):
         if models != len(manifest.models):
             raise DataError(
                 f"{path}: a table of {models} models; the manifest names {len(manifest.models)}",
-                hint="The two are not of one training: train it anew.",
+                hint="The two are not of one training: train it again.",
             )
         module = Factorization(FactorizationSizes(models, text, latent))
         module.load_state_dict(weights)
@@ -274,7 +274,7 @@ class _Learner:
 def examples_of(battles: Sequence[Battle], ties: Ties) -> tuple[Names, list[Example]]:
     """The battles that can be learnt from, and the models that they name.
 
-    The person's own battles are too few for vectors of their own: a model that no other battle
+    The user's own battles are too few for vectors of their own: a model that no other battle
     names is learnt as the one that stands in for it.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What routers that ask the battles themselves have in common: an index, a pair, neighbours."""
+"""The common base of routers that query the battles: an index, a pair, neighbours."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class IndexedRouter(ABC):
 
     @property
     def stand_ins(self) -> tuple[str, ...]:
-        """Models of the pair that no battle names, so that others stand in for them."""
+        """Models of the pair that no battle names; others stand in for them."""
         self._check_fitted()
         return self._seats().stand_ins
 
     def nearest(self, query: Floats, count: int) -> tuple[Neighbour, ...]:
         """One battle for each of the prompts nearest to the unit vector, the nearest first.
 
-        The person's own battle comes before any other over the same prompt, then one between the
+        The user's own battle comes before any other over the same prompt, then one between the
         tiers of the pair.
         """
         self._check_fitted()
@@ -88,7 +88,7 @@ class IndexedRouter(ABC):
             )
 
     def add(self, battles: Sequence[Battle]) -> None:
-        """Take new battles in at once. Tiers stay as they are.
+        """Add new battles at once. Tiers stay as they are.
 
         Raises:
             EmbeddingError: the embedder refused.
@@ -100,7 +100,7 @@ class IndexedRouter(ABC):
             self._added(battles)
 
     def forget(self, battle_id: str) -> None:
-        """Take the battles of that id out again; an unknown id changes nothing."""
+        """Remove the battles of that id; an unknown id changes nothing."""
         self._check_fitted()
         with self._lock:
             places = self.index_.remove(battle_id)

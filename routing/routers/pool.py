@@ -1,4 +1,4 @@
-"""Any router, for all models of a pool at once."""
+"""Extends any pairwise router to a pool of models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLOSEST = 1e-9  # keeps log-odds finite
 
 
 class PoolJudgement(NamedTuple):
-    """What a router makes of one prompt.
+    """A pool router's judgement of one prompt.
 
     Attributes:
         win_probabilities: the strongest model's against each other model, in the pool's order.
@@ -39,9 +39,9 @@ class _Seat(NamedTuple):
 
 
 class PoolRouter:
-    """Weighs a pool's strongest model against each of the others.
+    """Compares a pool's strongest model with each of the others.
 
-    A model that no battle names is judged like the one that the person named for it. Where they
+    A model that no battle names is judged like the one that the user named for it. Where they
     named none, the pool's ends stand where the router puts unknown models, and a model in the
     middle stands between its neighbours. One that is outdone is never judged better than the next
     cheaper one, so that no prompt goes to it.

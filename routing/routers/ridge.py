@@ -1,4 +1,4 @@
-"""Kernel ridge regression over battles: how a prompt moves the chances of a pair off their average.
+"""Kernel ridge regression over battles: how a prompt shifts a pair's odds from their average.
 
 Where battles are near, they say by how much more, or less, often the strong model's reply is the
 better one; where none is near, the average stands. Near is not what is about the same alone, as to
@@ -165,7 +165,7 @@ class RidgeRouter(IndexedRouter):
         every = len(points) <= AT_ONCE
         chosen = np.arange(len(points)) if every else landmarks(lessons.sources)
         ridge = Ridge.fit(seen, chosen, sharpness=self.sharpness, penalty=self.penalty)
-        others = lessons.sources > 0  # a person tells of what surprised, which bends it
+        others = lessons.sources > 0  # a user tells of what surprised, which bends it
         some = others if others.any() else ~others
         blend = Blend.of(ridge.left_out[some], lessons.surplus[some], lessons.weights[some])
         return _Head(space, ridge, blend, lessons.average, lessons.rows)
@@ -206,7 +206,7 @@ def _places(read: Reading) -> Floats:
 
 
 def landmarks(sources: Ints, most: int = LANDMARKS) -> Ints:
-    """So many rows at most: the person's own (source 0), and by lot as many of each other source.
+    """So many rows at most: the user's own (source 0), and by lot as many of each other source.
 
     What lies near none of them is hardly learnt: a large source must not drown a small one.
     """

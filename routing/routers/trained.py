@@ -1,7 +1,7 @@
-"""What trained routers have in common: checkpoints, seats, and the battles around a prompt.
+"""The common base of trained routers: checkpoints, seats, and the nearest battles.
 
 A trained router explains itself by the battles nearest to the prompt, as the similarity router
-does. A new battle of the person joins these at once; what the router learnt changes when it is
+does. A new battle of the user joins these at once; what the router learnt changes when it is
 trained again.
 """
 
@@ -130,7 +130,7 @@ class TrainedRouter(ABC):
     def train(
         self, battles: Sequence[Battle], vectors: Floats | None = None, state: Path | None = None
     ) -> Training:
-        """The same step by step. `state`: a file from which an interrupted training goes on.
+        """Train step by step. `state`: a file from which an interrupted training resumes.
 
         Raises:
             EmbeddingError: the embedder refused.
@@ -203,7 +203,7 @@ class TrainedRouter(ABC):
         return nearest(self.index_, query, count, self._of_pair)
 
     def add(self, battles: Sequence[Battle]) -> None:
-        """Take new battles in among the neighbours at once; the weights stay as they are.
+        """Add new battles to the neighbours at once; the weights stay as they are.
 
         Raises:
             EmbeddingError: the embedder refused.
@@ -214,7 +214,7 @@ class TrainedRouter(ABC):
         index.add(battles, *self.embedder.read(index.new_prompts(battles)))
 
     def forget(self, battle_id: str) -> None:
-        """Take the battles of that id out again; an unknown id changes nothing."""
+        """Remove the battles of that id; an unknown id changes nothing."""
         self._check_fitted()
         self.index_.remove(battle_id)
 

@@ -394,7 +394,7 @@ def test_unknown_price_is_said_and_not_zero(start: Start) -> None:
 
 
 def test_limit_needs_a_price(start: Start) -> None:
-    with pytest.raises(BudgetError, match="Nobody knows the price of tiny") as caught:
+    with pytest.raises(BudgetError, match="The price of tiny is unknown") as caught:
         scorer_at(start(), bill=lambda usage: None, max_cost=1.0)
     assert "models price" in caught.value.hint
 

@@ -220,7 +220,7 @@ async def test_hang_before_the_first_piece_is_the_network(serve: Serve, mode: st
     outcome = await ask(model_at(server), timeout=SILENCE)
     assert type(outcome.error) is NetworkError
     assert f"{SILENCE} s" in str(outcome.error)
-    assert len(server.requests) == 1, "the person has waited long enough"
+    assert len(server.requests) == 1, "the user has waited long enough"
     assert await asyncio.to_thread(server.disconnected.wait, PATIENCE)
 
 
@@ -274,7 +274,7 @@ async def test_unknown_host_names_the_address() -> None:
     outcome = await ask(Model("big", api_base="https://nowhere.invalid/v1"), retries=0)
     assert type(outcome.error) is NetworkError
     assert "nowhere.invalid" in str(outcome.error)
-    assert "name cannot be found" in str(outcome.error)
+    assert "name could not be resolved" in str(outcome.error)
 
 
 async def test_plain_server_behind_https_is_a_network_error(serve: Serve) -> None:

@@ -80,7 +80,7 @@ def test_file_of_something_else_is_left_alone_and_unlocked(path: Path):
 def test_full_disk_is_told_with_what_to_do(path: Path):
     with OnFullDisk(path) as notes, pytest.raises(DataError, match="No space left") as told:
         notes.note(b"one")
-    assert "it goes on from here" in told.value.hint
+    assert "to continue" in told.value.hint
 
 
 def test_folder_that_cannot_be_made_is_told(path: Path):

@@ -1,4 +1,4 @@
-"""A person's battles and router on disk, with the packaged embedder."""
+"""A user's battles and router on disk, with the packaged embedder."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -243,7 +243,7 @@ def test_imported_set_counts_and_can_be_removed(tmp_path: Path):
     report = import_set(tmp_path, file, "arena")
     assert (len(report.battles), len(report.rejected)) == (1, 1)
     assert list(read_sets(tmp_path)) == ["starter", "arena", "mine"]
-    with pytest.raises(DataError, match="there already"):
+    with pytest.raises(DataError, match="already exists"):
         import_set(tmp_path, file, "arena")
     remove_set(tmp_path, "arena")
     assert list(read_sets(tmp_path)) == ["starter", "mine"]

@@ -205,7 +205,7 @@ def test_pool_finds_its_ends_and_any_model_by_name() -> None:
     ("prompts", "order"),
     [
         ({"s": 5, "a": 1, "b": 3}, "s b a"),
-        ({"s": 1, "a": 2, "b": 9}, "s b a"),  # the person says which is strongest
+        ({"s": 1, "a": 2, "b": 9}, "s b a"),  # the user says which is strongest
         ({"s": None, "a": None, "b": None}, "s a b"),
         ({"s": 5, "a": 1, "x": None, "b": 3, "c": 2}, "s b x c a"),
     ],

@@ -46,7 +46,7 @@ def test_damaged_index_is_built_anew_and_named(
     again = open_index(HashEmbedder(), battles, tmp_path)
     assert again.battles == good.battles
     assert str(path) in caplog.text
-    assert "built anew" in caplog.text
+    assert "rebuilt" in caplog.text
 
 
 def test_index_of_another_embedder_is_built_anew_and_named(

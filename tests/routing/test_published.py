@@ -129,7 +129,7 @@ def test_arena_votes_become_a_set(tmp_path: Path):
     assert "30 battles fetched into the set arena." in done.stdout
     assert "line 31: not exactly one of winner_model_a, _b, _tie is 1" in done.stderr
     again = command("http://127.0.0.1:9", tmp_path, "battles", "pull", "arena")
-    assert "there already" in again.stderr
+    assert "already exists" in again.stderr
     kept = read_sets(paths({"LLMROUTE_HOME": str(tmp_path)}).router)["arena"]
     assert Counter(battle.winner for battle in kept) == {"a": 10, "b": 10, "tie": 10}
 
@@ -189,7 +189,7 @@ def test_pulled_router_lies_where_the_chat_reads_it_and_decides(
         assert set(hub.served) == set(checkpoint)  # nothing that the manifest does not name
         router = paths({"LLMROUTE_HOME": str(tmp_path)}).router
         again = told(hub, router, PULL_ROUTERS, OWN)
-        assert "a trained factorization router is there already" in again[OWN]
+        assert "a trained factorization router already exists" in again[OWN]
         assert command(hub.url, tmp_path, "router", "pull", OWN, "--replace").returncode == 0
     folder = checkpoint_folder(router, "factorization")
     check(folder, "factorization", SentenceEmbedder().name)

@@ -1,4 +1,4 @@
-"""Which models of a pool are worth their price: by costs, battles, and the person's own order."""
+"""Which models of a pool are worth their price: by costs, battles, and the user's own order."""
 
 import pytest
 

@@ -118,7 +118,7 @@ def chat(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chat:
 
 @pytest.fixture(autouse=True)
 def _no_hints(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The person has had their first turns: no hint comes between other words."""
+    """The user has had their first turns: no hint comes between other words."""
     monkeypatch.setattr("tui.hints.HINTS", ())
 
 

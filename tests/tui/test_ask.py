@@ -243,7 +243,7 @@ def test_reply_that_ended_early_is_told_and_kept_as_cut(
 ):
     code, _, err = run("ask", *at(serve(mode)), "--pin", "weak", "hello")
     assert code == 0
-    assert "not whole" in err
+    assert "incomplete" in err
     assert why in err
     ((_, reply),) = stored(home)
     assert (reply.state, reply.text) == ("cut", REPLY)
@@ -441,7 +441,7 @@ def test_search_tells_each_session_once(run: Run):
     assert all(line.startswith("    ") for line in found)
     code, out, err = run("sessions", "search", "sea")
     assert (code, out) == (1, "")
-    assert "Nothing holds all of these words" in err
+    assert "No message contains all of these words" in err
 
 
 def test_sessions_go_by_the_end_of_their_ids_and_come_back_from_the_trash(

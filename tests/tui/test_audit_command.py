@@ -123,7 +123,7 @@ def test_run_goes_on_after_the_endpoint_broke(
     server.failures[:] = [200] * 60 + [400] * 100
     code, _, err = run(*words(server, questions))
     assert code == 8
-    assert "did not accept" in err
+    assert "rejected" in err
     assert kept(home) == []
     server.failures.clear()
     before = len(server.requests)
@@ -154,7 +154,7 @@ def test_interrupt_keeps_what_was_scored(
     monkeypatch.setattr(Tallies, "add", add)
     code, out, err = run(*words(server, questions))
     assert code == 130
-    assert "The same command goes on from there" in err
+    assert "Run the same command again to continue" in err
     assert out == ""
     monkeypatch.undo()
     monkeypatch.setenv("LLMROUTE_HOME", str(home))
@@ -183,7 +183,7 @@ def test_limit_without_a_price_is_refused(run: Run, questions: Path):
     options = ["--model", "tiny", "--api-base", "https://nowhere.invalid", "--max-cost", "1"]
     code, _, err = run("audit", *options, "--data", str(questions))
     assert code == 1
-    assert "Nobody knows the price" in err
+    assert "The price of tiny is unknown" in err
     assert "models price" in err
 
 

@@ -43,7 +43,7 @@ def test_gold_refuses_a_set_that_is_there_and_a_file_of_other_models(run: Run, t
     run("battles", "gold", str(file), *pair)
     code, _, err = run("battles", "gold", str(file), *pair)
     assert code != 0
-    assert "there already" in err
+    assert "already exists" in err
     code, _, err = run("battles", "gold", str(file), *other, "--name", "x")
     assert code != 0
     assert "expected a prompt (or question) with a/b and c/d" in err
@@ -126,7 +126,7 @@ def test_judged_set_does_not_take_the_name_of_another(serve: Serve, run: Run, pr
     run("battles", "gold", str(table), "--strong", "demo/strong", "--weak", "demo/weak")
     code, _, err = run(*judging(serve(), prompts, "--yes", "--name", "exam"))
     assert code != 0
-    assert "there already" in err
+    assert "already exists" in err
 
 
 def test_demo_pair_can_be_judged(run: Run, tmp_path: Path):
@@ -160,8 +160,7 @@ def test_one_sided_set_is_imported_with_a_word_about_it(
     path.write_text("\n".join(map(json.dumps, rows)))
     told = run("battles", "import", str(path), "--name", "both")[2]
     assert told == (
-        "3 of them are in votes too and count twice; llmroute battles rm both takes them out again."
-        "\n"
+        "3 of them are in votes too and count twice; llmroute battles rm both removes them.\n"
     )
 
 

@@ -158,7 +158,7 @@ async def test_spent_budget_is_told_once_and_named_as_the_reason(chat: Chat, tmp
         shown = meter_text(app.chat.query_one(Meter).spending, 120).plain
         assert shown.endswith("of $0.0001 OVER BUDGET: weak only")
         app.chat.composer.insert("three")
-        await pilot.press("alt+s")  # the person's word for one message counts for more
+        await pilot.press("alt+s")  # the user's word for one message counts for more
         await wait_until(pilot, lambda: len(engine.requests) == 3)
         told = [note.message for note in app._notifications if "are spent" in note.message]
         assert len(told) == 1

@@ -49,7 +49,7 @@ def test_words_that_are_not_taken_are_told_as_every_error_is(run: Run, words: st
     first, hint = err.splitlines()
     assert first.startswith("llmroute: ")
     assert said in first
-    assert hint.endswith("-h tells how it is used.")
+    assert hint.endswith("-h shows its usage.")
 
 
 @pytest.mark.parametrize("end", [EOFError, KeyboardInterrupt])

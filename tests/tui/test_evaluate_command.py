@@ -264,7 +264,7 @@ def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(run: R
         "demo/strong",
         "demo/middle",
     ]
-    assert "list prices stand in" in found["remarks"][0]
+    assert "list prices are used" in found["remarks"][0]
     found = graded("demo/strong", "mine", "yours")
     assert (found["strong"]["model"], found["weak"]["model"]) == ("yours", "demo/strong")
     assert "nobody knows a price of mine, yours" in found["remarks"][0]
@@ -295,7 +295,7 @@ def test_one_set_after_the_other_is_left_out(run: Run, many: Path, tmp_path: Pat
         (["--set", "MANY"], "expected two different sets at least"),
         (["--set", "MANY", "--set", "MANY"], "expected two different sets at least"),
         (["--set", "MANY", "--set", "nowhere"], "nowhere: neither a file nor one of"),
-        (["--set", "MANY", "--set", "mmlu", "--router", "bert"], "not taught in passing"),
+        (["--set", "MANY", "--set", "mmlu", "--router", "bert"], "not taught by transfer"),
         (["--set", "MANY", "--set", "mmlu", "--strong", "huge"], "no grades of huge"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Hints for the first turns that a person ever has."""
+"""Hints for the first turns that a user ever has."""
 
 from pathlib import Path
 

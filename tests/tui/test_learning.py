@@ -1,4 +1,4 @@
-"""What the router learns from the person, and how that is taken back."""
+"""What the router learns from the user, and how that is taken back."""
 
 import asyncio
 
@@ -164,7 +164,7 @@ async def test_number_takes_a_battle_of_the_why_panel_back(chat: Chat):
         app.chat.composer.draft.focus()
         await pilot.press("shift+tab")
         await wait_until(pilot, lambda: why.border_title == FORGETTING)
-        await pilot.press("2", "1")  # only one of the three is the person's
+        await pilot.press("2", "1")  # only one of the three is the user's
         await wait_until(pilot, lambda: engine.forgotten)
         await wait_until(pilot, lambda: "yours" not in str(why.render()))
         await pilot.press("x")

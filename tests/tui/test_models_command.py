@@ -79,7 +79,7 @@ def test_pair_that_lacks_nothing_needs_no_words(run: Run):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ([], "Nothing is said"),
+        ([], "No option was given"),
         (["--api-base", "not a url"], "'not a url'"),
         (["--api-base", "ftp://example.org"], "ftp"),
         (["--api-base", "http://127.0.0.1:port"], "port"),

@@ -161,14 +161,14 @@ def test_what_is_told_asked_and_written(talk: Talk, tmp_path: Path):
     [file] = tmp_path.glob("*.md")
     assert "be brief" in file.read_text()
     assert "share = 0.2" in (tmp_path / "settings.toml").read_text()
-    assert any("nothing of that to copy" in line for line in said)
+    assert any("nothing like that to copy" in line for line in said)
     assert [battle.winner for battle in engine.learnt] == ["b"]
 
 
 def test_first_run_takes_the_demo_pair(talk: Talk):
     engine = FakeEngine()
     said = talk("hi", "/demo", "hi again", engine=engine, demo=False)
-    assert "No models are set. /demo takes the built-in pair." in said
+    assert "No models are set. /demo uses the built-in pair." in said
     assert [request.turns[-1].text for request in engine.requests] == ["hi again"]
 
 
@@ -200,7 +200,7 @@ def test_control_c_stops_the_reply_and_keeps_what_came(sessions: Sessions):
 
 
 class _Interrupt(asyncio.Event):
-    """Where it is waited for, the person presses Ctrl+C."""
+    """Where it is waited for, the user presses Ctrl+C."""
 
     async def wait(self) -> bool:
         os.kill(os.getpid(), signal.SIGINT)

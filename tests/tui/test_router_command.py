@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_the_training_and_the_same_command_goes_on(
         patch.setattr(train, "_plain", interrupt)
         code, _, err = run(*words)
     assert code == 130
-    assert "The same command goes on from there." in err
+    assert "Run the same command again to continue." in err
     assert not checkpoint_folder(home / "router", "factorization").exists()
     code, _, err = run(*words)
     assert code == 0

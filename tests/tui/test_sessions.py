@@ -589,7 +589,7 @@ def test_export_takes_the_file_it_is_given_and_no_other(sessions: Sessions, tmp_
     file = tmp_path / "notes.md"
     assert write_export(conversation, *export_place(str(file))) == file
     assert file.read_text().startswith("# a title")
-    with pytest.raises(StoreError, match=r"notes\.md is there already"):
+    with pytest.raises(StoreError, match=r"notes\.md already exists"):
         write_export(conversation, file, "md")
     assert export_place("").kind == "md"
     assert export_place("json") == (Path.cwd(), "json")

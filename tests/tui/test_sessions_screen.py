@@ -342,7 +342,7 @@ async def test_conversation_open_elsewhere_is_gone_on_with_in_a_copy(chat: Chat)
         await wait_until(pilot, lambda: "/fork" in app.chat.composer.border_title)
         app.chat.composer.insert("go on")
         await pilot.press("enter")
-        told = "It is open in another window. /fork goes on in a copy."
+        told = "It is open in another window. /fork continues in a copy."
         await wait_until(pilot, lambda: told in [note.message for note in app._notifications])
         assert app.chat.composer.text == "go on"
         assert not engine.requests

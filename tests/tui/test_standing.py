@@ -25,7 +25,7 @@ def told(standing: Standing, columns: int = WIDE, **moved: str) -> str:
         (Standing(warm=False), f"warming up … · {USUAL}"),
         (Standing(unanswered=True), f"ctrl+r answers your last message · {USUAL[:52]}"),
         (Standing(hint="f6 teaches"), "f6 teaches"),
-        (Standing(read_only=True), "read only · /fork goes on in a copy"),
+        (Standing(read_only=True), "read only · /fork continues in a copy"),
         (Standing(read_only=True, editing=True), "another version · enter sends it"),
         (Standing(editing=True, place="history"), "enter open · d delete"),
         (Standing(place="card"), "a key of the card does it"),

@@ -324,7 +324,7 @@ async def test_spent_budget_leaves_the_weak_model(chat: Chat, tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("/model strong gpt5000", "Nobody is known"),
+        ("/model strong gpt5000", "No known provider"),
         ("/model strong demo/weak", "different models"),
     ],
 )

@@ -17,11 +17,13 @@ from tui.engine_client import open_log
 Runner = Callable[[Order, Path], AsyncGenerator[Step]]
 
 END_SECONDS = 2.0
-CANCELLED = Failed("The audit was cancelled.", "What was scored is kept: it goes on from there.")
+CANCELLED = Failed(
+    "The audit was cancelled.", "What was scored is kept; start it again to continue."
+)
 
 
 class AuditJob:
-    """What is known of an audit that was started.
+    """The state of an audit that was started.
 
     Attributes:
         ended: how it ended; None while it runs.

@@ -1,4 +1,4 @@
-"""The reports kept so far: found, and at a glance without loading what made them."""
+"""The kept reports: finding them, and summaries read without importing the audit."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def keep(audits: Path, report: Report) -> Path:
     except OSError as error:
         raise AppError(
             f"{file} cannot be written: {error.strerror}",
-            hint="What was scored is kept: the same command makes the report again.",
+            hint="What was scored is kept; run the same command again to make the report.",
         ) from error
     return file
 
@@ -99,7 +99,7 @@ def find_report(audits: Path, name: str) -> Path:
 
 
 def now() -> str:
-    """The time as reports bear it."""
+    """The current time as reports state it."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -109,7 +109,7 @@ def report_files(audits: Path) -> list[Path]:
 
 
 def summary(file: Path) -> dict[str, str | int]:
-    """What a kept report is of and how many findings it has, by name.
+    """A kept report's fields for the list: its model, when, and how many findings it has.
 
     Raises:
         DataError: it cannot be read, or is no report of this version.
@@ -134,7 +134,7 @@ def summary(file: Path) -> dict[str, str | int]:
 
 
 def read_notes(audits: Path) -> list[Note]:
-    """A note on each report kept so far, the newest first; what cannot be read is left out."""
+    """A note on each kept report, the newest first; unreadable ones are left out."""
     return [note for file in report_files(audits) if (note := _note(file))]
 
 

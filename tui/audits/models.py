@@ -31,7 +31,7 @@ class Weights:
 
 
 def resolve(program: Program, name: str) -> Weights | Model:
-    """The model of that name: planted, a folder, a URL, one of the person's, or well known.
+    """The model of that name: planted, a folder, a URL, one of the user's, or well known.
 
     Raises:
         UsageError: it is none of these; the nearest names are given.
@@ -59,7 +59,7 @@ def resolve(program: Program, name: str) -> Weights | Model:
 
 
 def _is_connected(program: Program, name: str) -> bool:
-    """Whether the person set the model up, or litellm knows who serves it."""
+    """Whether the user set the model up, or litellm knows who serves it."""
     settings = program.settings
     if name in {*settings.models, *settings.pool_names}:
         return True

@@ -8,7 +8,7 @@ COLUMNS = ("perturbation", "n", "accuracy", "RStd", "unanswered")
 
 
 class Order(msgspec.Struct, frozen=True):
-    """The audit that is wanted, and what of the chat's settings it needs.
+    """The audit to run, and the settings of the chat that it needs.
 
     Attributes:
         max_cost: US dollars; None for the usual limit where the model's price is known.

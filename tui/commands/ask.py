@@ -22,12 +22,12 @@ from tui.settings import split_pool
 def ask(
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="QUESTION", help="Its words; no quotes are needed."),
+        typer.Argument(metavar="QUESTION", help="The question; no quotes are needed."),
     ] = None,
     *,
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", "-f", help="Put a text file under the question; may be repeated."),
+        typer.Option("--file", "-f", help="Add a text file below the question; may be repeated."),
     ] = None,
     go_on: options.GoOn = False,
     session: options.Session = None,
@@ -39,7 +39,7 @@ def ask(
     pin: Annotated[
         str | None,
         typer.Option(
-            "--pin", "-m", metavar="strong|weak|MODEL", help="Take this model; do not route."
+            "--pin", "-m", metavar="strong|weak|MODEL", help="Use this model; do not route."
         ),
     ] = None,
     demo: options.Demo = False,
@@ -53,7 +53,7 @@ def ask(
     ] = None,
     as_json: options.AsJson = False,
     dry_run: Annotated[
-        bool, options.flag("--dry-run", about="Say where it would go; call no model.")
+        bool, options.flag("--dry-run", about="Show where it would go, without calling a model.")
     ] = False,
     temporary: options.Temporary = False,
 ) -> None:

@@ -136,7 +136,9 @@ def audit(
 def compare(
     reports: Annotated[
         list[str],
-        typer.Argument(metavar="REPORT", help="Its file, or the name of a model with a kept one."),
+        typer.Argument(
+            metavar="REPORT", help="A report's file, or a model that has a kept report."
+        ),
     ],
     *,
     json_file: JsonFile = None,
@@ -157,7 +159,7 @@ def compare(
     if partial:
         raise MismatchError(
             f"the run of {partial[0]} was stopped before its end",
-            hint="Run its command again; it goes on from there.",
+            hint="Run its command again to finish it.",
         )
     board = rank([report.results for report in read])
     if STDOUT not in {html, markdown, json_file}:
@@ -278,7 +280,7 @@ def watch(run: Run) -> BudgetError | None:
     except KeyboardInterrupt:
         typer.echo(
             f"Stopped: {len(run.scores):,} of {len(run.battery.variants):,} askings are scored and "
-            "kept. The same command goes on from there.",
+            "kept. Run the same command again to continue.",
             err=True,
         )
         raise typer.Exit(INTERRUPTED) from None

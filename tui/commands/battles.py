@@ -27,7 +27,7 @@ app.add_typer(mine.app, name="mine")
 WINNERS_SHOWN = 3
 SetName = Annotated[
     str | None,
-    typer.Option("--name", metavar="SET", help="What to call the set; the file's name by default."),
+    typer.Option("--name", metavar="SET", help="Name of the set; the file's name by default."),
 ]
 
 
@@ -50,7 +50,7 @@ def import_battles(
     for other, count in shared(folder, name).items():
         typer.echo(
             f"{count:,} of them are in {other} too and count twice; llmroute battles rm {name} "
-            "takes them out again.",
+            "removes them.",
             err=True,
         )
 
@@ -95,7 +95,7 @@ def judge(
             dir_okay=False,
             readable=True,
             metavar="FILE",
-            help="JSON lines or CSV with a column prompt, or a text of one prompt a line.",
+            help="JSON lines or CSV with a column prompt, or text with one prompt per line.",
         ),
     ],
     *,
@@ -103,14 +103,15 @@ def judge(
     weak: Weak = None,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", metavar="MODEL", help="Who judges; the strong model by default."),
+        typer.Option("--judge", metavar="MODEL", help="The judge; the strong model by default."),
     ] = None,
     name: SetName = None,
     max_cost: Annotated[
-        float | None, typer.Option(min=0.0, metavar="USD", help="Stop before it costs more.")
+        float | None,
+        typer.Option(min=0.0, metavar="USD", help="Stop before it costs more than this."),
     ] = None,
-    parallel: Annotated[int, typer.Option(min=1, help="Prompts under way at a time.")] = 4,
-    yes: Annotated[bool, flag("--yes", "-y", about="Do not ask about the cost.")] = False,
+    parallel: Annotated[int, typer.Option(min=1, help="Prompts in parallel.")] = 4,
+    yes: Annotated[bool, flag("--yes", "-y", about="Do not ask for confirmation.")] = False,
     api_base: ApiBase = None,
     key_name: KeyName = None,
 ) -> None:
@@ -133,7 +134,9 @@ def judge(
     try:
         battles = judged(program, wanted)
     except KeyboardInterrupt:
-        typer.echo("Stopped. What came is kept: the same command goes on from there.", err=True)
+        typer.echo(
+            "Stopped. What was done is kept; run the same command again to continue.", err=True
+        )
         raise typer.Exit(INTERRUPTED) from None
     left = len(found.prompts) - len(battles)
     ungraded = f"{left:,} {'prompt has' if left == 1 else 'prompts have'} no grade that can be read"
@@ -152,7 +155,7 @@ def pull(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="arena|OWNER/NAME", help="A data set on the hub with the arena's columns."
+            metavar="arena|OWNER/NAME", help="Or a data set on the hub with the arena's columns."
         ),
     ] = "arena",
     *,
@@ -177,7 +180,7 @@ def pull(
 
 @app.command("rm")
 def remove_battles(name: Annotated[str, typer.Argument(metavar="SET")]) -> None:
-    """Take an imported set out again."""
+    """Remove an imported set."""
     from routing.library import remove_set
 
     remove_set(Program.open().paths.router, name)

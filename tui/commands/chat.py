@@ -35,7 +35,7 @@ def chat(
     ] = None,
     screen_reader: Annotated[
         bool | None,
-        options.flag("--screen-reader", about="Lines that are said once; nothing is drawn."),
+        options.flag("--screen-reader", about="Plain lines for a screen reader; nothing is drawn."),
     ] = None,
     go_on: options.GoOn = False,
     session: options.Session = None,
@@ -50,7 +50,7 @@ def chat(
             min=0,
             max=65535,
             show_default=False,
-            help="Of --web; by default any free one.",
+            help="Port for --web; any free one by default.",
         ),
     ] = 0,
 ) -> None:
@@ -88,13 +88,13 @@ def chat(
 
 
 def _check_place(port: int, *, web: bool, in_browser: bool, screen_reader: bool | None) -> None:
-    """Let pass a chat that has one place to be shown in.
+    """Check that the chat has exactly one place to be shown in.
 
     Raises:
         UsageError: it has none, or two.
     """
     if port and not web:
-        raise UsageError("--port is that of --web, which is not given.")
+        raise UsageError("--port needs --web.")
     if web and screen_reader:
         raise UsageError("--screen-reader writes lines in a terminal; --web draws in a browser.")
     if not (web or in_browser or (sys.stdin.isatty() and sys.stdout.isatty())):

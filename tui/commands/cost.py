@@ -26,7 +26,7 @@ TITLE_CELLS = 18  # what the numbers leave of 80; `sessions list` has the whole 
 def cost(
     *,
     by: Annotated[
-        Literal["day", "model", "session"], typer.Option(help="One row for each.")
+        Literal["day", "model", "session"], typer.Option(help="One row per day, model or session.")
     ] = "day",
     month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="Only this month.")] = None,
     as_json: AsJson = False,
@@ -114,7 +114,7 @@ def _cells(ledger: Ledger) -> tuple[str | int, ...]:
 
 
 def _check_month(text: str) -> None:
-    """Let pass only a month.
+    """Check that the text is a month.
 
     Raises:
         UsageError: it is none.

@@ -18,7 +18,7 @@ from tui.program import Program
 if TYPE_CHECKING:
     from routing.decide import Decision
 
-NO_MODELS = "None are set: llmroute models use STRONG WEAK, or llmroute chat --demo to look around."
+NO_MODELS = "None are set: llmroute models use STRONG WEAK, or try llmroute chat --demo."
 
 
 def doctor(
@@ -62,7 +62,7 @@ def _program() -> tuple[Program, dict[str, str]]:
 
 
 async def _engine(program: Program) -> dict[str, Any]:
-    """What the real child process says: its readiness and where one prompt would go."""
+    """What the real engine process reports: its readiness and where one prompt would go."""
     import msgspec
 
     from routing.conversation import Turn
@@ -104,7 +104,7 @@ def _outdone(decision: Decision) -> dict[str, str]:
 def _print(
     program: Program, wrong: Mapping[str, str], found: Mapping[str, Mapping[str, object]]
 ) -> None:
-    """What is to be mended comes first, then the facts, and in the end once more what is wrong."""
+    """Print what is broken first, then the facts, and a reminder of what is broken last."""
     from tui.tables import print_facts
 
     if wrong:

@@ -34,7 +34,10 @@ def evaluate(
         ),
     ],
     routers: Annotated[
-        str, typer.Option("--router", metavar="A,B", help="Routers by name; the one in use.")
+        str,
+        typer.Option(
+            "--router", metavar="A,B", help="Routers to measure; default: the one in use."
+        ),
     ] = "",
     strong: Strong = None,
     weak: Weak = None,
@@ -44,7 +47,9 @@ def evaluate(
     plot: Annotated[
         Path | None,
         typer.Option(
-            metavar="OUT.svg|OUT.png", callback=check_place, help="Draw the curves into a file."
+            metavar="OUT.svg|OUT.png",
+            callback=check_place,
+            help="Draw the curves into this SVG or PNG file.",
         ),
     ] = None,
 ) -> None:
@@ -90,16 +95,19 @@ def transfer(
         typer.Option(
             "--set",
             metavar="mt-bench|mmlu|gsm8k|FILE",
-            help="Twice or more: each is left out once.",
+            help="Give two or more; each is left out once.",
         ),
     ],
     routers: Annotated[
-        str, typer.Option("--router", metavar="A,B", help="Routers by name; the one in use.")
+        str,
+        typer.Option(
+            "--router", metavar="A,B", help="Routers to measure; default: the one in use."
+        ),
     ] = "",
     strong: Strong = None,
     weak: Weak = None,
     rows: Annotated[
-        int, typer.Option(min=1, help="To learn from, of each of the other sets, at most.")
+        int, typer.Option(min=1, help="At most this many rows of each other set to learn from.")
     ] = 1500,
     seed: Seed = 0,
     as_json: AsJson = False,

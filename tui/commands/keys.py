@@ -13,7 +13,7 @@ from tui.commands.options import AsJson
 from tui.program import Program
 
 app = Commands("API keys: set, list, find, rm; they are never shown.")
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As providers name it: OPENAI_API_KEY.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, such as OPENAI_API_KEY.")]
 
 
 @app.command("set")
@@ -61,5 +61,5 @@ def list_keys(*, as_json: AsJson = False) -> None:
         print_table(("key", "found in"), list(keys.items()))
     else:
         typer.echo(
-            "No key is kept, needed or in the environment. llmroute keys set NAME keeps one."
+            "No key is kept, needed or set in the environment. llmroute keys set NAME keeps one."
         )

@@ -1,4 +1,4 @@
-"""`llmroute battles mine`: the person's own battles, shown, taken back, exported."""
+"""`llmroute battles mine`: the user's own battles, shown, taken back, exported."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def list_mine(context: typer.Context, *, as_json: AsJson = False) -> None:
 
 @app.command("forget")
 def forget(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="As listed, or as in --json.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Id as listed, or as in --json.")],
 ) -> None:
     """Take battles back; an open chat forgets them with its next turn."""
     own = _own()
@@ -59,7 +59,7 @@ def forget(
 def export(
     file: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help="JSON lines.")],
     *,
-    force: Annotated[bool, flag("--force", about="Replace a file that is there.")] = False,
+    force: Annotated[bool, flag("--force", about="Overwrite an existing file.")] = False,
 ) -> None:
     """Write your battles into a file that `llmroute battles import` reads."""
     from routing.battle_files import write_battles
@@ -68,7 +68,7 @@ def export(
     if not battles:
         raise UsageError("There is nothing to export.", hint=NOTHING)
     if file.exists() and not force:
-        raise UsageError(f"{file} is there already.", hint="Give another name, or --force.")
+        raise UsageError(f"{file} already exists.", hint="Give another name, or --force.")
     write_battles(file, battles)
     typer.echo(f"{counted(len(battles), 'battle')} written to {file}.")
 
@@ -112,7 +112,7 @@ def _local(moment: str) -> str:
 
 
 def _prompt(battle: Battle) -> str:
-    """What the person said last; what that was routed with stands apart."""
+    """What the user said last; what that was routed with stands apart."""
     from tui.visible import one_line
 
     said, *before = battle.messages

@@ -85,24 +85,28 @@ def add_model(
     *,
     api_base: ApiBase = None,
     key_name: KeyName = None,
-    context: Annotated[int | None, typer.Option(min=1, help="Tokens that it can read.")] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="Its context window, in tokens.")
+    ] = None,
     like: Annotated[
         str | None,
         typer.Option(
-            metavar="strong|weak|MODEL", help="Judge it like this one while no battles name it."
+            metavar="strong|weak|MODEL", help="Treat it like this model until it has battles."
         ),
     ] = None,
     temperature: Annotated[
-        float | None, typer.Option(min=0.0, max=2.0, help="0: always the likeliest token.")
+        float | None, typer.Option(min=0.0, max=2.0, help="0 always takes the likeliest token.")
     ] = None,
     top_p: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Only the likeliest tokens of this share."),
+        typer.Option(
+            min=0.0, max=1.0, help="Sample from the likeliest tokens with this total probability."
+        ),
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="The most of a reply.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Longest reply, in tokens.")] = None,
     reasoning_effort: Annotated[
         Literal["none", "minimal", "low", "medium", "high"] | None,
-        typer.Option(help="How long a reasoning model thinks."),
+        typer.Option(help="How much a reasoning model thinks."),
     ] = None,
 ) -> None:
     """Say where a model is reached, which key it needs, how strong it is and how it writes."""
@@ -121,7 +125,7 @@ def add_model(
     given = {key: value for key, value in own.items() if value is not None}
     if not given:
         raise UsageError(
-            f"Nothing is said about {name}.",
+            f"No option was given for {name}.",
             hint="Give --api-base, --key-name, --context, --like or --temperature, for example.",
         )
     if key_name is not None:
@@ -177,11 +181,11 @@ def remove_model(name: Name) -> None:
     """Forget what was said of a model: its address, its key's name, its price, how it writes."""
     program = Program.open()
     if name not in program.settings.models:
-        raise UsageError(f"Nothing is kept of {name}.", hint="llmroute models list")
+        raise UsageError(f"No settings are kept for {name}.", hint="llmroute models list")
     if name in program.settings.pool_names:
         raise UsageError(
             f"{name} is one of the models to route between.",
-            hint="Set others first: llmroute models use STRONG ... WEAK",
+            hint="Choose others first: llmroute models use STRONG ... WEAK",
         )
     program.change({"models": {name: None}})
     typer.echo(f"{name} is out of {program.paths.settings}")
@@ -191,7 +195,7 @@ def remove_model(name: Name) -> None:
 def try_models(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL", help="By default every one to route between."),
+        typer.Argument(metavar="MODEL", help="Default: all models to route between."),
     ] = None,
     *,
     api_base: ApiBase = None,

@@ -54,7 +54,7 @@ Pool = Annotated[
     typer.Option(
         "--pool",
         metavar="A,B,C",
-        help="In place of a pair: two or more models, the strongest first.",
+        help="Instead of a pair: two or more models, the strongest first.",
     ),
 ]
 Share = Annotated[
@@ -63,7 +63,7 @@ Share = Annotated[
         "--share",
         metavar="SHARE",
         parser=parse_share_option,
-        help="Wanted share of strong calls: 30%.",
+        help="Share of strong calls, such as 30%.",
     ),
 ]
 Threshold = Annotated[
@@ -78,7 +78,7 @@ Threshold = Annotated[
 ApiBase = Annotated[
     str | None,
     typer.Option(
-        "--api-base", metavar="URL", help="Where the models are served, if not by the provider."
+        "--api-base", metavar="URL", help="The models' server, if not the provider's own."
     ),
 ]
 KeyName = Annotated[
@@ -90,13 +90,13 @@ KeyName = Annotated[
     ),
 ]
 Demo = Annotated[bool, flag("--demo", about="The built-in demo pair: no key, no network.")]
-GoOn = Annotated[bool, flag("--continue", "-c", about="Go on with the newest session.")]
+GoOn = Annotated[bool, flag("--continue", "-c", about="Continue the newest session.")]
 Session = Annotated[
     str | None,
     typer.Option(
         "--session",
         metavar="SESSION",
-        help="Go on with this one: its id, or a part of it or of its title.",
+        help="Continue this session: its id, or part of its id or title.",
     ),
 ]
 Temporary = Annotated[bool, flag("--temporary", about="Keep nothing.")]
@@ -118,7 +118,7 @@ def session_to_go_on(
     if not newest and name is None:
         return None
     if temporary:
-        raise UsageError("--temporary keeps nothing; it cannot go on with what is kept.")
+        raise UsageError("--temporary keeps nothing, so it cannot continue a kept conversation.")
     from tui.sessions import Sessions
 
     sessions = Sessions(folder)

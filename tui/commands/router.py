@@ -61,7 +61,7 @@ def use(name: Name) -> None:
     if unknown := strangers(program, name):
         typer.echo(unknown, err=True)
     if own:
-        typer.echo("Your own threshold was for the former router: the share is in force again.")
+        typer.echo("Your own threshold was for the previous router, so the share applies again.")
 
 
 @app.command("info")
@@ -90,7 +90,9 @@ def pull(
     repository: Annotated[str, typer.Argument(metavar="OWNER/NAME")],
     *,
     revision: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "main",
-    replace: Annotated[bool, flag("--replace", about="Put it in place of a trained one.")] = False,
+    replace: Annotated[
+        bool, flag("--replace", about="Replace a trained router of that kind.")
+    ] = False,
 ) -> None:
     """Fetch a trained router from the Hugging Face hub; its files are checked before it is kept."""
     from routing.published import pull_router
@@ -129,11 +131,13 @@ def calibrate(
         str,
         typer.Option(
             metavar="battles|history|FILE",
-            help="On which prompts: history is your own, a text file holds one a line.",
+            help="Prompts to measure on: history is your own; a text file has one per line.",
         ),
     ] = BATTLES,
     pool: Pool = None,
-    dry_run: Annotated[bool, flag("--dry-run", about="Print the threshold; keep nothing.")] = False,
+    dry_run: Annotated[
+        bool, flag("--dry-run", about="Print the threshold without keeping it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the threshold that sends that share of prompts to the strong model, and keep it.
@@ -194,7 +198,7 @@ def _prompts(program: Program, on: str) -> list[str]:
 
 
 def _history(program: Program) -> list[str]:
-    """What was routed, or would have been, for each message that the person wrote."""
+    """What was routed, or would have been, for each message that the user wrote."""
     from routing.query import query_of
     from tui.sessions import Sessions
 

@@ -23,13 +23,11 @@ if TYPE_CHECKING:
     from tui.sessions.search import Hit
 
 app = Commands("Conversations: list, show, search, export, rm, restore.")
-NAME = typer.Argument(metavar="SESSION", help="Its id, or a part of it or of its title.")
+NAME = typer.Argument(metavar="SESSION", help="Its id, or part of its id or title.")
 Name = Annotated[str, NAME]
 OrNewest = Annotated[
     str | None,
-    typer.Argument(
-        metavar="SESSION", help="Its id, or a part of it or of its title; else the newest."
-    ),
+    typer.Argument(metavar="SESSION", help="Its id, or part of its id or title; else the newest."),
 ]
 Trash = Annotated[bool, flag("--trash", about="Those in the trash, kept there for 30 days.")]
 
@@ -82,7 +80,7 @@ def search_sessions(
     else:
         _print_hits(hits)
     if not hits:
-        typer.echo("Nothing holds all of these words.", err=True)
+        typer.echo("No message contains all of these words.", err=True)
         raise typer.Exit(1)
 
 
@@ -98,7 +96,7 @@ def export_session(
             "-o",
             metavar="FILE",
             callback=check_place,
-            help="Standard output by default.",
+            help="Default: standard output.",
         ),
     ] = None,
 ) -> None:

@@ -32,7 +32,7 @@ def train(
     *,
     battles: Annotated[
         list[str] | None,
-        typer.Option(metavar="SET|FILE", help="May be given often; every set by default."),
+        typer.Option(metavar="SET|FILE", help="May be repeated; every set by default."),
     ] = None,
     seed: Seed = 0,
     epochs: Annotated[
@@ -40,7 +40,7 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps, at most.")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0.0, help="The router's own by default.")
+        float | None, typer.Option(min=0.0, help="Default: the router's own.")
     ] = None,
     base: Annotated[
         str | None,
@@ -49,10 +49,10 @@ def train(
         ),
     ] = None,
     lora_rank: Annotated[
-        int | None, typer.Option(min=0, help="Of causal's LoRA; 0 trains the whole model.")
+        int | None, typer.Option(min=0, help="Rank of causal's LoRA; 0 trains the whole model.")
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="cpu, cuda or cuda:1; the fastest there is by default.")
+        str | None, typer.Option(help="cpu, cuda or cuda:1; by default the fastest available.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -87,7 +87,7 @@ def train(
         training, folder = started(Program.open(), wanted, follower(shown))
         whole = _watch(training, shown)
     if not whole:
-        typer.echo("Stopped and kept. The same command goes on from there.", err=True)
+        typer.echo("Stopped; progress is saved. Run the same command again to continue.", err=True)
         raise typer.Exit(INTERRUPTED)
     typer.echo(f"{summary(read_manifest(folder, name))}\nKept in {folder}")
     if out is None:
@@ -121,7 +121,7 @@ def _watch(training: Training, shown: Bars) -> bool:
                 training.close()
                 return False
             if progress.is_early_end:
-                _say(shown, "The held-out loss no longer falls: stopping early.")
+                _say(shown, "The held-out loss no longer falls; stopping early.")
     return True
 
 
@@ -132,7 +132,7 @@ def _say(shown: Bars, line: str) -> None:
 
 def _description(progress: Progress) -> str:
     if progress.is_last:
-        return f"Trained: held out {progress.best_loss:.4f}. Reading a sample, writing it down"
+        return f"Trained: held out {progress.best_loss:.4f}. Scoring a sample, saving"
     if math.isnan(progress.held_out_loss):
         return f"Training: loss {progress.loss:.4f}"
     return (

@@ -142,7 +142,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def evidence_fields(evidence: Evidence) -> dict[str, Any]:
-    """Whether the prompts can tell anything, as JSON keeps it."""
+    """The JSON fields of the evidence: whether the prompts can tell anything."""
     return {
         "is_enough": evidence.is_enough,
         "distinct_prompts": evidence.distinct,
@@ -153,7 +153,7 @@ def evidence_fields(evidence: Evidence) -> dict[str, Any]:
 
 
 def verdict_fields(verdict: Verdict, models: Sequence[str], evidence: Evidence) -> dict[str, Any]:
-    """Whether a router pays, as JSON keeps it; `models` are the columns of the verdict."""
+    """The JSON fields of a verdict; `models` are its columns."""
     return {
         "pays": verdict.pays,
         "gain": verdict.gain,

@@ -1,4 +1,4 @@
-"""The person's routers, as they are used, on a set of graded prompts."""
+"""Evaluation of the user's routers on a set of graded prompts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VECTORS = "evaluation"
 
 @dataclass(frozen=True, slots=True)
 class WantedEvaluation:
-    """What to evaluate; no router for the one in use, no model for those that fit the set."""
+    """What to evaluate; no router means the one in use, no model those that fit the set."""
 
     set_name: str
     routers: Sequence[str] = ()
@@ -160,7 +160,7 @@ def priced(evaluation: EvaluationSet, program: Program) -> EvaluationSet:
     prices = [blended_price(program.model(model)) for model in evaluation.models]
     if None not in prices:
         cost = np.tile(np.array(prices, dtype=np.float64), (len(evaluation.prompts), 1))
-        note = "The set says nothing of costs: the models' list prices stand in."
+        note = "The set has no costs: the models' list prices are used."
         return replace(evaluation, cost=cost, notes=(*evaluation.notes, note))
     if len(prices) == 2:
         return evaluation
@@ -212,7 +212,7 @@ def _ask(
 
 
 def _said_once(remarks: Mapping[str, Sequence[str]]) -> list[str]:
-    """Each remark after the names of all routers that it is about."""
+    """Remarks with the routers they apply to; the same remark on several is given once."""
     names: dict[str, list[str]] = {}
     for name, said in remarks.items():
         for remark in said:

@@ -108,7 +108,7 @@ def draw_in(plot: Plot, chart: Chart) -> None:
 
 
 def _leave_room_for_legend(plot: Plot, chart: Chart) -> None:
-    """Let the axis end above the highest curve, where the legend then covers none."""
+    """Extend the axis above the highest curve, so that the legend covers none."""
     known = [y for line in chart.lines for y in line.y] + [level.y for level in chart.levels]
     if not known:
         return

@@ -1,4 +1,4 @@
-"""The person's routers on sets that they were not taught: leave one data set out."""
+"""Leave one data set out: routers tested on a set that they were not trained on."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def transfer(program: Program, wanted: WantedTransfer, follow: Follow) -> Iterat
 
     Raises:
         RoutingError: a set cannot be read, or a router cannot be fitted.
-        UsageError: fewer than two sets, or a router that is not taught in passing.
+        UsageError: fewer than two sets, or a router that is not taught by transfer.
     """
     from routing.embeddings import SentenceEmbedder
     from routing.evaluation.transfer import leave_one_out
@@ -72,7 +72,7 @@ def _checked(wanted: WantedTransfer, program: Program) -> Sequence[str]:
     for name in routers:
         if name not in TEACHABLE:
             raise UsageError(
-                f"--router {name}: it is not taught in passing",
+                f"--router {name}: it is not taught by transfer",
                 hint=f"Those that are: {', '.join(TEACHABLE)}.",
             )
     return routers
@@ -103,7 +103,7 @@ def row(found: LeftOut) -> tuple[str, ...]:
 
 
 def remarks(found: Sequence[LeftOut]) -> list[str]:
-    """What to know of each set, a sentence each."""
+    """Remarks on each set, a sentence each."""
     lines = []
     for each in {each.set_name: each for each in found}.values():
         strong, weak = each.pair

@@ -1,1 +1,1 @@
-"""The chat for a screen reader: lines that are said once, nothing drawn or painted over."""
+"""The chat for a screen reader: plain lines, nothing drawn or painted over."""

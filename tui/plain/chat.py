@@ -1,4 +1,4 @@
-"""The loop of the plain chat: a line is read, a turn is said as it comes, piece by piece."""
+"""The loop of the plain chat: read a line, print the turn's lines as they come."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from tui.sessions import Session, Sessions, State
 
 PROMPT, MORE = "You: ", "More: "
-WELCOME = "llmroute. Type a message, or /help. A line that ends in a backslash goes on in the next."
+WELCOME = (
+    "llmroute. Type a message, or /help. End a line with a backslash to continue it on the next."
+)
 
 
 class Terminal(NamedTuple):
@@ -51,7 +53,7 @@ class PlainChat:
 
     Attributes:
         deleted: sessions deleted in this run, the latest last.
-        ended: the person wants to leave.
+        ended: the user wants to leave.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class PlainChat:
         self._stored = 0.0
 
     def run(self, session_id: str | None = None, *, temporary: bool = False) -> None:
-        """Chat, in that session or a new one, until the person leaves; Ctrl+C stops a reply."""
+        """Chat, in that session or a new one, until the user leaves; Ctrl+C stops a reply."""
         with asyncio.Runner() as runner:
             runner.run(self._begin(session_id, temporary=temporary))
             while not self.ended:
@@ -159,11 +161,11 @@ class PlainChat:
         self.open(sessions.open(session_id) if session_id else sessions.create(temporary=temporary))
         pool = self.turns.routing.pool
         if pool is None:
-            self.say("No models are set. /demo takes the built-in pair; llmroute models use sets.")
+            self.say("No models are set. /demo uses the built-in pair; llmroute models use sets.")
         else:
             self.say(f"Routing between {', '.join(visible(name) for name in pool.names)}.")
         self._warming = asyncio.create_task(self._warm_up())
-        await asyncio.sleep(0)  # its process starts while the person types
+        await asyncio.sleep(0)  # its process starts while the user types
 
     async def _warm_up(self) -> None:
         try:
@@ -198,7 +200,7 @@ class PlainChat:
 
     def _check_models(self) -> None:
         if self.turns.routing.pool is None:
-            raise UsageError("No models are set.", hint="/demo takes the built-in pair.")
+            raise UsageError("No models are set.", hint="/demo uses the built-in pair.")
 
     def _keep_to_budget(self) -> None:
         """Let a spent budget decide who answers where that is set, and say so once."""

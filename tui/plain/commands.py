@@ -53,7 +53,7 @@ def _pin(chat: PlainChat, model: str | None) -> None:
 def _model(chat: PlainChat, name: str) -> None:
     pool = chat.turns.routing.pool
     if pool is None or name not in pool.names:
-        known = ", ".join(pool.names) if pool else "none; /demo takes the built-in pair"
+        known = ", ".join(pool.names) if pool else "none; /demo uses the built-in pair"
         raise UsageError(f"The models are: {known}.", hint="llmroute models use sets others.")
     _pin(chat, name)
 
@@ -187,7 +187,11 @@ def _system(chat: PlainChat, text: str) -> None:
     if text:
         chat.turns.session.instruct("" if text == "none" else text)
     told = chat.turns.session.conversation.instructions
-    chat.say(f"The model is told: {visible(told)}" if told else "The model is told nothing.")
+    chat.say(
+        f"Instructions for the model: {visible(told)}"
+        if told
+        else "There are no instructions for the model."
+    )
 
 
 def _copy(chat: PlainChat, what: str) -> None:
@@ -201,10 +205,10 @@ def _copy(chat: PlainChat, what: str) -> None:
         "all": to_markdown(chat.turns.session.conversation),
     }
     if not texts.get(what):
-        raise UsageError("There is nothing of that to copy.", hint="Write /copy, code or all")
+        raise UsageError("There is nothing like that to copy.", hint="Write /copy, code or all")
     tool = clipboard.put(texts[what], chat.program.environment)
     if tool is None:
-        raise UsageError("No program here puts a text on the clipboard; /export writes a file.")
+        raise UsageError("No clipboard program was found here; /export writes a file.")
     chat.say(clipboard.told(f"{len(texts[what]):,} characters", tool, texts[what]))
 
 
@@ -222,9 +226,9 @@ def _judge(*, good: bool) -> Run:
         pool = chat.turns.routing.pool
         battle = battle_of(chat.last(), pool, good=good) if pool else None
         if not chat.program.settings.learn or chat.turns.session.temporary or battle is None:
-            raise UsageError("Nothing can be learnt from that here.")
+            raise UsageError("There is nothing to learn from that here.")
         await chat.turns.engine.learn(battle)
-        chat.say("Learnt. llmroute battles mine lists it, and takes it back.")
+        chat.say("Learnt. llmroute battles mine lists it and can undo it.")
 
     return run
 
@@ -259,7 +263,7 @@ COMMANDS: Mapping[str, PlainCommand] = {
     "weak": PlainCommand("pin the weak model, or one message", _pinned("weak"), "[MESSAGE]"),
     "strong": PlainCommand("pin the strong model, or one message", _pinned("strong"), "[MESSAGE]"),
     "model": PlainCommand("pin a model by its name", _model, "NAME"),
-    "demo": PlainCommand("take the built-in demo pair", _demo),
+    "demo": PlainCommand("use the built-in demo pair", _demo),
     "threshold": PlainCommand("share of strong calls", _threshold, "[30%]"),
     "why": PlainCommand("why the last turn went where it went", _why),
     "cost": PlainCommand("what this conversation cost and saved", _cost),
@@ -270,15 +274,15 @@ COMMANDS: Mapping[str, PlainCommand] = {
     "edit": PlainCommand("another version of the last message", _edit, "[TEXT]"),
     "editor": PlainCommand("write in your own editor", _editor),
     "new": PlainCommand("a new conversation", _begin(temporary=False)),
-    "temporary": PlainCommand("a new one of which nothing is kept", _begin(temporary=True)),
+    "temporary": PlainCommand("a new one that is not kept", _begin(temporary=True)),
     "sessions": PlainCommand("earlier conversations", _sessions),
     "open": PlainCommand("open one of them", _open, "NUMBER"),
     "search": PlainCommand("search all conversations", _search, "WORDS"),
-    "find": PlainCommand("lines of this conversation that hold words", _find, "WORDS"),
-    "fork": PlainCommand("go on in a copy", _fork),
+    "find": PlainCommand("find lines of this conversation", _find, "WORDS"),
+    "fork": PlainCommand("continue in a copy", _fork),
     "rename": PlainCommand("rename this conversation", _rename, "[TITLE]"),
     "delete": PlainCommand("move this conversation to the trash", _delete),
-    "undo": PlainCommand("bring back what was deleted last", _undo),
+    "undo": PlainCommand("restore what was deleted last", _undo),
     "system": PlainCommand("instructions for the model", _system, "[TEXT|none]"),
     "copy": PlainCommand("copy the last reply", _copy, "[code|all]"),
     "export": PlainCommand("write this conversation to a file", _export, "[md|json|FILE]"),

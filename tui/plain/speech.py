@@ -1,4 +1,4 @@
-"""Markdown as lines to be said: words without marks, code and tables by their rows."""
+"""Markdown as lines for speech: words without marks, code and tables by their rows."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class AuditScreen(Dialogue[None]):
             self.action_list()
 
     def follow(self) -> None:
-        """Show how far the audit is, or its report, unless the person looks at something else."""
+        """Show how far the audit is, or its report, unless the user looks at something else."""
         job = self.host.audit_job
         if job is None or not self._following:
             return

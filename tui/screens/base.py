@@ -1,4 +1,4 @@
-"""What every part of the chat's screen works with: the program, its sessions, the talk.
+"""The base of the chat's screen: the program, its sessions, the conversation.
 
 The screen is one class of several parts. Each stands in a module of its own, and on those alone
 that it calls:
@@ -64,7 +64,7 @@ class BaseScreen(Screen[None]):
 
     @property
     def composer(self) -> Composer:
-        """Where the person types."""
+        """Where the user types."""
         return self.query_one(Composer)
 
     @property
@@ -125,16 +125,16 @@ class BaseScreen(Screen[None]):
         start_worker(self, run, group, alone=alone)
 
     def on_trouble(self, message: Trouble) -> None:
-        """Something beside the turns went wrong."""
+        """Show a toast that something went wrong."""
         line = visible(in_line(message.error, message.error.hint))
         self.notify(line, markup=False, severity="error", timeout=TROUBLE_SECONDS)
 
     def on_told(self, message: Told) -> None:
-        """Something beside the turns was done."""
+        """Show a toast that something was done."""
         self.tell(message.text)
 
     def on_warned(self, message: Warned) -> None:
-        """Something beside the turns wants to be looked at."""
+        """Show a warning for longer."""
         self.warn(message.text)
 
     def _post_to_talk(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Messages of the conversation: walked through, copied, edited, answered again, forked."""
+"""Actions on messages: walking, copying, editing, retrying, forking."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ class BlocksScreen(LearningScreen, PanelsScreen):
             self.tell("No reply of this message was routed.")
 
     def _said(self, block: Block | None) -> Said | None:
-        """The person's message in that turn, or in the last."""
+        """The user's message in that turn, or in the last."""
         turn = self._turn(block)
         prompt = turn.prompt if turn else None
         said = self.talk.transcript.block(prompt.id) if prompt else None

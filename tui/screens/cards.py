@@ -1,4 +1,4 @@
-"""What can be done about a turn that went wrong, and about a program without models."""
+"""Actions of error cards and of the welcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CardsScreen(BlocksScreen, SessionsScreen):
 
     @on(Talk.GaveBack)
     def _gave_back(self, message: Talk.GaveBack) -> None:
-        if not self.composer.draft.text.strip():  # else the person is writing a message
+        if not self.composer.draft.text.strip():  # else the user is writing a message
             message.card.take_focus()
         if message.text:
             self.composer.restore(as_typed(message.text))

@@ -1,4 +1,4 @@
-"""The keys of the chat's screen, and every key of the chat as the person has moved them."""
+"""The keys of the chat's screen, and every key of the chat as the user has moved them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CHAT_KEYS = (
     _key("f5", "settings", "Settings", "Models, share and keys"),
     _key("f6", "good", "Good", "The last reply was good: learn it"),
     _key("f7", "bad", "Bad", "The last reply was bad: learn it"),
-    _key("f8", "forget", "Forget", "Take back what was learnt last"),
+    _key("f8", "forget", "Forget", "Undo what was learnt last"),
     _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
     _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
     _key("alt+z", "suspend", "Suspend", "Back to the shell; fg there comes back"),

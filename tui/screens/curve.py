@@ -1,4 +1,4 @@
-"""Cost and quality over the person's own history, as the share of strong calls moves them."""
+"""Cost and quality over the user's own history, as the share of strong calls moves them."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def _wishes(wishes: Met) -> str:
 
 
 def verdict(turns: Sequence[Judged]) -> str:
-    """Whether routing serves the person's wishes, in a sentence; "" where too few were judged."""
+    """Whether routing serves the user's wishes, in a sentence; "" where too few were judged."""
     if len(turns) < ENOUGH_JUDGED:
         return ""
     found = told_apart(turns)

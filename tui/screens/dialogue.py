@@ -6,7 +6,7 @@ from textual.screen import ModalScreen, ScreenResultType
 
 
 class Dialogue(ModalScreen[ScreenResultType | None]):
-    """A box over the chat; left by Esc it closes with None."""
+    """A box over the chat; Esc closes it with None."""
 
     DEFAULT_CSS = """
     Dialogue { align: center middle; }

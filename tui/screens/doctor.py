@@ -1,4 +1,4 @@
-"""What was found on this machine, on one page."""
+"""The results of `doctor` on one page."""
 
 from __future__ import annotations
 

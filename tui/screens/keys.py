@@ -19,7 +19,7 @@ from tui.widgets.tones import MUTED
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key as the person typed it."""
+    """A key as the user typed it."""
 
     name: str
     value: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""What the router learns from the person, and how that is taken back."""
+"""Learning from the user's judgements, and undoing it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.widgets.why import Why, own_battles
 
 
 class LearningScreen(BaseScreen):
-    """Judgements become the person's own battles, in the index that routes.
+    """Judgements become the user's own battles, in the index that routes.
 
     Attributes:
         learnt: ids of the battles learnt in this run, the latest last.
@@ -47,7 +47,7 @@ class LearningScreen(BaseScreen):
             self._learn(battle)
 
     def forget_battle(self, number: int | None) -> None:
-        """Take back one of the person's battles, numbered as in the why panel; None: the latest.
+        """Take back one of the user's battles, numbered as in the why panel; None: the latest.
 
         Raises:
             UsageError: the panel has no such number, or nothing was learnt in this run.

@@ -1,4 +1,4 @@
-"""The panels beside the conversation: open by the screen's width, or as the person wants them."""
+"""The panels beside the conversation: open by the screen's width, or as the user wants them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class PanelsScreen(BaseScreen):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as BaseScreen
         super().__init__(*args, **kwargs)
-        self._folds: dict[str, bool] = {}  # what the person opened or closed by hand
+        self._folds: dict[str, bool] = {}  # what the user opened or closed by hand
         self._opened_to_search = False
 
     def fold(self, width: int) -> None:

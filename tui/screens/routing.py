@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class RoutingScreen(BaseScreen):
-    """What the person says about who answers."""
+    """The routing choices of the user."""
 
     def pin(self, model: str | None) -> None:
         """Let that model, or end of the pool, answer in this conversation; None: the router."""
@@ -138,7 +138,7 @@ class RoutingScreen(BaseScreen):
         self.in_worker(find)
 
     def ask_key(self, turn: LiveTurn | None) -> None:
-        """Let the person add the key that the turn's model needs."""
+        """Let the user add the key that the turn's model needs."""
         from tui.screens.keys import KeyScreen
 
         model = self.talk.turns.model_of(turn) if turn else None
@@ -156,7 +156,7 @@ class RoutingScreen(BaseScreen):
         self._ask_thresholds(self._show_threshold)
 
     def action_curve(self) -> None:
-        """Show quality and cost over the person's own history."""
+        """Show quality and cost over the user's own history."""
         self._ask_thresholds(self._show_curve)
 
     def _ask_thresholds(self, show: Callable[[Mapping[float, float]], None]) -> None:
@@ -182,7 +182,11 @@ class RoutingScreen(BaseScreen):
         router, own = message.readiness.router, self.program.settings.threshold is not None
         self._use({"router": router} | ({"threshold": None} if own else {}))
         self.talk.post_message(EngineReady(message.readiness))
-        dropped = " Your own threshold was for the former one: a share again." if own else ""
+        dropped = (
+            " Your own threshold was for the previous one, so the share applies again."
+            if own
+            else ""
+        )
         self.tell(f"The {router} router decides from now on.{dropped}")
 
     @on(SettingsReady)
@@ -212,7 +216,7 @@ class RoutingScreen(BaseScreen):
         self.app.push_screen(screen, self._threshold_chosen)
 
     def _judged_history(self) -> History:
-        """The whole history with what the person made of it; waits for the disk."""
+        """The whole history with what the user made of it; waits for the disk."""
         from routing.own import OwnBattles
         from tui.screens.curve import History
         from tui.sessions import answered_again, judged, routed
@@ -262,7 +266,7 @@ class RoutingScreen(BaseScreen):
         return SettingsReady(lines, [*self.program.settings.models, *served, *known_models()])
 
     def _keep_key(self, server: Model | None, key: NewKey | None) -> None:
-        """Keep a key; where it is for a server of the person's own, as the one to send there."""
+        """Keep a key; where it is for a server of the user's own, as the one to send there."""
         if key is None:
             return
         keyring = self.program.keyring
@@ -286,7 +290,7 @@ class RoutingScreen(BaseScreen):
         )
 
     def _use(self, changes: Mapping[str, Any], *, keep: bool = True) -> None:
-        """Put settings in force; `keep` writes them into the person's file too."""
+        """Put settings in force; `keep` writes them into the user's file too."""
         settings = msgspec.structs.replace(self.program.settings, **changes)
         kept = {n: o for n, o in self.program.loaded.origins.items() if n not in changes}
         given = [name for name, value in changes.items() if value is not None]

@@ -1,4 +1,4 @@
-"""A message on its way out: written in an editor, with files under it, held back while it waits."""
+"""Sending a message: from the editor, with attached files, or held back while it waits."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from tui.widgets.actions import Actionable
 from tui.widgets.talk import Talk
 from tui.widgets.welcome import OPENING_ACTIONS, Welcome
 
-FOLLOWS = "It is sent once this reply is done; Esc stops the reply."
+FOLLOWS = "It is sent when this reply is done; Esc stops the reply."
 
 
 class SayingScreen(BlocksScreen, RoutingScreen):
-    """What becomes of a message that the person sends."""
+    """Sends the user's messages, or holds them back."""
 
     _waiting: tuple[str, Pin] | None = None  # for models: what was sent while there were none
     _following: tuple[str, Pin] | None = None  # the reply: what was sent while it streamed
@@ -35,14 +35,14 @@ class SayingScreen(BlocksScreen, RoutingScreen):
             self._hold_back(text, FOLLOWS)
             self._following = text, pin
         elif self.talk.turns.session.read_only:
-            self._hold_back(text, f"{self.talk.turns.session.trouble} /fork goes on in a copy.")
+            self._hold_back(text, f"{self.talk.turns.session.trouble} /fork continues in a copy.")
         elif self.talk.turns.routing.pool is None:
             await self._answer_welcome(text, pin)
         else:
             await self._send(text, pin)
 
     def action_editor(self) -> None:
-        """Go on with the draft in the person's own editor, which has the terminal meanwhile."""
+        """Go on with the draft in the user's own editor, which has the terminal meanwhile."""
         if self.talk.turns.live:
             self.tell("A reply is streaming; the editor opens when it is done.")
             return
@@ -83,7 +83,7 @@ class SayingScreen(BlocksScreen, RoutingScreen):
         self.composer.restore(self._draft_aside)
         self._draft_aside = ""
         if lost := await asyncio.to_thread(missing, text, folder):
-            self.warn(f"No file is here: {', '.join(lost)}. It was sent as a word.")
+            self.warn(f"There is no such file here: {', '.join(lost)}. It was sent as plain text.")
 
     async def _answer_welcome(self, text: str, pin: Pin) -> None:
         """Do what a lone letter says, where the welcome is in sight; else it is a message."""
@@ -96,7 +96,7 @@ class SayingScreen(BlocksScreen, RoutingScreen):
             await self._wait_for_models(text, pin)
 
     async def _wait_for_models(self, text: str, pin: Pin) -> None:
-        """Ask who answers; the message is sent then, if the person has not changed it."""
+        """Ask who answers; the message is sent then, if the user has not changed it."""
         if not self.query(Welcome):
             await self.talk.transcript.add(self.welcome())
         self._waiting = text, pin

@@ -104,7 +104,8 @@ class SessionsScreen(RoutingScreen):
         if not text:
             self.composer.restore(f"/system {session.conversation.instructions}")
             self.tell(
-                "What the model is told before the first message:", "write it, enter keeps it."
+                "Instructions for the model, sent before the first message:",
+                "write it, enter keeps it.",
             )
             return
         told = "" if text == "none" else text

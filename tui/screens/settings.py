@@ -74,7 +74,7 @@ class SettingsScreen(Dialogue[Mapping[str, Any] | str]):
         values = {box.id: box.value.strip() for box in self.query(Input)}
         names = [values["strong"], *split_pool(values["between"]), values["weak"]]
         if any(names) and not all(names):
-            self._refuse("There has to be a strong and a weak model.")
+            self._refuse("A strong and a weak model are both needed.")
             return
         try:
             self._check(list(filter(None, names)))
@@ -106,7 +106,7 @@ class SettingsScreen(Dialogue[Mapping[str, Any] | str]):
         return chosen
 
     def _check(self, names: Sequence[str]) -> None:
-        """Let pass different models that can be used.
+        """Check that the models differ and can be used.
 
         Raises:
             UsageError: one cannot be used, or stands there twice.
@@ -117,7 +117,7 @@ class SettingsScreen(Dialogue[Mapping[str, Any] | str]):
             check_model(self.loaded.settings.model(name))
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
-            raise UsageError(f"{twice} stands there twice: the models have to be different ones.")
+            raise UsageError(f"{twice} is given twice: the models must be different.")
 
     def _refuse(self, why: str) -> None:
         error = self.query_one(".error", Static)

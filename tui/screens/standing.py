@@ -18,7 +18,7 @@ SENDING = "enter send"
 PALETTE = ("palette", "all actions")
 HINTS = (("newline", "newline"), ("why", "why"), ("history", "history"), PALETTE)
 EDITING = "another version · enter sends it · esc keeps the old one"
-READ_ONLY = "read only · /fork goes on in a copy"
+READ_ONLY = "read only · /fork continues in a copy"
 WARMING = "warming up …"
 WHERE: Mapping[Place, str] = {
     "card": "a key of the card does it · any other writes a message",
@@ -35,7 +35,7 @@ class Standing(NamedTuple):
         editing: another version of a message is being written.
         unanswered: the last message has no reply, as in a fork that ends with it.
         warm: the router is ready to decide.
-        hint: what a new person can do after their last turn, or "".
+        hint: what a new user can do after their last turn, or "".
     """
 
     live: LiveTurn | None = None

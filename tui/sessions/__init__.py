@@ -28,7 +28,7 @@ first paint.
 
 `routed(sessions.messages())` are the turns of the whole history that a router decided, each with
 its win probability and what either model costs for it; `outcome(turns, threshold)` says what
-another threshold had made of them. `judged` are those of which the person said what they wanted,
+another threshold had made of them. `judged` are those of which the user said what they wanted,
 `met(judged, threshold)` how often that threshold gives it to them, and `told_apart(judged)` how
 well the win probabilities tell the two kinds apart.
 """

@@ -41,7 +41,7 @@ def write_export(conversation: Conversation, place: Path, kind: Literal["md", "j
     if place.is_dir():
         path = place / f"{_slug(conversation.title)}-{short(conversation.id)}.{kind}"
     elif place.exists():
-        raise StoreError(f"{place} is there already.")
+        raise StoreError(f"{place} already exists.")
     write = to_json if kind == "json" else to_markdown
     try:
         path.write_text(write(conversation), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""One row for each session in a small file, which can be made again from the sessions any time."""
+"""The index of sessions: one row each in a small file, rebuilt from the sessions when needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the person made of routed turns, and how another threshold would have met their wishes.
+"""The user's wishes on routed turns, and how another threshold would have met them.
 
 A wish is a judgement (/good, /bad, asking the strong model too), or else a reply of a weaker model
 that was asked for again.
@@ -20,7 +20,7 @@ SPREADS = 1.96  # standard deviations that chance stays within 19 times of 20
 
 
 class Judged(NamedTuple):
-    """A routed turn, and whether the person wanted the strongest model's reply."""
+    """A routed turn, and whether the user wanted the strongest model's reply."""
 
     turn: Routed
     wants_strong: bool
@@ -79,11 +79,11 @@ def answered_again(messages: Iterable[Message]) -> frozenset[str]:
 def judged(
     turns: Iterable[Routed], battles: Iterable[Battle], again: frozenset[str]
 ) -> list[Judged]:
-    """The turns of which the person said what they wanted, each message once.
+    """The turns of which the user said what they wanted, each message once.
 
-    `battles` are the person's own, `again` the messages that were answered again.
+    `battles` are the user's own, `again` the messages that were answered again.
     """
-    # In a person's own battle the stronger of the two is model_a.
+    # In a user's own battle the stronger of the two is model_a.
     wanted = {battle.battle_id: battle.winner == "a" for battle in battles}
     found: dict[str, Judged] = {}
     for turn in turns:

@@ -1,4 +1,4 @@
-"""Who may write: one lock a session, and one for the index."""
+"""File locks: one for each session, and one for the index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def make_private(folder: Path) -> None:
-    """Make the folder where it is missing, and keep others out of it.
+    """Create the folder if needed, accessible to its owner only.
 
     Raises:
         OSError: it cannot be made.

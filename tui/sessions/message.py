@@ -1,4 +1,4 @@
-"""One message of a conversation, with all that is known about how it came to be."""
+"""One message of a conversation, with its route, usage and cost."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Message:
         parent: the message that it follows; None for the first. Messages of one parent are the
             branches.
         created: the moment, as ISO 8601 in UTC.
-        state: "sent" for what the person and the system say; a reply is "streaming" and then
-            "done", "stopped" by the person, "cut" by an accident, or "failed" before a word.
+        state: "sent" for what the user and the system say; a reply is "streaming" and then
+            "done", "stopped" by the user, "cut" by an accident, or "failed" before a word.
         model: the model that answers, where one does.
         decision, usage, bill: as the engine gave them.
         error: what went wrong, for a reply that is cut or failed.
@@ -64,7 +64,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def short(full_id: str) -> str:
-    """The end of an id, which tells it apart as well as the whole, among what one person has."""
+    """The end of an id, which tells it apart as well as the whole, among what one user has."""
     return full_id[-SHORT_ID:]
 
 

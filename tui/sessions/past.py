@@ -1,4 +1,4 @@
-"""The turns that a router decided, as they are stored, and what another threshold had made of them.
+"""Routed turns from the history, and what another threshold would have made of them.
 
 The stored win probabilities say where the turn goes at any threshold, so nothing is routed anew:
 each turn is priced by its own usage, at the prices of the day.
@@ -90,7 +90,7 @@ def of_pool(turns: Iterable[Routed], pool: Pool, router: str) -> list[Routed]:
 
 
 def outcome(turns: Sequence[Routed], threshold: float) -> Outcome:
-    """Where the turns go at that threshold, and what they cost there."""
+    """Where the turns would go at that threshold, and what they would cost."""
     places = [turn.place_at(threshold) for turn in turns]
     taken = [turn.candidates[at] for turn, at in zip(turns, places, strict=True)]
     costs = [(t.costs_usd[0], t.costs_usd[at]) for t, at in zip(turns, places, strict=True)]

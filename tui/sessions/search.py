@@ -1,4 +1,4 @@
-"""Words are looked for in every message of every session."""
+"""Full-text search over every message of every session."""
 
 from __future__ import annotations
 

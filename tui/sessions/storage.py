@@ -27,7 +27,7 @@ from tui.sessions.schema import DamagedError, Tables
 _MESSAGE_ID = re.compile(rb'"id":"(\d{8}T\d{12}-[0-9a-f]{8})"')
 
 OPEN_ELSEWHERE = "is open in another window"
-FORK = "Fork it to go on in a copy, or close the other window."
+FORK = "Fork it to continue in a copy, or close the other window."
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 

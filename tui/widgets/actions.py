@@ -47,14 +47,14 @@ class Actionable(VerticalGroup, can_focus=True):
     """
 
     class Chosen(Message):
-        """The person chose an action of this box."""
+        """The user chose an action of this box."""
 
         def __init__(self, name: str) -> None:
             self.name = name
             super().__init__()
 
     class Left(Message):
-        """The person went on typing: `text`, or else the key `edit`, belongs to the composer."""
+        """The user went on typing: `text`, or else the key `edit`, belongs to the composer."""
 
         def __init__(self, text: str, edit: str = "") -> None:
             self.text = text
@@ -62,7 +62,7 @@ class Actionable(VerticalGroup, can_focus=True):
             super().__init__()
 
     class Sent(Message):
-        """The person pressed Enter: the draft is to be sent."""
+        """The user pressed Enter: the draft is to be sent."""
 
     def __init__(self, actions: tuple[Action, ...]) -> None:
         super().__init__()

@@ -70,7 +70,7 @@ class Block(VerticalGroup):
     place: reactive[Place] = reactive(Place())
 
     class Chosen(Message):
-        """The person chose what to do with this message."""
+        """The user chose what to do with this message."""
 
         def __init__(self, block: Block, name: str) -> None:
             self.block = block

@@ -56,7 +56,7 @@ class View(NamedTuple):
 
 
 def interruption(reply: Message) -> RoutingError | None:
-    """What a card says of a stored reply that is not whole; None where the person stopped it."""
+    """What a card says of a stored reply that is not whole; None where the user stopped it."""
     if reply.state == "cut" and reply.text:
         return CutError(reply.error or "The program ended while the reply came.", hint=KEPT)
     if reply.state in {"cut", "failed"}:

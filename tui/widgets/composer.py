@@ -1,4 +1,4 @@
-"""Where the person types: Enter sends, Up recalls, a long paste stands as one word."""
+"""Where the user types: Enter sends, Up recalls, a long paste stands as one word."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ class Draft(TextArea):
     ]
 
     class Sent(Message):
-        """The person pressed Enter."""
+        """The user pressed Enter."""
 
     class Recalled(Message):
-        """The person wants an earlier (-1) or later (+1) message back."""
+        """The user wants an earlier (-1) or later (+1) message back."""
 
         def __init__(self, step: int) -> None:
             self.step = step
             super().__init__()
 
     class Completing(Message):
-        """The person moves in the completions or takes one."""
+        """The user moves in the completions or takes one."""
 
         def __init__(self, key: str) -> None:
             self.key = key
@@ -157,7 +157,7 @@ class Composer(VerticalGroup):
     """
 
     class Sent(Message):
-        """A message, for a tier where the person said which, or a command to carry out."""
+        """A message, for a tier where the user said which, or a command to carry out."""
 
         def __init__(self, text: str, pin: Pin) -> None:
             self.text = text
@@ -194,7 +194,7 @@ class Composer(VerticalGroup):
         return self.draft.whole_text
 
     def restore(self, text: str) -> None:
-        """Put a text back for the person to edit, unless they have begun another."""
+        """Put a text back to be edited, unless the user has begun another."""
         shown = self.draft.shown(text)
         if self.draft.text.strip():
             self.remember(shown)
@@ -208,7 +208,7 @@ class Composer(VerticalGroup):
         return draft
 
     def insert(self, text: str) -> None:
-        """Type for the person, at the cursor."""
+        """Insert text at the cursor."""
         self.draft.focus()
         self.draft.insert(self.draft.shown(text))
 
@@ -220,7 +220,7 @@ class Composer(VerticalGroup):
         self._recalled = len(self._sent)
 
     def forget(self) -> None:
-        """Nothing to recall: another conversation."""
+        """Clear the recallable messages for another conversation."""
         self._sent, self._recalled = [], 0
         self.draft.pastes = {n: p for n, p in self.draft.pastes.items() if n in self.draft.text}
 

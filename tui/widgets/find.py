@@ -1,4 +1,4 @@
-"""Words looked for in the conversation in sight: marked, counted, gone through."""
+"""Find in the conversation: matches are marked, counted and stepped through."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Find(HorizontalGroup):
     ]
 
     class Closed(Message):
-        """The person has found it."""
+        """The user has found it."""
 
     def __init__(self, talk: Talk) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ class Mode(NamedTuple):
 
     Attributes:
         threshold: None until the engine has said it.
-        custom: the threshold is the person's own, and no share's.
+        custom: the threshold is the user's own, and no share's.
         limited: the month's budget is spent, and lets only the weak model answer.
     """
 

@@ -67,17 +67,17 @@ class History(Vertical):
     ]
 
     class Searched(Message):
-        """The person looks for other words."""
+        """The user looks for other words."""
 
     class Opened(Message):
-        """The person wants to go on with a conversation."""
+        """The user wants to go on with a conversation."""
 
         def __init__(self, session_id: str) -> None:
             self.session_id = session_id
             super().__init__()
 
     class Chosen(Message):
-        """The person wants something done with a conversation; "" where none is listed."""
+        """The user wants something done with a conversation; "" where none is listed."""
 
         def __init__(self, name: str, session_id: str) -> None:
             self.name = name
@@ -103,7 +103,7 @@ class History(Vertical):
 
     @property
     def words(self) -> str:
-        """What the person looks for, "" for everything."""
+        """What the user looks for, "" for everything."""
         return self.query_one(Input).value.strip()
 
     def search(self, words: str | None = None) -> None:
@@ -193,7 +193,7 @@ class History(Vertical):
 
 
 def day_of(moment: str, today: date) -> str:
-    """The day of that moment in the person's own time zone, as one says it; "" for none."""
+    """The day of that moment in the user's own time zone, as one says it; "" for none."""
     if not moment:
         return ""
     day = datetime.fromisoformat(moment).astimezone().date()

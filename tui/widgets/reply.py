@@ -35,7 +35,7 @@ class Reply(Block):
     """
 
     class CardChosen(Message):
-        """The person chose what to do about this reply's card."""
+        """The user chose what to do about this reply's card."""
 
         def __init__(self, key: str, name: str) -> None:
             self.key = key

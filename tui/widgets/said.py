@@ -1,4 +1,4 @@
-"""What the person said: their words as they typed them, a long text folded."""
+"""The user's message as typed; a long one is folded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHOWN_CHARACTERS = 4000
 
 
 class Said(Block):
-    """One message of the person's, or instructions for the model."""
+    """One message of the user's, or instructions for the model."""
 
     DEFAULT_CSS = """
     Said > .said--who { color: $text-muted; height: 1; }

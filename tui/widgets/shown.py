@@ -1,4 +1,4 @@
-"""What of a conversation is on the screen: the messages of its branch in sight, and the reasons."""
+"""The part of a conversation on screen: the messages of its branch, and the reasons."""
 
 from __future__ import annotations
 

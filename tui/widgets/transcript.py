@@ -25,7 +25,7 @@ class Transcript(VerticalScroll, can_focus=False):
     """
 
     class NearTop(Message):
-        """The person has scrolled up nearly as far as there is something to see."""
+        """The user has scrolled up nearly as far as there is something to see."""
 
     _first: tuple[Widget, int] | None = None  # and its line, until what comes above it is there
 

@@ -1,4 +1,4 @@
-"""The first thing a person sees: what is at hand, and one key that starts the demo."""
+"""The first screen a user sees: what was found, and one key that starts the demo."""
 
 from __future__ import annotations
 

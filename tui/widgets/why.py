@@ -54,7 +54,7 @@ class Why(Widget, can_focus=True):
     FOCUS_ON_CLICK = False  # a click must not arm the numbers
 
     class Forgotten(Message):
-        """The person takes one of their battles back."""
+        """The user takes one of their battles back."""
 
         def __init__(self, battle_id: str) -> None:
             self.battle_id = battle_id
@@ -167,7 +167,7 @@ def switch_text(switch: Switch) -> str:
 
 
 def own_battles(decision: Decision | None) -> list[Neighbour]:
-    """The person's own battles among the nearest, in the order in which the panel numbers them."""
+    """The user's own battles among the nearest, in the order in which the panel numbers them."""
     return [n for n in decision.neighbours if n.battle_id] if decision else []
 
 
