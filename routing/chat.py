@@ -336,7 +336,7 @@ async def _cut(error: ReplyError, text: _Text, request: _Request) -> ReplyError:
     why = f"{request.asked.provider} broke the connection" if broke else str(error)
     return CutError(
         f"The reply of {request.model.name} was cut off. {why}.",
-        hint="What arrived is kept: ask the model to continue, or ask again.",
+        hint="What arrived is kept: continue it, or ask again.",
         detail=error.detail,
         usage=usage,
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.keys import KeyRing
     from tui.sessions import Message, Session, State
 
-KEPT = "What arrived is kept: ask the model to continue, or ask again."
+KEPT = "What arrived is kept: continue it, or ask again."
 SAVE_SECONDS = 2.0  # how often a reply is stored while it streams
 
 
