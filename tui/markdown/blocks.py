@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.content import Content, Span
 
 from tui.markdown.leaves import BLANK, Code, Leaf, Rule, Table, Text
+from tui.markdown.math import BLOCK, INLINE, read_formulas
 from tui.widgets.tones import MUTED
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 TAB = "    "
+FORMULA = "$text-accent"
 CODE_TOKENS = {"fence", "code_block"}
 
 _SPLITTABLE = {("list_item_open", 1), ("tr_open", 2)}
@@ -63,7 +65,7 @@ def code_of(source: str) -> list[str]:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    return MarkdownIt("commonmark").enable("table").enable("strikethrough")
+    return read_formulas(MarkdownIt("commonmark").enable("table").enable("strikethrough"))
 
 
 def _groups(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -100,6 +102,8 @@ def _leaves(group: Sequence[Token], first: str, rest: str) -> Iterator[Leaf]:
             yield _table(inner, rest)
         case "hr":
             yield Rule()
+        case kind if kind == BLOCK:
+            yield Text(Content.styled(head.content, FORMULA), first, rest)
         case "html_block":
             yield Text(Content(head.content.rstrip("\n")), first, rest)
 
@@ -163,6 +167,8 @@ def _inline(tokens: Sequence[Token]) -> Content:
             _close(written, tag, opened.pop(), tokens, token)
         elif token.type == "code_inline":
             written.add(token.content, "bold $text-accent")
+        elif token.type == INLINE:
+            written.add(token.content, FORMULA)
         elif token.type in {"softbreak", "hardbreak"}:
             written.add("\n" if token.type == "hardbreak" else " ")
         elif token.type == "image":
