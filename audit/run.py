@@ -90,7 +90,7 @@ class Run:
             )
 
     def report(self, created: str) -> Report:
-        """The report on what was scored so far. `created` is the time it bears.
+        """The report on what was scored so far. `created` is its time stamp.
 
         Raises:
             AuditError: nothing was scored yet.

@@ -1,7 +1,7 @@
 """What a turn costs extra when it leaves a model whose provider has the conversation cached.
 
-A provider that was just sent a conversation reads it again for a fraction of the price; another
-model reads all of it anew. Only what a provider reported of its cache counts as being there.
+A provider that was just sent a conversation reads it again at a fraction of the price; another
+model has to read all of it. Only what a provider reported as cached counts as cached.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Switch:
 
     Attributes:
         left: the model that answered last; `taken`: the one that the router chose.
-        tokens: those that `taken` reads anew.
+        tokens: those that `taken` has to read again.
         anew_usd, cached_usd: what it asks for them, and what `left` asks for reading them from its
             cache; None where a price is unknown. Both are estimates.
         stayed: the turn went to `left` after all.
@@ -97,7 +97,7 @@ class Stay:
 def stay(switch: Switch, pool: Pool, held: Sequence[Held], new_tokens: int) -> Stay | None:
     """The stronger model that answered last, if leaving it saves nothing; else None.
 
-    Its cache makes it no dearer than the weaker model that was chosen. `new_tokens` are those of
+    Its cache makes it cost no more than the weaker model that was chosen. `new_tokens` are those of
     the new message; the reply is taken to be as long as the last one.
     """
     left, taken = pool.find(switch.left), pool.find(switch.taken)

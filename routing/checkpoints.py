@@ -216,7 +216,7 @@ def put(fresh: Path, folder: Path) -> None:
     """Replace a folder with a fresh one; the old one is set aside until that is done.
 
     Raises:
-        OSError: it cannot; the former one is still there.
+        OSError: it cannot; the old one is still there.
     """
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = folder.with_name(f".{folder.name}.former")

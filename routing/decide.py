@@ -182,7 +182,7 @@ def pinned(pool: Pool, pin: str) -> Decision:
 
 
 def kept_to(decision: Decision, switch: Switch, kept: Stay, pool: Pool) -> Decision:
-    """The decision to stay with the model that answered last, whose cache makes it no dearer."""
+    """The decision to stay with the model that answered last: its cache makes it cheap enough."""
     reason = (
         f"Stays with {kept.model.name}, which has the conversation cached: about "
         f"${kept.stay_usd:.4f} against ${kept.switch_usd:.4f} with {switch.taken}."

@@ -67,7 +67,7 @@ class Engine:
         """Decide by the router of that name from now on.
 
         Raises:
-            RoutingError: it cannot be loaded; the former one goes on deciding.
+            RoutingError: it cannot be loaded; the previous one stays in use.
         """
         options = replace(self.options, router=router)
         opening = asyncio.create_task(asyncio.to_thread(_open_library, options))

@@ -179,7 +179,7 @@ class Float32Rows:
         return cosines
 
     def grow(self, index: BattleIndex) -> None:
-        """Read the index anew: FAISS may have moved its rows."""
+        """Read the index again: FAISS may have moved its rows."""
         self._rows = index.vectors()
         self.size = len(self._rows)
 

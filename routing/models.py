@@ -89,7 +89,7 @@ class Pool:
 
     @classmethod
     def ordered(cls, models: Sequence[Model]) -> Self:
-        """The pool whose strongest model is the first, the others from the dearest to the cheapest.
+        """The pool whose strongest model is the first, the others by falling price.
 
         Models of unknown price stay where they stand among the others.
 

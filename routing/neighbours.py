@@ -27,7 +27,7 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     """The index of these battles, kept in the folder where that can be written.
 
     Only prompts that neither the kept index nor the shipped one knows are embedded. An index that
-    cannot be read, or is of another embedder, is built anew; the log says so, as it does of many
+    cannot be read, or is of another embedder, is rebuilt; the log says so, as it does of many
     prompts to embed, for that can take minutes.
 
     Raises:

@@ -18,7 +18,7 @@ def outdone(
 ) -> dict[str, str]:
     """The models that are not worth their price, and of each a cheaper one that is no worse.
 
-    A model that is dearer than another one is outdone by it unless it is better: by the battles,
+    A model that costs more than another is outdone by it unless it is better: by the battles,
     with confidence, or where these tell too little of the two, as the user named them, the
     stronger first. The last one is never outdone: a pool has two ends. Nothing can be said of a
     model whose cost is not known (None).

@@ -47,12 +47,12 @@ class SettingInForce:
 
 
 def diagnose(program: Program, engine: str = "") -> dict[str, dict[str, str]]:
-    """Everything in sections, as people read it: first what is to be mended.
+    """Everything in sections, as people read it: first what is to fix.
 
     `engine` is its state, where that is known.
     """
     found = sections(program)
-    told = {"to mend": to_mend(program, found)}
+    told = {"to fix": problems(program, found)}
     known = {"engine": {"state": engine}} if engine else {}
     return {name: in_words(section) for name, section in {**told, **known, **found}.items()}
 
@@ -67,7 +67,7 @@ def sections(program: Program) -> dict[str, Mapping[str, object]]:
     }
 
 
-def to_mend(program: Program, found: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+def problems(program: Program, found: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
     """Problems that keep the program from working, each with its remedy."""
     wrong = {name: str(facts["trouble"]) for name, facts in found.items() if facts.get("trouble")}
     for name, place in found["paths"].items():

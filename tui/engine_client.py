@@ -71,7 +71,7 @@ class EngineClient:
         """Decide by the router of that name from now on, also after the child is restarted.
 
         Raises:
-            RoutingError: it cannot be loaded; the former one goes on deciding.
+            RoutingError: it cannot be loaded; the previous one stays in use.
         """
         readiness: Readiness = await self._ask("use", router)
         self.options = replace(self.options, router=router)

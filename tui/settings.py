@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         embedder: "minilm", a sentence-transformers id, or a folder.
         fallback: on a rate limit the other model answers without being asked for.
         cache_aware: a turn stays with the stronger model that answered last where its provider's
-            prompt cache makes it no dearer than the one that the router chose.
+            prompt cache makes it cost no more than the one that the router chose.
         system: what the model is told before the first message of a new conversation.
         learn: the user's judgements, and asking the strong model again, become their battles.
         screen_reader: the chat says lines and draws nothing.

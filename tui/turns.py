@@ -178,7 +178,7 @@ class Turns:
         return others[0].name if others else None
 
     def again(self, turn: LiveTurn, pin: Pin, *, unrouted: bool = False) -> LiveTurn:
-        """A turn that answers the same message once more, the former reply beside it."""
+        """A turn that answers the same message once more, beside the previous reply."""
         self.live = self.last = LiveTurn(
             self.session,
             turn.text,

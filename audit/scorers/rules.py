@@ -67,7 +67,7 @@ def always(position: int) -> Pick:
 
 
 def uniform(seed: int) -> Pick:
-    """Any position, drawn anew for every text that is shown. Accuracy 1/n; RStd in its band."""
+    """A position drawn at random for every text that is shown. Accuracy 1/n; RStd in its band."""
 
     def pick(variant: Variant) -> int:
         shown = variant.shown

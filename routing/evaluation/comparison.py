@@ -34,7 +34,7 @@ class Measured:
     """One router on the set.
 
     Attributes:
-        interval: of its APGR, prompts drawn anew.
+        interval: of its APGR, by bootstrap over prompts.
         z: by how many of its standard deviations its APGR exceeds that of random routing.
         saving50: what it saves where half of the gap is won back; `saving80` likewise.
         verdict: whether it beats the better model and the mix of both by lot.
@@ -137,7 +137,7 @@ def compare(
 
 
 def _saving(share: float, random: Doubles, costs: tuple[float, float], drawn: Doubles) -> Saving:
-    """What needing that share of strong calls saves; `drawn`: the shares on prompts drawn anew."""
+    """The saving at that share of strong calls; `drawn`: bootstrap draws of the share."""
     usual = float(random.mean())
     ratios = np.divide(usual, drawn, out=np.full(len(drawn), np.nan), where=drawn > 0)
     return saving(share, usual, *costs)._replace(interval=Interval.of(ratios))

@@ -69,7 +69,7 @@ class Verdict:
         best: column of the best single model.
         gain: by how much the routed quality exceeds the price-only mix of the same cost, averaged
             over all costs between the routed curve's ends.
-        interval: of the gain, prompts drawn anew.
+        interval: of the gain, by bootstrap over prompts.
     """
 
     best: int

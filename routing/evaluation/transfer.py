@@ -30,7 +30,7 @@ MakeRouter = Callable[[str, tuple[str, str], Sequence[Battle]], Router]
 
 
 class Reached(NamedTuple):
-    """An APGR, its interval on prompts drawn anew, and by how many deviations it exceeds chance."""
+    """An APGR, its bootstrap interval, and by how many deviations it exceeds chance."""
 
     apgr: float
     interval: Interval

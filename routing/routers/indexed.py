@@ -47,7 +47,7 @@ class IndexedRouter(ABC):
         """A fitted router, its index kept in the folder.
 
         Only prompts that the kept index does not know are embedded. An index that cannot be read,
-        or is of another embedder, is built anew.
+        or is of another embedder, is rebuilt.
 
         Raises:
             EmbeddingError: the embedder refused.

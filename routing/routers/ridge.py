@@ -175,7 +175,7 @@ class _Head(NamedTuple):
     """What was learnt for one pair.
 
     Attributes:
-        ridge: how much oftener than on average the strong model wins, and both replies are good.
+        ridge: how much more often than average the strong model wins, and both replies are good.
         blend: by how much the chances of a prompt exceed the average, from these two.
         average: how often the strong model wins.
         rows: of the index, that it was learnt from.

@@ -162,7 +162,7 @@ class TrainedRouter(ABC):
             kept.unlink(missing_ok=True)
 
     def for_pair(self, strong: str, weak: str) -> Self:
-        """The same router for another pair of models. Nothing is fitted anew."""
+        """The same router for another pair of models. Nothing is refitted."""
         self._check_fitted()
         router = copy.copy(self)
         router.strong, router.weak = strong, weak

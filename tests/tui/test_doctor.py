@@ -50,7 +50,7 @@ def test_log_that_cannot_be_written_is_reported(run: Run, home: Path):
     code, out, _ = run("doctor", "--json")
     found = json.loads(out)
     assert code == 1
-    assert "llmroute.log" in found["to_mend"]["log"]
+    assert "llmroute.log" in found["problems"]["log"]
     assert not found["engine"]["trouble"], "it works without a log"
 
 
@@ -61,14 +61,14 @@ def test_nothing_wrong_is_exit_code_0(run: Run):
     assert found["settings"]["share"] == {"value": 0.5, "origin": "default"}
     assert found["settings"]["learn"] == {"value": True, "origin": "default"}
     assert found["settings"]["strong"] == {"value": None, "origin": "default"}
-    assert found["to_mend"] == {}
+    assert found["problems"] == {}
     assert not any("trouble" in section for section in found.values())
 
 
 def test_last_line_says_what_is_wrong(run: Run, home: Path):
     assert run("doctor", "--no-engine")[1].splitlines()[-1] == "All is well."
     (home / "settings.toml").write_text("share = 7\n")
-    assert run("doctor", "--no-engine")[1].splitlines()[-1] == "To mend, see above: settings."
+    assert run("doctor", "--no-engine")[1].splitlines()[-1] == "To fix, see above: settings."
 
 
 def test_what_is_broken_and_what_to_do_come_first(run: Run, home: Path):
@@ -76,14 +76,14 @@ def test_what_is_broken_and_what_to_do_come_first(run: Run, home: Path):
     code, out, _ = run("doctor", "--no-engine")
     first, second = out.splitlines()[:2]
     assert code == 1
-    assert first == "to mend"
+    assert first == "to fix"
     assert second.split(maxsplit=1) == [
         "openai/gpt-4o",
         "OPENAI_API_KEY is not set. llmroute keys set OPENAI_API_KEY asks for it.",
     ]
-    assert out.splitlines()[-1] == "To mend, see above: openai/gpt-4o."
+    assert out.splitlines()[-1] == "To fix, see above: openai/gpt-4o."
     titles = [line for line in out.splitlines() if line and not line.startswith(" ")][:-1]
-    assert titles == ["to mend", "keys", "settings", "paths", "version"]
+    assert titles == ["to fix", "keys", "settings", "paths", "version"]
 
 
 def test_no_models_are_nothing_wrong_and_said_with_what_to_do(run: Run):
@@ -98,7 +98,7 @@ def test_folder_that_cannot_be_written_is_to_be_mended(run: Run, home: Path):
     (home / "sessions").mkdir(mode=0o500)
     code, out, _ = run("doctor", "--no-engine", "--json")
     assert code == 1
-    assert str(home / "sessions") in json.loads(out)["to_mend"]["sessions"]
+    assert str(home / "sessions") in json.loads(out)["problems"]["sessions"]
 
 
 def test_script_reads_whole_lines_without_padding(run: Run, home: Path):

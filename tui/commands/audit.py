@@ -73,7 +73,7 @@ def audit(
         float | None, typer.Option(min=0.0, metavar="USD", help="Stop before spending more.")
     ] = None,
     fresh: Annotated[
-        bool, flag("--fresh/--resume", about="Score all anew, or reuse the kept scores.")
+        bool, flag("--fresh/--resume", about="Ignore kept scores, or reuse them.")
     ] = False,
     seed: Seed = 0,
     symbols: Annotated[

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tui.commands.options import AsJson, flag
-from tui.diagnosis import in_words, sections, to_mend
+from tui.diagnosis import in_words, problems, sections
 from tui.errors import SettingsError, in_line
 from tui.program import Program
 
@@ -37,9 +37,9 @@ def doctor(
     found["settings"] = {**trouble, **found["settings"]}
     if engine:
         found = {"engine": asyncio.run(_engine(program)), **found}
-    wrong = to_mend(program, found)
+    wrong = problems(program, found)
     if as_json:
-        typer.echo(json.dumps({"to_mend": wrong, **found}, indent=2, default=asdict))
+        typer.echo(json.dumps({"problems": wrong, **found}, indent=2, default=asdict))
     else:
         _print(program, wrong, found)
     raise typer.Exit(1 if wrong else 0)
@@ -108,9 +108,9 @@ def _print(
     from tui.tables import print_facts
 
     if wrong:
-        print_facts("to mend", wrong)
+        print_facts("to fix", wrong)
     elif program.pool is None:
         print_facts("to do", {"models": NO_MODELS})
     for section, facts in found.items():
         print_facts(section, in_words({n: fact for n, fact in facts.items() if n != "trouble"}))
-    typer.echo(f"To mend, see above: {', '.join(wrong)}." if wrong else "All is well.")
+    typer.echo(f"To fix, see above: {', '.join(wrong)}." if wrong else "All is well.")

@@ -240,7 +240,7 @@ def chosen_models(
     """The models to route among, the strongest first: as wanted, else as set, else the set's.
 
     Of the set's own models, where it has more than two, the best comes first, the cheaper of two
-    alike. The others follow from the dearest to the cheapest; where costs are not known, there are
+    alike. The others follow by falling cost; where costs are not known, there are
     the set's best and its worst.
 
     Raises:

@@ -124,7 +124,7 @@ class Conversation:
         return end
 
     def with_message(self, message: Message) -> Conversation:
-        """The conversation with the message added and in sight, or put in place of its former."""
+        """The conversation with the message added and in sight, or updated in place."""
         new = message.id not in self.messages
         title = self.title
         if new and not title and message.role == "user":

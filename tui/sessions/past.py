@@ -1,6 +1,6 @@
 """Routed turns from the history, and what another threshold would have made of them.
 
-The stored win probabilities say where the turn goes at any threshold, so nothing is routed anew:
+The stored win probabilities say where the turn goes at any threshold, so nothing is routed again:
 each turn is priced by its own usage, at the prices of the day.
 """
 

@@ -53,10 +53,10 @@ class Damage:
 
 
 class SessionStorage(Storage):
-    """One session's file, its backup and its damaged former selves.
+    """One session's file, its backup, and damaged earlier versions set aside.
 
     A write serialises first, goes to a file of its own, and takes the session's place in one step,
-    so that whatever happens the path holds the former content or the new one. The content before
+    so that whatever happens the path holds the old content or the new one. The content before
     the last write stays beside it as the backup. Only the holder of the session's lock writes.
 
     Args:
@@ -103,7 +103,7 @@ class SessionStorage(Storage):
         """Put the tables in place of the file's; in a `batch`, when it ends.
 
         Raises:
-            StoreError: the disk is full or refuses; the former content is still there.
+            StoreError: the disk is full or refuses; the old content is still there.
         """
         if self._pending is not None:
             self._pending = data

@@ -231,7 +231,7 @@ class Talk(Shown):
     async def again(
         self, pin: Pin, *, unrouted: bool = False, turn: LiveTurn | None = None
     ) -> None:
-        """Answer a message once more, the last one by default; the former answer stays beside."""
+        """Answer a message again, the last by default; the previous answer stays beside it."""
         turn = turn or self.turns.last
         if turn is None or self.turns.live:
             return
