@@ -62,7 +62,7 @@ class Report:
 
     Attributes:
         created: when, in ISO 8601.
-        planned, scored: askings of the battery, and how many of them have a score.
+        planned, scored: prompts of the battery, and how many of them have a score.
         notes: how it was measured, a sentence each.
         symbol_tokens: how many tokens the model's tokenizer makes of each symbol, where known.
         unread: what one of the replies that named no option said, in quotes.

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from audit.askings import Askings, by_perturbation
 from audit.battery import Battery, Plan
 from audit.lengths import ByLength, by_length
 from audit.perturbations import BASELINES, PERTURBATIONS
 from audit.prompts import TEMPLATES
 from audit.questions import floors
 from audit.remedies import Remedy, remedies
+from audit.responses import Responses, by_perturbation
 from audit.scorers import Identity, Score
 from audit.statistics import (
     DRAWS,
@@ -85,12 +85,12 @@ class Effect:
     """What the scorer did under one perturbation or baseline.
 
     Attributes:
-        n: answered askings; the next three were not answered and are no part of it.
-        tied: askings that the seed decided.
+        n: responses that name an option; the next three do not and are no part of it.
+        tied: responses that the seed decided.
         accuracy: in [0, 1], with its interval; None where nothing was answered.
         shares: share of the picks per shown position.
         recall: share of right answers per shown position of the right one; None for no question.
-        confusion: askings by shown position of the right answer (rows) and of the pick.
+        confusion: responses by shown position of the right answer (rows) and of the pick.
         by_position: RStd and its band; None where the right answer stands still or the options
             are not shown.
         by_symbol: the same by the right answer's symbol; None unless symbols are shuffled.
@@ -120,7 +120,7 @@ class Results:
     """The numbers of one model's run.
 
     Attributes:
-        correct: for each perturbation the share of its askings that were answered right, for each
+        correct: for each perturbation the share of its responses that were answered right, for each
             of `question_ids`; None where it was not asked or not answered.
         floors: accuracy of answering without reading.
         flags: how many questions carry each flag.
@@ -157,8 +157,8 @@ def evaluate(
     draws = Draws(np.random.default_rng(plan.seed), draw_count)
     variants = battery.variants[: len(scores)]
     alphabets = (LETTERS, plan.common, plan.rare)
-    askings = by_perturbation(battery.questions, variants, scores, alphabets)
-    effects = [_effect(a, askings.get(a.baseline), draws) for a in askings.values()]
+    responses = by_perturbation(battery.questions, variants, scores, alphabets)
+    effects = [_effect(a, responses.get(a.baseline), draws) for a in responses.values()]
     ids = tuple(question.id for question in battery.questions)
     return Results(
         identity=identity,
@@ -167,7 +167,7 @@ def evaluate(
         subjects=tuple(question.subject for question in battery.questions),
         effects=tuple(_adjusted(effects)),
         remedies=remedies(variants, scores),
-        correct={a.perturbation: a.per_question(ids) for a in askings.values()},
+        correct={a.perturbation: a.per_question(ids) for a in responses.values()},
         floors=floors(battery.questions),
         flags=_counted(flag for question in battery.questions for flag in question.flags),
         left_out=battery.left_out,
@@ -185,37 +185,37 @@ def _counted(things: Iterable[str]) -> dict[str, int]:
     return dict(Counter(things).most_common())
 
 
-def _effect(askings: Askings, base: Askings | None, draws: Draws) -> Effect:
-    known = PERTURBATIONS.get(askings.perturbation) or BASELINES[askings.perturbation]
-    answered = askings.answered
-    gold, correct = askings.gold[answered], askings.correct[answered]
-    count = int(askings.options.max())
+def _effect(responses: Responses, base: Responses | None, draws: Draws) -> Effect:
+    known = PERTURBATIONS.get(responses.perturbation) or BASELINES[responses.perturbation]
+    answered = responses.answered
+    gold, correct = responses.gold[answered], responses.correct[answered]
+    count = int(responses.options.max())
     hit = recalls(gold, correct, count)
     return Effect(
-        perturbation=askings.perturbation,
+        perturbation=responses.perturbation,
         summary=known.summary,
-        baseline=askings.baseline,
+        baseline=responses.baseline,
         n=int(answered.sum()),
-        unparsed=askings.reasons.count("unparsed"),
-        refused=askings.reasons.count("refused"),
-        unmeasured=askings.reasons.count("not measurable"),
-        tied=askings.tied,
+        unparsed=responses.reasons.count("unparsed"),
+        refused=responses.reasons.count("refused"),
+        unmeasured=responses.reasons.count("not measurable"),
+        tied=responses.tied,
         accuracy=float(correct.mean()) if len(correct) else None,
-        interval=_accuracy_interval(askings, draws),
-        shares=tuple(float(s) for s in shares(askings.pick, count)),
+        interval=_accuracy_interval(responses, draws),
+        shares=tuple(float(s) for s in shares(responses.pick, count)),
         recall=tuple(None if np.isnan(r) else float(r) for r in hit),
-        confusion=_confusion(gold, askings.pick[answered], count),
-        by_position=_by_position(askings, draws),
-        by_symbol=_by_symbol(askings, draws),
-        change=None if base is None else _change(askings, base, draws),
+        confusion=_confusion(gold, responses.pick[answered], count),
+        by_position=_by_position(responses, draws),
+        by_symbol=_by_symbol(responses, draws),
+        change=None if base is None else _change(responses, base, draws),
     )
 
 
-def _accuracy_interval(askings: Askings, draws: Draws) -> Interval:
-    if not askings.repeated or not askings.answered.any():
-        return wilson(int(askings.correct.sum()), int(askings.answered.sum()))
-    means = askings.means()
-    subject = dict(zip(askings.ids, askings.subject, strict=True))
+def _accuracy_interval(responses: Responses, draws: Draws) -> Interval:
+    if not responses.repeated or not responses.answered.any():
+        return wilson(int(responses.correct.sum()), int(responses.answered.sum()))
+    means = responses.means()
+    subject = dict(zip(responses.ids, responses.subject, strict=True))
     values = np.array(list(means.values()))
     return paired_interval(values, np.array([subject[i] for i in means]), draws)
 
@@ -225,57 +225,60 @@ def _confusion(gold: Ints, pick: Ints, count: int) -> tuple[tuple[int, ...], ...
     return tuple(tuple(int(cell) for cell in row) for row in table)
 
 
-def _by_position(askings: Askings, draws: Draws) -> Spread | None:
-    answered = askings.answered
-    if askings.scoring == "cloze" or not answered.any():
+def _by_position(responses: Responses, draws: Draws) -> Spread | None:
+    answered = responses.answered
+    if responses.scoring == "cloze" or not answered.any():
         return None
-    if askings.repeated:
-        tables = askings.rotations()
+    if responses.repeated:
+        tables = responses.rotations()
         return cyclic_spread(tables, draws) if tables else None
     return spread(
-        askings.gold[answered], askings.correct[answered], askings.options[answered], draws
+        responses.gold[answered], responses.correct[answered], responses.options[answered], draws
     )
 
 
-def _by_symbol(askings: Askings, draws: Draws) -> Spread | None:
-    answered = askings.answered
-    if (askings.gold_symbol == askings.gold).all() or not answered.any():
+def _by_symbol(responses: Responses, draws: Draws) -> Spread | None:
+    answered = responses.answered
+    if (responses.gold_symbol == responses.gold).all() or not answered.any():
         return None
     return spread(
-        askings.gold_symbol[answered], askings.correct[answered], askings.options[answered], draws
+        responses.gold_symbol[answered],
+        responses.correct[answered],
+        responses.options[answered],
+        draws,
     )
 
 
-def _change(askings: Askings, base: Askings, draws: Draws) -> Change | None:
-    """The difference on the askings that both answered; None where there are none."""
+def _change(responses: Responses, base: Responses, draws: Draws) -> Change | None:
+    """The difference on the responses that both answered; None where there are none."""
     index = {question_id: i for i, question_id in enumerate(base.ids)}
-    partner = np.array([index.get(question_id, -1) for question_id in askings.ids])
-    both = askings.answered & (partner >= 0)
+    partner = np.array([index.get(question_id, -1) for question_id in responses.ids])
+    both = responses.answered & (partner >= 0)
     both &= base.answered[partner]
     if not both.any():
         return None
-    before, after = base.correct[partner[both]], askings.correct[both]
-    differences, clusters, plain = _by_question(askings, both, before)
+    before, after = base.correct[partner[both]], responses.correct[both]
+    differences, clusters, plain = _by_question(responses, both, before)
     points = differences * 100
     return Change(
         n=len(points),
         before=float(before.mean()),
         points=float(points.mean()),
         interval=paired_interval(points, clusters, draws),
-        p=None if askings.repeated else mcnemar(before, after),
-        flips=flip_rate(base.taken[partner[both]], askings.taken[both]),
+        p=None if responses.repeated else mcnemar(before, after),
+        flips=flip_rate(base.taken[partner[both]], responses.taken[both]),
         plain_n=int(plain.sum()),
         plain_points=float(points[plain].mean()) if plain.any() else None,
     )
 
 
-def _by_question(askings: Askings, both: Bools, before: Bools) -> tuple[Floats, Ints, Bools]:
-    """For each question: mean difference over its askings, subject, and whether it is plain."""
-    ids = np.array(askings.ids)[both]
+def _by_question(responses: Responses, both: Bools, before: Bools) -> tuple[Floats, Ints, Bools]:
+    """For each question: mean difference over its responses, subject, and whether it is plain."""
+    ids = np.array(responses.ids)[both]
     _, first, member = np.unique(ids, return_index=True, return_inverse=True)
-    gained = askings.correct[both].astype(np.float64) - before
+    gained = responses.correct[both].astype(np.float64) - before
     means = np.bincount(member, gained) / np.bincount(member)
-    return means, askings.subject[both][first], askings.plain[both][first]
+    return means, responses.subject[both][first], responses.plain[both][first]
 
 
 def _adjusted(effects: Sequence[Effect]) -> list[Effect]:

@@ -75,7 +75,7 @@ def main() -> None:
     weights = layer_weights(model)
     print(f"{weights:,} weights in the layers; matrix rate {rate / 1e12:.2f} TFLOP/s")
     print(
-        f"{arguments.battery}: {count:,} questions of {questions.name}, {len(variants):,} askings"
+        f"{arguments.battery}: {count:,} questions of {questions.name}, {len(variants):,} prompts"
     )
     print(
         f"{'budget':>8}{'seconds':>10}{'1,000 q.':>10}{'tokens/s':>10}{'share':>9}{'peak GiB':>10}"

@@ -23,7 +23,7 @@ from bench.loglik_sets import BILLIONS, FOLDER, pool_set
 from bench.reproduce_routellm import untrained
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
-from routing.evaluation.frontier import PoolMeasured, compare_pool
+from routing.evaluation.frontier import PoolRouterResult, compare_pool
 from routing.evaluation.sets import EvaluationSet, unseen
 from routing.evaluation.transfer import gold_of
 from routing.index import unique_prompts
@@ -38,7 +38,7 @@ SEEDS, ROWS, DRAWS = 5, 1500, 500
 OTHERS = ("arc_challenge", "arc_easy", "openbookqa")
 POOL = Pool(tuple(map(Model, BILLIONS)))
 # For each router and set: what each seed gave.
-Found = dict[tuple[str, str], list[PoolMeasured]]
+Found = dict[tuple[str, str], list[PoolRouterResult]]
 
 
 def gold(evaluation: EvaluationSet) -> list[Battle]:

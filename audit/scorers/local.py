@@ -19,7 +19,7 @@ from audit.prompts import Prompt, render
 from audit.scorers import Identity, Score, Spent
 from audit.scorers.encoding import Encoder, Pair, Passage, longest_input
 from audit.scorers.onednn import lay_out
-from audit.scorers.packing import Measured, packed, plain
+from audit.scorers.packing import PassResult, packed, plain
 from audit.scorers.trie import Grown, Trie, grow
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class LocalScorer:
                 yield self._score(prompts[done], passages[part], sums)
                 done += 1
 
-    def _run(self, passages: Sequence[Passage], trie: Trie) -> Iterator[Measured]:
+    def _run(self, passages: Sequence[Passage], trie: Trie) -> Iterator[PassResult]:
         import torch
 
         longest = max(len(passage.tokens) for passage in passages)
@@ -297,7 +297,7 @@ def _keeps_apart(model: PreTrainedModel, passages: Sequence[Passage], tolerance:
     return bool(np.abs(apart - together).mean(axis=1).max() <= tolerance)
 
 
-def _nats(run: Iterator[Measured], grown: Grown) -> NDArray[np.float64]:
+def _nats(run: Iterator[PassResult], grown: Grown) -> NDArray[np.float64]:
     """Nats of all scored tokens, passage by passage."""
     nats = np.zeros(len(grown.trie.tokens))
     for measured in run:

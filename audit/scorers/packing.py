@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LOGIT_ROWS = 256  # rows of float32 log-probabilities held at once
 
 
-class Measured(NamedTuple):
+class PassResult(NamedTuple):
     """What one forward pass gave: nats of each of these nodes after all that stands before it."""
 
     nodes: Nodes
@@ -74,7 +74,7 @@ def rows(trie: Trie, budget: int) -> Iterator[Row]:
     yield from below(0, len(trie.tokens), 0)
 
 
-def packed(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[Measured]:
+def packed(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[PassResult]:
     """Nats of all targets, each node read once, several passages to a row.
 
     The model must honour a 4-D attention mask, position ids and a cache of keys and values.
@@ -92,10 +92,10 @@ def packed(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[Measured
         nodes = trie.targets[here]
         # Logits get no name here, which would keep them while the next row is run.
         nats = _nats(_run_row(model, trie, row, cache, wanted), index, trie.tokens[nodes])
-        yield Measured(nodes, nats, len(row.nodes))
+        yield PassResult(nodes, nats, len(row.nodes))
 
 
-def plain(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[Measured]:
+def plain(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[PassResult]:
     """Nats of all targets by ordinary passes over whole passages, as any causal model takes them.
 
     Only passages of one length share a batch, so that no padding can reach a model that keeps a
@@ -117,7 +117,7 @@ def plain(model: PreTrainedModel, trie: Trie, budget: int) -> Iterator[Measured]
             index = np.searchsorted(members, owners[here]) * len(wanted) + column
             nodes = trie.targets[here]
             nats = _nats(logits, index, trie.tokens[nodes])
-            yield Measured(nodes, nats, len(members) * int(length))
+            yield PassResult(nodes, nats, len(members) * int(length))
 
 
 def _children(trie: Trie, start: int, stop: int) -> list[int]:

@@ -77,7 +77,7 @@ class Rung(Protocol):
         """
 
 
-class Measured(NamedTuple):
+class ContinuationScore(NamedTuple):
     """Nats of a continuation and how many tokens it has."""
 
     nats: float
@@ -126,7 +126,7 @@ class Echo:
             warnings=(NOT_SPELT,) if None in nats else (),
         )
 
-    async def _measure(self, client: Client, context: str, text: str) -> Measured | None:
+    async def _measure(self, client: Client, context: str, text: str) -> ContinuationScore | None:
         response = await _echo(client, context + text)
         measured = _past_text(response, context + text, context)
         if measured is not None:
@@ -265,7 +265,7 @@ def _values(response: Any) -> list[float | None]:  # noqa: ANN401  # litellm's r
     return list(getattr(logprobs, "token_logprobs", None) or [])
 
 
-def _past_text(response: Any, text: str, context: str) -> Measured | None:  # noqa: ANN401  # litellm's
+def _past_text(response: Any, text: str, context: str) -> ContinuationScore | None:  # noqa: ANN401  # litellm's
     """What lies past the context, found by the tokens' text; None where they do not spell it."""
     values = _values(response)
     tokens = list(getattr(response.choices[0].logprobs, "tokens", None) or []) if values else []
@@ -282,18 +282,18 @@ def _past_text(response: Any, text: str, context: str) -> Measured | None:  # no
     return _sum(values[first:count])
 
 
-def _past_count(whole: Any, context: Any) -> Measured | None:  # noqa: ANN401  # litellm's responses
+def _past_count(whole: Any, context: Any) -> ContinuationScore | None:  # noqa: ANN401  # litellm's responses
     """What lies past as many tokens as the context has by itself."""
     if not (reads := getattr(whole.usage, "prompt_tokens", 0)):
         return None
     return _sum(_values(whole)[context.usage.prompt_tokens : reads])
 
 
-def _sum(values: Sequence[float | None]) -> Measured | None:
+def _sum(values: Sequence[float | None]) -> ContinuationScore | None:
     known = [value for value in values if value is not None]
     if not known or len(known) < len(values):
         return None
-    return Measured(math.fsum(known), len(known))
+    return ContinuationScore(math.fsum(known), len(known))
 
 
 def _likeliest(response: Any) -> list[Any]:  # noqa: ANN401  # litellm's response

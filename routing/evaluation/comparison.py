@@ -30,7 +30,7 @@ from routing.evaluation.sets import EvaluationSet
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class RouterResult:
     """One router on the set.
 
     Attributes:
@@ -76,7 +76,7 @@ class Comparison:
     weak: str
     best: str
     costs: tuple[float, float]
-    routers: tuple[Measured, ...]
+    routers: tuple[RouterResult, ...]
     differences: tuple[Difference, ...]
     oracle: Curve
     price_mix: Curve
@@ -107,7 +107,7 @@ def compare(
     drawn = bootstrap(list(win_probabilities.values()), grades, draws, seed)
     outcomes = _outcomes(evaluation, pair, grades)
     routers = [
-        Measured(
+        RouterResult(
             name=name,
             curve=found,
             interval=Interval.of(drawn.apgr[at]),

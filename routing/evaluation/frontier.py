@@ -96,7 +96,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, eq=False)
-class PoolMeasured:
+class PoolRouterResult:
     """One router among all models: its curve and whether that pays."""
 
     name: str
@@ -125,7 +125,7 @@ class PoolComparison:
     mix: CostCurve
     oracle: CostCurve
     best: int
-    routers: tuple[PoolMeasured, ...]
+    routers: tuple[PoolRouterResult, ...]
     evidence: Evidence
 
 
@@ -154,7 +154,7 @@ def compare_pool(
     outcomes = Outcomes(evaluation.quality[:, columns], evaluation.cost[:, columns])
     picks = {name: pool_picks(table) for name, table in win_probabilities.items()}
     routers = [
-        PoolMeasured(name, routed(outcomes, picked), verdict(outcomes, picked, draws, seed))
+        PoolRouterResult(name, routed(outcomes, picked), verdict(outcomes, picked, draws, seed))
         for name, picked in picks.items()
     ]
     return PoolComparison(

@@ -29,7 +29,7 @@ class Graded(NamedTuple):
 MakeRouter = Callable[[str, tuple[str, str], Sequence[Battle]], Router]
 
 
-class Reached(NamedTuple):
+class ApgrResult(NamedTuple):
     """An APGR, its bootstrap interval, and by how many deviations it exceeds chance."""
 
     apgr: float
@@ -38,7 +38,7 @@ class Reached(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class TransferResult:
     """One router on one set that was left out.
 
     Attributes:
@@ -53,8 +53,8 @@ class LeftOut:
     prompts: int
     dropped: int
     rows: int
-    alone: Reached
-    taught: Reached
+    alone: ApgrResult
+    taught: ApgrResult
     evidence: Evidence
 
 
@@ -83,7 +83,7 @@ def leave_one_out(  # noqa: PLR0913 what is learnt from, by whom, and how
     *,
     most: int,
     seed: int = 0,
-) -> Iterator[LeftOut]:
+) -> Iterator[TransferResult]:
     """Each router on each set, one after the other, taught by all the others.
 
     Of each other set up to `most` rows are learnt from. Prompts of the set in question that a
@@ -104,7 +104,7 @@ def leave_one_out(  # noqa: PLR0913 what is learnt from, by whom, and how
                 _reached(make(name, graded.pair, learnt), graded.pair, clean.evaluation, seed)
                 for learnt in (battles, lessons)
             )
-            yield LeftOut(
+            yield TransferResult(
                 set_name=graded.evaluation.name,
                 pair=graded.pair,
                 router=name,
@@ -117,12 +117,12 @@ def leave_one_out(  # noqa: PLR0913 what is learnt from, by whom, and how
             )
 
 
-def _reached(router: Router, pair: tuple[str, str], test: EvaluationSet, seed: int) -> Reached:
+def _reached(router: Router, pair: tuple[str, str], test: EvaluationSet, seed: int) -> ApgrResult:
     grades = test.grades(*pair)
     chances = router.for_pair(*pair).win_probability(test.prompts)
     apgr = curve(chances, grades, seed).apgr
     drawn = bootstrap([chances], grades, DRAWS, seed).apgr[0]
-    return Reached(apgr, Interval.of(drawn), chance(grades, DRAWS, seed).z(apgr))
+    return ApgrResult(apgr, Interval.of(drawn), chance(grades, DRAWS, seed).z(apgr))
 
 
 def _evidence(test: EvaluationSet, pair: tuple[str, str], seed: int) -> Evidence:

@@ -26,7 +26,7 @@ from tui.widgets.why import why_text
 SIZE = (110, 34)
 MODEL = "openai/gpt-4.1"
 
-BEGUN = Begun((f"{MODEL}: 300 questions in 2,700 askings, measured by letters", "2,700 calls"))
+BEGUN = Begun((f"{MODEL}: 300 questions in 2,700 prompts, measured by letters", "2,700 calls"))
 SCORED = Scored(
     1_200,
     2_700,

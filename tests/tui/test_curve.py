@@ -19,9 +19,9 @@ from tui.sessions import (
     Routed,
     answered_again,
     judged,
-    met,
     outcome,
-    told_apart,
+    separation,
+    wishes_met,
 )
 
 
@@ -68,17 +68,17 @@ def test_thresholds_meet_wishes():
         Judged(turn("b", 0.4), True),
         Judged(turn("c", 0.3), False),
     ]
-    assert met(wishes, 0.0) == (2, 2, 1, 0)
-    assert met(wishes, 0.35) == (2, 2, 1, 1)
-    assert met(wishes, 0.5) == (2, 1, 1, 1)
-    assert met(wishes, 1.1) == (2, 0, 1, 1)
+    assert wishes_met(wishes, 0.0) == (2, 2, 1, 0)
+    assert wishes_met(wishes, 0.35) == (2, 2, 1, 1)
+    assert wishes_met(wishes, 0.5) == (2, 1, 1, 1)
+    assert wishes_met(wishes, 1.1) == (2, 0, 1, 1)
 
 
 def points() -> dict[float, Point]:
     turns = [turn("a", 0.9), turn("b", 0.4)]
     wishes = [Judged(turns[0], True)]
     return {
-        share: Point(outcome(turns, threshold), met(wishes, threshold))
+        share: Point(outcome(turns, threshold), wishes_met(wishes, threshold))
         for share, threshold in ((0.0, 1.1), (0.5, 0.5), (1.0, 0.0))
     }
 
@@ -96,7 +96,7 @@ def test_chart_moves_with_the_share():
 
 def test_chart_of_free_models_has_no_cost():
     free = Outcome({"weak": 1}, 0, 0.0, 0.0, 1)
-    assert chart({0.0: Point(free, met([], 0.5))}).lines == []
+    assert chart({0.0: Point(free, wishes_met([], 0.5))}).lines == []
 
 
 def test_point_is_told_in_words():
@@ -120,10 +120,10 @@ def wishes(strong: list[float], weak: list[float]) -> list[Judged]:
 
 
 def test_pairs_in_the_right_order_are_counted():
-    found = told_apart(wishes([0.9, 0.5], [0.5, 0.1, 0.7]))
+    found = separation(wishes([0.9, 0.5], [0.5, 0.1, 0.7]))
     assert found == (pytest.approx((3 + 1.5) / 6), False)
-    assert told_apart(wishes([0.9] * 12, [0.1] * 12)) == (1, True)
-    assert told_apart(wishes([0.9], [])) is None
+    assert separation(wishes([0.9] * 12, [0.1] * 12)) == (1, True)
+    assert separation(wishes([0.9], [])) is None
 
 
 @pytest.mark.parametrize(

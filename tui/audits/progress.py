@@ -51,7 +51,7 @@ def introduction(run: Run) -> list[str]:
 
     asked, battery = len(run.battery.questions), run.battery
     lines = [
-        f"{run.scorer.identity.model}: {asked:,} questions in {len(battery.variants):,} askings, "
+        f"{run.scorer.identity.model}: {asked:,} questions in {len(battery.variants):,} prompts, "
         f"measured by {run.scorer.identity.method}",
         *run.notes,
     ]
@@ -81,7 +81,7 @@ def drawing(progress: Progress, height: int) -> Group:
 
 
 def summary(progress: Progress) -> str:
-    """One line: askings, time left, speed and cost."""
+    """One line: prompts, time left, speed and cost."""
     left = progress.seconds_left
     parts = [
         f"{progress.done:,} of {progress.total:,}",

@@ -34,8 +34,8 @@ class Scored(msgspec.Struct, frozen=True, tag=True):
     """How far it is.
 
     Attributes:
-        done, total: askings.
-        summary: askings, time left, speed, cost and the perturbation in a line.
+        done, total: prompts.
+        summary: prompts, time left, speed, cost and the perturbation in a line.
         rows: cells of text for each perturbation so far, as `COLUMNS` names them.
     """
 

@@ -279,7 +279,7 @@ def watch(run: Run) -> BudgetError | None:
         return error
     except KeyboardInterrupt:
         typer.echo(
-            f"Stopped: {len(run.scores):,} of {len(run.battery.variants):,} askings are scored and "
+            f"Stopped: {len(run.scores):,} of {len(run.battery.variants):,} prompts are scored and "
             "kept. Run the same command again to continue.",
             err=True,
         )

@@ -10,7 +10,7 @@ from tui.evaluation.plots import Band, Chart, Level, Line
 from tui.money import counted
 
 if TYPE_CHECKING:
-    from routing.evaluation.comparison import Comparison, Difference, Measured
+    from routing.evaluation.comparison import Comparison, Difference, RouterResult
     from routing.evaluation.curves import Chance, Curve, Interval, Saving
     from routing.evaluation.evidence import Evidence
     from routing.evaluation.frontier import Verdict
@@ -199,7 +199,7 @@ def subtitle(size: int, evidence: Evidence) -> str:
     return f"{counted(size, 'prompt')}{doubt}"
 
 
-def _router_row(router: Measured) -> tuple[str, ...]:
+def _router_row(router: RouterResult) -> tuple[str, ...]:
     interval, z = interval_text(router.interval), number_text(router.z, "+.1f")
     return router.name, *_curve_cells(router.curve), interval, z
 
@@ -260,7 +260,7 @@ def _difference(found: Difference) -> str:
     )
 
 
-def _savings(router: Measured, free: str) -> str:
+def _savings(router: RouterResult, free: str) -> str:
     """What a router saves against random routing, by calls and by prices.
 
     `free` says it where no call costs anything.

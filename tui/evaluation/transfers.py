@@ -11,7 +11,7 @@ from tui.evaluation.comparison import evidence_fields, interval_text, number_tex
 
 if TYPE_CHECKING:
     from routing.battles import Battle
-    from routing.evaluation.transfer import LeftOut, Reached
+    from routing.evaluation.transfer import ApgrResult, TransferResult
     from routing.routers import Router
     from tui.program import Program
     from tui.progress import Follow
@@ -32,7 +32,7 @@ class WantedTransfer:
     seed: int
 
 
-def transfer(program: Program, wanted: WantedTransfer, follow: Follow) -> Iterator[LeftOut]:
+def transfer(program: Program, wanted: WantedTransfer, follow: Follow) -> Iterator[TransferResult]:
     """Each router on each set, as soon as it is measured.
 
     Raises:
@@ -92,7 +92,7 @@ def _maker(seed: int, embedder: Any) -> Callable[..., Router]:  # noqa: ANN401  
     return make
 
 
-def row(found: LeftOut) -> tuple[str, ...]:
+def row(found: TransferResult) -> tuple[str, ...]:
     """The cells under `COLUMNS`."""
     return (
         found.set_name,
@@ -102,7 +102,7 @@ def row(found: LeftOut) -> tuple[str, ...]:
     )
 
 
-def remarks(found: Sequence[LeftOut]) -> list[str]:
+def remarks(found: Sequence[TransferResult]) -> list[str]:
     """Remarks on each set, a sentence each."""
     lines = []
     for each in {each.set_name: each for each in found}.values():
@@ -116,7 +116,7 @@ def remarks(found: Sequence[LeftOut]) -> list[str]:
     return lines
 
 
-def as_json(found: LeftOut) -> dict[str, Any]:
+def as_json(found: TransferResult) -> dict[str, Any]:
     """Everything that was measured."""
     return {
         "set": found.set_name,
@@ -132,10 +132,10 @@ def as_json(found: LeftOut) -> dict[str, Any]:
     }
 
 
-def _cells(reached: Reached) -> tuple[str, str]:
+def _cells(reached: ApgrResult) -> tuple[str, str]:
     apgr, z = number_text(reached.apgr), number_text(reached.z, "+.1f")
     return f"{apgr} [{interval_text(reached.interval)}]", z
 
 
-def _fields(reached: Reached) -> dict[str, Any]:
+def _fields(reached: ApgrResult) -> dict[str, Any]:
     return {"apgr": reached.apgr, "apgr_interval": list(reached.interval), "z": reached.z}

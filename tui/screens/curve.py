@@ -15,7 +15,7 @@ from textual_plotext import PlotextPlot
 from tui.evaluation.plots import Chart, Line, draw_in
 from tui.money import marked_usd, percent, turns_text, usd
 from tui.screens.slider import READING, Slider
-from tui.sessions import Judged, Met, Outcome, Routed, met, outcome, told_apart
+from tui.sessions import Judged, Outcome, Routed, WishesMet, outcome, separation, wishes_met
 from tui.widgets.tones import MUTED
 
 ENOUGH_JUDGED = 20  # turns, of fewer nothing can be said
@@ -41,7 +41,7 @@ class Point(NamedTuple):
     """What a share of strong calls makes of the history."""
 
     outcome: Outcome
-    met: Met
+    wishes: WishesMet
 
 
 class CurveScreen(Slider[History]):
@@ -76,7 +76,7 @@ class CurveScreen(Slider[History]):
         """What each share makes of the history that was read."""
         history = self.history or History()
         return {
-            share: Point(outcome(history.turns, threshold), met(history.judged, threshold))
+            share: Point(outcome(history.turns, threshold), wishes_met(history.judged, threshold))
             for share, threshold in sorted(self.thresholds.items())
         }
 
@@ -89,7 +89,7 @@ def chart(points: Mapping[float, Point]) -> Chart:
         for each in points.values()
         if each.outcome.all_strong_usd > 0
     ]
-    wishes = [each.met for each in points.values()]
+    wishes = [each.wishes for each in points.values()]
     lines = [
         Line("cost, % of all strong", x, costs),
         Line(
@@ -135,7 +135,7 @@ def _cost(then: Outcome) -> str:
     )
 
 
-def _wishes(wishes: Met) -> str:
+def _wishes(wishes: WishesMet) -> str:
     parts = []
     if wishes.wants_strong:
         parts.append(f"strong in {wishes.got_strong:,} of {wishes.wants_strong:,} you wanted so")
@@ -149,7 +149,7 @@ def verdict(turns: Sequence[Judged]) -> str:
     """Whether routing serves the user's wishes, in a sentence; "" where too few were judged."""
     if len(turns) < ENOUGH_JUDGED:
         return ""
-    found = told_apart(turns)
+    found = separation(turns)
     strongest, *others = turns[-1].turn.models
     if found is None and turns[0].wants_strong:
         return f"On your data, always use {strongest}: you wanted it in all {len(turns):,}."

@@ -28,16 +28,16 @@ first paint.
 
 `routed(sessions.messages())` are the turns of the whole history that a router decided, each with
 its win probability and what either model costs for it; `outcome(turns, threshold)` says what
-another threshold had made of them. `judged` are those of which the user said what they wanted,
-`met(judged, threshold)` how often that threshold gives it to them, and `told_apart(judged)` how
-well the win probabilities tell the two kinds apart.
+another threshold would have made of them. `judged` are those of which the user said what they
+wanted, `wishes_met(judged, threshold)` how often that threshold gives it to them, and
+`separation(judged)` how well the win probabilities tell the two kinds apart.
 """
 
 from tui.sessions.conversation import Conversation, SessionInfo
 from tui.sessions.costs import DayCost, total
 from tui.sessions.export import to_json, to_markdown, write_export
 from tui.sessions.folder import Sessions
-from tui.sessions.judged import Judged, Met, answered_again, judged, met, told_apart
+from tui.sessions.judged import Judged, WishesMet, answered_again, judged, separation, wishes_met
 from tui.sessions.message import Message, State, short
 from tui.sessions.past import Outcome, Routed, of_pool, outcome, routed
 from tui.sessions.session import Session
@@ -47,23 +47,23 @@ __all__ = [
     "DayCost",
     "Judged",
     "Message",
-    "Met",
     "Outcome",
     "Routed",
     "Session",
     "SessionInfo",
     "Sessions",
     "State",
+    "WishesMet",
     "answered_again",
     "judged",
-    "met",
     "of_pool",
     "outcome",
     "routed",
+    "separation",
     "short",
     "to_json",
     "to_markdown",
-    "told_apart",
     "total",
+    "wishes_met",
     "write_export",
 ]

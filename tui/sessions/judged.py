@@ -26,8 +26,8 @@ class Judged(NamedTuple):
     wants_strong: bool
 
 
-class Met(NamedTuple):
-    """What a threshold makes of judged turns.
+class WishesMet(NamedTuple):
+    """How many of the user's wishes a threshold meets.
 
     Attributes:
         wants_strong: turns for which the strongest model was wanted; `got_strong` of them get it.
@@ -40,20 +40,20 @@ class Met(NamedTuple):
     stay_weak: int
 
 
-class Told(NamedTuple):
+class Separation(NamedTuple):
     """How well a router tells the turns that deserved the strongest model from the others.
 
     Attributes:
-        right: the part of all pairs of one of either kind of which the former has the higher win
-            probability; .5 by lot.
-        is_clear: whether that is above .5 by more than chance.
+        right: the AUC: the share of pairs, one of each kind, in which the first has the higher win
+            probability; .5 by chance.
+        is_clear: whether it is significantly above .5.
     """
 
     right: float
     is_clear: bool
 
 
-def told_apart(turns: Sequence[Judged]) -> Told | None:
+def separation(turns: Sequence[Judged]) -> Separation | None:
     """What the win probabilities make of the wishes; None where all turns had the same one."""
     strong = [each.turn.win_probability for each in turns if each.wants_strong]
     weak = [each.turn.win_probability for each in turns if not each.wants_strong]
@@ -63,7 +63,7 @@ def told_apart(turns: Sequence[Judged]) -> Told | None:
     right = points / (len(strong) * len(weak))
     # Of the Mann-Whitney statistic, where the order is by lot.
     spread = math.sqrt((len(strong) + len(weak) + 1) / (12 * len(strong) * len(weak)))
-    return Told(right, right - 0.5 > SPREADS * spread)
+    return Separation(right, right - 0.5 > SPREADS * spread)
 
 
 def answered_again(messages: Iterable[Message]) -> frozenset[str]:
@@ -95,8 +95,8 @@ def judged(
     return list(found.values())
 
 
-def met(turns: Sequence[Judged], threshold: float) -> Met:
+def wishes_met(turns: Sequence[Judged], threshold: float) -> WishesMet:
     """How many of the judged turns would get what was wanted at that threshold."""
     strong = [each.turn.place_at(threshold) == 0 for each in turns if each.wants_strong]
     weak = [each.turn.place_at(threshold) > 0 for each in turns if not each.wants_strong]
-    return Met(len(strong), sum(strong), len(weak), sum(weak))
+    return WishesMet(len(strong), sum(strong), len(weak), sum(weak))

@@ -18,7 +18,7 @@ SPECIAL = frozenset({"names letters", "all of the above"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Askings:
+class Responses:
     """The questions asked under one perturbation: arrays of equal length, in the order asked.
 
     Attributes:
@@ -42,12 +42,12 @@ class Askings:
 
     @property
     def answered(self) -> Bools:
-        """Which askings have an answer."""
+        """Which responses name an option."""
         return np.asarray(self.pick >= 0)
 
     @property
     def correct(self) -> Bools:
-        """Which askings were answered right."""
+        """Which responses are right."""
         return np.asarray(self.pick == self.gold)
 
     @property
@@ -94,8 +94,8 @@ def by_perturbation(
     variants: Sequence[Variant],
     scores: Sequence[Score],
     alphabets: Sequence[Sequence[str]],
-) -> dict[str, Askings]:
-    """The askings of each perturbation, baselines first, in the order of their tables.
+) -> dict[str, Responses]:
+    """The responses of each perturbation, baselines first, in the order of their tables.
 
     `alphabets` are all symbols that may be shown, each in its own order.
     """
@@ -109,22 +109,22 @@ def by_perturbation(
     for variant, score in zip(variants, scores, strict=True):
         rows[variant.perturbation].append((variant, choose(variant, score)))
     order = (*BASELINES, *PERTURBATIONS)
-    return {name: _askings(rows[name], known) for name in order if name in rows}
+    return {name: _responses(rows[name], known) for name in order if name in rows}
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What all askings of a run share."""
+    """What all responses of a run share."""
 
     alphabets: Sequence[Sequence[str]]
     subjects: dict[str, int]
     plain: dict[str, bool]
 
 
-def _askings(pairs: Sequence[tuple[Variant, Choice]], known: _Known) -> Askings:
-    """The askings of one perturbation."""
+def _responses(pairs: Sequence[tuple[Variant, Choice]], known: _Known) -> Responses:
+    """The responses of one perturbation."""
     first, _ = pairs[0]
-    return Askings(
+    return Responses(
         perturbation=first.perturbation,
         baseline=first.baseline,
         scoring=first.scoring,
