@@ -328,6 +328,19 @@ def known_models() -> tuple[str, ...]:
     return tuple(sorted([*DEMO_PRICES, *listed_models()]))
 
 
+def suggested_models() -> list[str]:
+    """Every known name, also with its provider before it, such that the likeliest come first.
+
+    Of the names that begin alike the shortest are those without a date or a variant, and the last
+    of these by the alphabet the newest.
+    """
+    known = known_models()
+    bare = (name for name in known if "/" not in name)
+    full = (f"{listed_provider(name)}/{name}" for name in bare)
+    names = {*known, *(name for name in full if is_listed(name))}
+    return sorted(sorted(names, reverse=True), key=len)
+
+
 def nearest_names(name: str) -> list[str]:
     """The known models whose names are most like that one, the likeliest first; three at most.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from textual.message import Message
@@ -235,12 +235,20 @@ class Warned(Message):
         super().__init__()
 
 
-class WorthKnown(Message):
-    """The models of a pool that are not worth their price, each with a cheaper one as good."""
+class PoolKnown(Message):
+    """Remarks on the prices of a pool."""
 
-    def __init__(self, pool: Pool, outdone: Mapping[str, str]) -> None:
+    def __init__(self, pool: Pool, remarks: Sequence[str]) -> None:
         self.pool = pool
-        self.outdone = outdone
+        self.remarks = remarks
+        super().__init__()
+
+
+class KeysFound(Message):
+    """The names of the keys that are kept on this machine."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.names = names
         super().__init__()
 
 

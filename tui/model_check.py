@@ -95,17 +95,22 @@ def remarks(model: Model, keyring: KeyRing) -> list[str]:
     Raises:
         KeysError: a place that may hold a key cannot be read.
     """
-    said = []
-    if price_of(model) is None:
-        near = "" if model.api_base else _did_you_mean(model.name)
-        said.append(
-            f"The price of {model.name} is unknown. {near}"
-            f"To set it: llmroute models price {model.name} --prompt USD --completion USD"
-        )
+    said = price_remarks([model])
     key_name = key_name_of(model)
     if key_name and keyring.find(key_name) is None:
         said.append(f"{key_name} is not set. To keep it: llmroute keys set {key_name}")
     return said
+
+
+def price_remarks(models: Iterable[Model]) -> list[str]:
+    """Remarks on models of unknown price: how to set it, which model may be meant."""
+    return [
+        f"The price of {model.name} is unknown. "
+        f"{'' if model.api_base else _did_you_mean(model.name)}"
+        f"To set it: llmroute models price {model.name} --prompt USD --completion USD"
+        for model in models
+        if price_of(model) is None
+    ]
 
 
 def like_remark(like: str, folder: Path) -> str:
@@ -141,6 +146,11 @@ def worth_words(pool: Pool, outdone: Mapping[str, str]) -> list[str]:
         "a turn that goes to it saves nothing."
     )
     return [dearer, *said]
+
+
+def chat_remarks(pool: Pool, outdone: Mapping[str, str]) -> list[str]:
+    """Remarks on a pool that was just chosen, a sentence or two each."""
+    return [*price_remarks(pool.models), *worth_words(pool, outdone)]
 
 
 def outdone_words(outdone: Mapping[str, str], strongest: str) -> list[str]:

@@ -84,6 +84,12 @@ class Program:
         names = self.settings.pool_names
         return Pool.ordered([self.model(name) for name in names]) if names else None
 
+    @property
+    def pool_is_given(self) -> bool:
+        """Whether the command line names the models of this run."""
+        origins = map(self.loaded.origins.get, ("strong", "weak", "pool"))
+        return "command line" in origins
+
     def require_pool(self) -> Pool:
         """The models to route between.
 

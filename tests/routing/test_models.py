@@ -22,6 +22,7 @@ from routing.models import (
     nearest_names,
     price_of,
     provider_of,
+    suggested_models,
 )
 from routing.prices import Price
 from routing.providers import import_litellm
@@ -167,6 +168,14 @@ def test_known_models_are_chat_models_and_litellm_serves_them() -> None:
     assert {"gpt-4o", "demo/strong", "demo/weak"} <= set(names)
     assert not {"text-embedding-3-small", "dall-e-3", "sample_spec"} & set(names)
     assert list(names) == sorted(names)
+
+
+@pytest.mark.parametrize("begun", ["gpt-4o", "openai/gpt-4o", "anthropic/claude-sonnet"])
+def test_names_are_suggested_with_their_provider_the_plainest_first(begun: str) -> None:
+    first, *others = (name for name in suggested_models() if name.startswith(begun))
+    assert all(len(first) <= len(other) for other in others)
+    assert price_of(Model(first)) is not None
+    assert "gpt-4o" not in begun or first == begun
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from routing import errors
 from routing.events import Decided
@@ -12,6 +12,7 @@ from tests.tui.conftest import SIZE, Chat, ready, say, wait_until
 from tests.tui.fakes import FakeEngine, decision, reply_events
 from tui.screens.keys import KeyScreen
 from tui.widgets.card import Card
+from tui.widgets.welcome import Welcome
 
 AT = "http://127.0.0.1:8000/v1"
 
@@ -52,3 +53,23 @@ async def test_key_for_a_server_of_ones_own_is_named_and_sent_there(
     assert ('key_name = "MY_SERVER_KEY"' in kept) != by_flag
     assert "temperature = 0.5" in kept
     assert "secret" not in kept
+
+
+async def test_welcome_names_keys_that_are_kept_and_one_that_is_added(chat: Chat, tmp_path: Path):
+    kept = tmp_path / "keys.json"
+    kept.write_text('{"MISTRAL_API_KEY": "secret-1"}')
+    kept.chmod(0o600)
+    app = chat(demo=False)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        welcome = app.chat.query_one(Welcome)
+        await wait_until(pilot, lambda: welcome.key_names)
+        await pilot.press("k", "enter")
+        await wait_until(pilot, lambda: isinstance(app.screen, KeyScreen))
+        app.screen.query_one("#name", Input).value = "GROQ_API_KEY"
+        app.screen.query_one("#value", Input).value = "secret-2"
+        app.screen.query_one("#value", Input).focus()
+        await pilot.press("enter")
+        told = welcome.query_one("#keys", Static)
+        await wait_until(pilot, lambda: "GROQ" in str(told.content))
+        assert str(told.content) == "Keys: GROQ_API_KEY, MISTRAL_API_KEY"

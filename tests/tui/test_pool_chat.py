@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -140,6 +141,23 @@ async def test_models_not_worth_their_price_are_told_of_as_soon_as_they_are_chos
         assert [toast.message for toast in app._notifications] == [OUTDONE]
 
 
+async def test_unknown_price_is_told_of_when_a_model_is_chosen_and_not_at_every_start(
+    chat: Chat, tmp_path: Path
+):
+    (tmp_path / "settings.toml").write_text('strong = "openai/gpt-4o"\nweak = "openai/odd"\n')
+    app = chat(demo=False)
+    async with app.run_test(size=SIZE, notifications=True) as pilot:
+        await ready(pilot)
+        await say(pilot, "hi")
+        await wait_until(pilot, lambda: app.chat.talk.remarks)
+        assert not app._notifications
+        await command(pilot, "/model weak openai/gpt-4o-minni")
+        await wait_until(pilot, lambda: app._notifications)
+        [toast] = app._notifications
+        assert "The price of openai/gpt-4o-minni is unknown. Did you mean" in toast.message
+        assert "odd" not in toast.message
+
+
 async def test_empty_conversation_shows_the_models_in_force_and_what_they_are_worth(chat: Chat):
     engine = FakeEngine()
     engine.outdone_by[POOL] = {"demo/middle": "demo/weak"}
@@ -151,7 +169,6 @@ async def test_empty_conversation_shows_the_models_in_force_and_what_they_are_wo
         app.chat._use({"pool": POOL[::2]}, keep=False)
         await wait_until(pilot, lambda: "outdone" not in str(opening.content))
         assert "demo/middle" not in str(opening.content)
-        assert not app._notifications
 
 
 def test_pool_looks_so(chat: Chat, snap_compare: Callable[..., bool]):

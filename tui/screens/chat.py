@@ -84,7 +84,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         await self.begin_session()
         self.look_for_audits()
         if self.talk.turns.routing.pool is None:
-            self.find_servers()
+            self.look_around()
 
     # What is in sight
 

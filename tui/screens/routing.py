@@ -12,13 +12,14 @@ import msgspec
 from textual import on
 from textual.widget import Widget
 
-from routing.models import DEMO_PAIR, PROVIDER_KEYS, key_name_of, known_models
+from routing.models import DEMO_PAIR, PROVIDER_KEYS, key_name_of, suggested_models
 from routing.routers import ROUTERS
 from tui.errors import UsageError
 from tui.live_turn import LiveTurn
 from tui.messages import (
     EngineReady,
     HeaderChanged,
+    KeysFound,
     PoolChosen,
     RouterChanged,
     ServersFound,
@@ -128,14 +129,15 @@ class RoutingScreen(BaseScreen):
         """Whatever an empty conversation shows, what is typed is a message."""
         self.set_focus(self.composer.draft)
 
-    def find_servers(self) -> None:
-        """Look for model servers on this machine."""
+    def look_around(self) -> None:
+        """Look for model servers and for kept keys on this machine."""
         from tui.local_servers import find_servers
 
         async def find() -> None:
             self.post_message(ServersFound(await find_servers()))
 
         self.in_worker(find)
+        self.in_thread(self.program.keyring.kept, KeysFound)
 
     def ask_key(self, turn: LiveTurn | None) -> None:
         """Let the user add the key that the turn's model needs."""
@@ -175,6 +177,11 @@ class RoutingScreen(BaseScreen):
     def _servers_found(self, message: ServersFound) -> None:
         for welcome in self.query(Welcome):
             welcome.servers = message.servers
+
+    @on(KeysFound)
+    def _keys_found(self, message: KeysFound) -> None:
+        for welcome in self.query(Welcome):
+            welcome.key_names = {*welcome.key_names, *message.names}
 
     @on(RouterChanged)
     def _router_changed(self, message: RouterChanged) -> None:
@@ -263,17 +270,20 @@ class RoutingScreen(BaseScreen):
         served = [name for server in asyncio.run(find_servers()) for name in server.models]
         keys = known_keys(self.program, self.talk.turns.routing.pool)
         lines = [f"{name}: {origin}" for name, origin in keys.items()]
-        return SettingsReady(lines, [*self.program.settings.models, *served, *known_models()])
+        return SettingsReady(lines, [*self.program.settings.models, *served, *suggested_models()])
 
     def _keep_key(self, server: Model | None, key: NewKey | None) -> None:
         """Keep a key; where it is for a server of the user's own, as the one to send there."""
         if key is None:
             return
         keyring = self.program.keyring
-        self.in_thread(
-            lambda: keyring.store(key.name, key.value),
-            lambda place: Told(f"{key.name} is kept in {place}."),
-        )
+
+        async def keep() -> None:
+            place = await asyncio.to_thread(keyring.store, key.name, key.value)
+            self.post_message(KeysFound([key.name]))
+            self.post_message(Told(f"{key.name} is kept in {place}."))
+
+        self.in_worker(keep)
         if server is not None:
             self._send_there(server, key.name)
 
@@ -306,6 +316,7 @@ class RoutingScreen(BaseScreen):
             turns.routing.pin = None
         turns.routing.share, turns.routing.threshold = settings.share, settings.threshold
         turns.routing.cache_aware = settings.cache_aware
+        self.talk.pool_is_new = True
         self.talk.learn_routing()
         self.talk.post_message(Talk.Changed())
         if pool and not had:

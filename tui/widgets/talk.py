@@ -33,11 +33,11 @@ from tui.messages import (
     EngineReady,
     EngineSaid,
     Failed,
+    PoolKnown,
     ThresholdKnown,
     Told,
     Trouble,
     Warned,
-    WorthKnown,
 )
 from tui.money import counted
 from tui.turns import Pin, Turns
@@ -78,6 +78,7 @@ class Talk(Shown):
         self.warm = False
         self.threshold: float | None = turns.routing.threshold
         self.engine_state = "The router is warming up."
+        self.pool_is_new = turns.program.pool_is_given
         self.remarks: Sequence[str] = ()  # on the prices of the models in force
         self.worker: Worker[None] | None = None
         self.opening: Widget | None = None
@@ -129,10 +130,15 @@ class Talk(Shown):
             self.post_message(Trouble(error))
 
     async def _ask_worth(self) -> None:
-        if pool := self.turns.routing.pool:
-            # The threshold that is asked for beside it tells what is wrong with the engine.
-            with suppress(RoutingError):
-                self.post_message(WorthKnown(pool, await self.turns.engine.outdone(pool)))
+        from tui.model_check import chat_remarks
+
+        pool, outdone = self.turns.routing.pool, dict[str, str]()
+        if pool is None:
+            return
+        # The threshold that is asked for beside it tells what is wrong with the engine.
+        with suppress(RoutingError):
+            outdone |= await self.turns.engine.outdone(pool)
+        self.post_message(PoolKnown(pool, await asyncio.to_thread(chat_remarks, pool, outdone)))
 
     async def _ask_contexts(self) -> None:
         pool = self.turns.routing.pool or DEMO_PAIR
@@ -144,17 +150,17 @@ class Talk(Shown):
         self.turns.contexts = message.tokens
         self.post_message(self.Changed())
 
-    @on(WorthKnown)
-    def _worth_known(self, message: WorthKnown) -> None:
-        """Say at once which models of a changed pool get no turn, or win nothing."""
-        from tui.model_check import worth_words
-
+    @on(PoolKnown)
+    def _pool_known(self, message: PoolKnown) -> None:
+        """Say at once what is to be known of models that the user has just chosen."""
         if message.pool != self.turns.routing.pool:
             return
-        said, self.remarks = self.remarks, worth_words(message.pool, message.outdone)
+        said, self.remarks = self.remarks, message.remarks
         new = [remark for remark in self.remarks if remark not in said]
-        if not self._show_opening() and new:
+        self._show_opening()
+        if new and self.pool_is_new:
             self.post_message(Warned(" ".join(new)))
+        self.pool_is_new = False
 
     @on(EngineReady)
     def _engine_ready(self, message: EngineReady) -> None:
@@ -201,12 +207,10 @@ class Talk(Shown):
         self._show_opening()
         self.post_message(self.Changed())
 
-    def _show_opening(self) -> bool:
-        """Let an empty conversation say what is known now; whether one is in sight."""
-        openings = self.query(Empty)
-        for opening in openings:
+    def _show_opening(self) -> None:
+        """Let an empty conversation say what is known now."""
+        for opening in self.query(Empty):
             opening.update(self._opening_text())
-        return bool(openings)
 
     def _opening_text(self) -> Content:
         pool = self.turns.routing.pool

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -48,20 +48,25 @@ class Welcome(Actionable):
     """
 
     servers: reactive[Sequence[LocalServer] | None] = reactive(None)
+    key_names: reactive[Collection[str]] = reactive(())
     holds_message = reactive(default=False)
 
-    def __init__(self, key_names: Sequence[str]) -> None:
+    def __init__(self, key_names: Collection[str]) -> None:
         super().__init__(OPENING_ACTIONS)
-        self.key_names = key_names
+        self.set_reactive(Welcome.key_names, key_names)
 
     def compose(self) -> ComposeResult:
         yield Static(Content.styled("Welcome to llmroute", "bold $text-primary"))
         yield Static(Content("\n" + " ".join(PITCH) + "\n"))
-        yield Static(Content(self._keys()))
+        yield Static(Content(self._keys()), id="keys")
         yield Static(Content(self._servers()), id="servers")
         yield Static(Content.styled(WAITING, "bold $text-warning"), id="waiting")
         yield Static(Content.styled(CHOOSING, MUTED), id="choosing")
         yield from self.compose_actions()
+
+    def watch_key_names(self) -> None:
+        if self.is_mounted:
+            self.query_one("#keys", Static).update(Content(self._keys()))
 
     def watch_servers(self) -> None:
         if self.is_mounted:
@@ -73,9 +78,7 @@ class Welcome(Actionable):
             self.query_one("#choosing").display = not self.holds_message
 
     def _keys(self) -> str:
-        if not self.key_names:
-            return "Keys in the environment: none"
-        return "Keys in the environment: " + ", ".join(self.key_names)
+        return f"Keys: {', '.join(sorted(self.key_names)) or 'none found'}"
 
     def _servers(self) -> str:
         if self.servers is None:
