@@ -115,7 +115,7 @@ def _column(column: Column, y: _Scale, middle: float, width: float, bottom: floa
 
 
 def _column_words(column: Column) -> str:
-    recall = "no answer stands there"
+    recall = "no answer is there"
     if column.recall is not None:
         recall = f"{100 * column.recall:.1f} % of the answers there are found"
     return f"{column.label}: {recall}, {100 * column.picked:.1f} % of the picks go there"

@@ -143,7 +143,7 @@ def _position_or_symbol(results: Results, level: float) -> Iterator[Finding]:
 
 
 def _fixed(results: Results, level: float) -> list[Finding]:
-    """Positions that win points when the right answer stands there, the strongest first."""
+    """Positions that win points when the right answer is there, the strongest first."""
     changed = _changed(results, "order.fix_", level)
     gains = [(effect, change) for effect, change in changed if change.points > 0]
     gains.sort(key=lambda pair: -pair[1].points)
@@ -189,7 +189,7 @@ def _uneven_shuffled(results: Results, level: float) -> list[Finding]:
 
 
 def _hints(results: Results, level: float) -> Iterator[Finding]:
-    """Answers that follow what an example gives away, be it wrong or right."""
+    """Answers that follow what an example gives away, wrong or right."""
     for name, sign, words in (
         ("fewshot.incorrect", -1, "Follows a wrong answer that an example gives away"),
         ("fewshot.correct", 1, "Copies the right answer where an example gives it away"),
@@ -256,7 +256,7 @@ def _strongest(pairs: Sequence[tuple[Effect, Change]]) -> tuple[Effect, Change] 
 
 
 def _shuffled(results: Results) -> Iterator[tuple[Effect, Spread, Spread]]:
-    """The runs that tell position from symbol: rare symbols first, which have no order of old."""
+    """Runs that separate position from symbol: rare symbols first, which have no usual order."""
     for name in SHUFFLES:
         effect = results.effect(name)
         if effect and effect.by_position and effect.by_symbol:

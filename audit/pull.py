@@ -49,7 +49,7 @@ def pull(name: str, folder: Path) -> Path:
 
     Raises:
         ValueError: no set has that name.
-        DataError: the hub cannot be reached or lacks the set, what came is malformed, or the disk
+        DataError: the hub cannot be reached or lacks the set, its rows are malformed, or the disk
             refuses it.
     """
     if name not in SOURCES:

@@ -91,7 +91,7 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the run came to its end."""
+        """Whether the run was completed."""
         return self.scored == self.planned
 
 

@@ -66,7 +66,7 @@ class Run:
         return [variant for key, variant in keyed.items() if self.kept.get(key) is None]
 
     def events(self) -> Iterator[Progress]:
-        """A Progress after each Score. Whoever stops early asks `report` for what there is.
+        """A Progress after each Score. After an early stop, `report` covers what there is.
 
         Raises:
             ModelError, EndpointError, BudgetError, StoreError: what was scored is kept.

@@ -119,7 +119,7 @@ def holm(p: Sequence[float]) -> Floats:
 
 
 def recalls(gold: Ints, correct: Bools, count: int) -> Floats:
-    """Share of right answers among the questions whose answer stands there; NaN for none.
+    """Share of right answers among the questions whose answer is at that position; NaN for none.
 
     Shape (count,).
     """

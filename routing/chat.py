@@ -53,7 +53,7 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
     usual key goes to that provider's own address only. `timeout` is the seconds of silence before
     the first piece, and between two. `retries` is how often a call without a connection, or
     answered by a 5xx, is made again: never once a piece has come, and never after a rate limit.
-    `decision` is told to the built-in models, whose replies explain it, and to nobody else.
+    `decision` is passed only to the built-in models, whose replies explain it.
 
     Raises:
         ReplyError: the model did not answer; see its children.

@@ -82,7 +82,7 @@ def battles_digest(battles: Sequence[Battle]) -> str:
 
 
 def save(folder: Path, manifest: Manifest, write: Callable[[Path], None]) -> Manifest:
-    """Put a checkpoint in place of the folder; the manifest as it stands there.
+    """Replace the folder with a checkpoint; the manifest as written.
 
     `write` puts the weights into the folder that it is given.
 

@@ -56,7 +56,7 @@ class Candidate:
     Attributes:
         win_probability: chance that the strongest model's reply is preferred to this one's; None
             for the strongest itself.
-        prior: how it is judged while no battles tell it apart, such as "like gpt-4"; else "".
+        prior: how it is rated without battles of its own, such as "like gpt-4"; else "".
         outdone_by: a model that costs less and is no worse, or "". No turn goes then to one that
             is neither the strongest nor the last.
     """

@@ -4,7 +4,7 @@
     ├── DataError            a file that we read is not what it should be
     ├── EmbeddingError       the embedder cannot be loaded or refused
     ├── RouterError          no router is ready: not fitted, or of another embedder
-    ├── JudgingStoppedError  a judged set is not complete; the same command goes on
+    ├── JudgingStoppedError  a judged set is incomplete; the same command resumes
     ├── EngineError          the engine itself failed; its log has the detail
     │   └── EngineGoneError  its process ended before it answered
     └── ReplyError           a model did not answer
@@ -14,12 +14,12 @@
         │   └── NoCreditError  the account has no credit left
         ├── NetworkError     the provider cannot be reached, or did not answer in time
         ├── ContextError     the conversation is longer than the model can read
-        ├── NoModelError     the provider does not know the model, or nobody knows the provider
+        ├── NoModelError     the provider does not know the model, or the provider is unknown
         ├── ServiceError     the provider failed (5xx), or sent what cannot be read
         └── CutError         the reply stopped in its middle; the part that came is kept
 
 Every error carries a sentence for the user, a hint at what to do next, and the detail that a
-maintainer would ask for. Keys never stand in any of the three.
+maintainer would ask for. None of the three ever contains a key.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RouterError(RoutingError):
 
 
 class JudgingStoppedError(RoutingError):
-    """A judged set is not complete; what there is of it is kept, and the same command goes on."""
+    """A judged set is incomplete; what there is of it is kept, and the same command resumes."""
 
 
 class EngineError(RoutingError):
@@ -107,7 +107,7 @@ class ContextError(ReplyError):
 
 
 class NoModelError(ReplyError):
-    """The provider does not know the model, or nobody knows the provider."""
+    """The provider does not know the model, or the provider is unknown."""
 
 
 class ServiceError(ReplyError):

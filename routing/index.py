@@ -175,7 +175,7 @@ class BattleIndex:
         return np.flatnonzero(self.row_of == row).tolist()
 
     def some_rows(self, most: int) -> Ints:
-        """The rows that have battles; of more than `most` so many by lot, always the same ones."""
+        """The rows that have battles; if more than `most`, a fixed random sample of them."""
         rows = np.unique(self.row_of)
         if len(rows) > most:
             rows = np.random.default_rng(SEED).choice(rows, most, replace=False)

@@ -175,7 +175,7 @@ async def judge(
 ) -> AsyncGenerator[Progress]:
     """Get both answers and a verdict for every prompt that lacks one; yield its progress.
 
-    What came is kept at once: a run that was stopped goes on where it stopped.
+    Replies are stored at once, so that a run that was stopped can be resumed.
 
     Raises:
         JudgingStoppedError: the next call would cost more than may be spent, or too many calls in

@@ -57,7 +57,7 @@ class KeptEmbedder:
         return read_unknown(self.embedder, prompts, self._rows)
 
     def unknown(self, prompts: Sequence[str]) -> list[str]:
-        """Those of the prompts whose rows are not at hand."""
+        """The prompts whose rows are not kept yet."""
         return [prompt for prompt in prompts if prompt not in self._rows]
 
     def keep(self, prompts: Sequence[str], tell: Callable[[int], None] | None = None) -> Floats:

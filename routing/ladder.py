@@ -108,7 +108,7 @@ class Ladder(NamedTuple):
         return cls(tier_of, size, strong, tier_of.get(WEAK, int(opponents.argmax())))
 
     def seats(self, strong: str, weak: str) -> Seats:
-        """Where a pair sits. Two of one tier the battles do not tell apart: others stand in."""
+        """The tiers of a pair. For two models of one tier, others stand in."""
         tiers_taken = self.tier_of.get(strong, self.strong), self.tier_of.get(weak, self.weak)
         if tiers_taken[0] == tiers_taken[1]:
             return Seats(self.strong, self.weak, (strong, weak))

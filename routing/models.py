@@ -232,7 +232,7 @@ def price_of(model: Model) -> Price | None:
 
 
 def blended_price(model: Model) -> float | None:
-    """US dollars of an ordinary turn, up to a factor; None where nobody knows a price."""
+    """The cost of an ordinary turn, up to a factor; None if the price is unknown."""
     price = price_of(model)
     return None if price is None else PROMPT_WEIGHT * price.prompt + price.completion
 

@@ -22,7 +22,7 @@ SHARED = 0.7  # the part that sources have in common: see bench/reproduce_routel
 
 
 class Observed(NamedTuple):
-    """What was seen at n points, (n, d): `values` (n, t), each so many times, `weights` (n,).
+    """What was seen at n points, (n, d): `values` (n, t) with `weights` (n,).
 
     Attributes:
         sources: a number for where each was seen, (n,).

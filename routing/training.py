@@ -1,6 +1,6 @@
 """One training run: steps, evaluations on held-out examples, and a state on disk to resume from.
 
-A run that was interrupted and goes on gives what it would have given in one piece: order and noise
+A run that was interrupted and resumed gives the same result as one in one piece: order and noise
 of each step are drawn from the seed and the step's number alone.
 """
 
@@ -56,7 +56,7 @@ class Schedule:
     seed: int = 0
 
     def total(self, examples: int) -> int:
-        """How many steps that is, for so many examples.
+        """The number of steps for that many examples.
 
         Raises:
             ValueError: it is none.
@@ -67,7 +67,7 @@ class Schedule:
         return total
 
     def pass_over(self, examples: int) -> int:
-        """Steps of one pass over so many examples."""
+        """Steps of one pass over that many examples."""
         return math.ceil(examples / self.batch_size)
 
 
@@ -148,7 +148,7 @@ def train(learner: Learner, split: Split, schedule: Schedule, state: Path | None
     """Train the module step by step and leave it at its lowest held-out loss.
 
     `state` keeps the run: it is written once a minute and when the generator is closed, and a run
-    goes on from it where it is there. It is not removed at the end.
+    resumes from it if it is there. It is not removed at the end.
 
     Raises:
         RouterError: the loss is no longer a number, or the state is damaged.

@@ -40,8 +40,8 @@ def judge(program: Program, wanted: WantedJudging) -> list[Battle]:
     """The battles of the set, those of earlier runs included; also when the run was stopped.
 
     Raises:
-        UsageError: nobody said yes to the cost, or it cannot be limited.
-        RoutingError: the run stopped; what came is kept, and its battles are in the set.
+        UsageError: the cost was not agreed to, or it cannot be limited.
+        RoutingError: the run stopped; what arrived is kept, and its battles are in the set.
         KeyboardInterrupt: likewise.
     """
     from routing.judge import QUESTION, battles_in, estimate

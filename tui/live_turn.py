@@ -51,7 +51,7 @@ class LiveTurn:
         former: the turn that answered the same prompt before.
         prompt, reply: as they are stored, once they are.
         thinking: the model has begun to reason.
-        whole: the reply came to its end.
+        whole: the reply is complete.
         ended_early: why the model ended it before that, or "".
         stopped: the user wants no more of it.
         done: nothing more comes, whole or not.

@@ -87,7 +87,7 @@ class ThresholdKnown(Message):
 
 
 class ContextsKnown(Message):
-    """How many tokens each model of the pool reads, by its name; None where nobody knows."""
+    """The context window of each model of the pool, in tokens, by name; None if unknown."""
 
     def __init__(self, tokens: Mapping[str, int | None]) -> None:
         self.tokens = tokens

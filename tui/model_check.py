@@ -36,7 +36,7 @@ def check_model(model: Model, own: Iterable[str] = ()) -> None:
     `own` are the names that the user has in use: one of them may be meant.
 
     Raises:
-        UsageError: nobody can answer under that name, or at that address.
+        UsageError: no provider serves that name, or the address is invalid.
     """
     if not model.name.strip() or any(map(str.isspace, model.name)):
         raise UsageError(f"{model.name!r} is no model's name.", hint=SPELLING)

@@ -67,7 +67,7 @@ def model_states(program: Program) -> list[ModelState]:
 
 
 def dollars(per_million: float | None) -> str:
-    """US dollars a million tokens, with the cents and what else matters; "$?" for None."""
+    """US dollars per million tokens, with all digits that matter; "$?" for None."""
     if per_million is None:
         return usd(None)
     whole, _, rest = f"{per_million:,.4f}".partition(".")

@@ -18,7 +18,7 @@ Follow = Callable[[str, int], Callable[[int], None]]
 
 @contextmanager
 def bars(*, transient: bool = False) -> Iterator[Progress]:
-    """Bars with the time left; none where nobody watches. `transient` takes them away again."""
+    """Bars with the time left; none without a terminal. `transient` removes them at the end."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -146,7 +146,7 @@ def _vectors(
     folder: Path,
     follow: Follow,
 ) -> Floats:
-    """Unit rows of the battles' prompts; those that nobody knows yet are embedded, and kept."""
+    """Unit rows of the battles' prompts; new ones are embedded and kept."""
     from routing.index import unique_prompts
     from routing.neighbours import embed_unknown, known_rows
 

@@ -222,7 +222,7 @@ class Turns:
     def keep(self, turn: LiveTurn, state: State, error: str | None = None) -> Future[None]:
         """Done once the reply is stored as far as it came; a disk's refusal is told, not raised.
 
-        It is stored whoever stops waiting for it, and before all that is kept later.
+        It is stored even if the caller is cancelled, and before anything stored later.
         """
         return self._in_order(self._store(turn, state, error))
 

@@ -1,6 +1,6 @@
 """The chat in a browser on this machine: Textual's server behind a secret address.
 
-The address holds a secret, since whoever opens it chats with the user's keys: other users of the
+The address contains a secret, since whoever opens it can use the user's keys: other users of the
 machine cannot guess it, and a page of another site neither knows it nor is let in.
 """
 

@@ -29,7 +29,7 @@ class Identity:
 
     Attributes:
         model: the name that the report prints.
-        revision: commit or digest of the weights, or "" where nobody can know it.
+        revision: commit or digest of the weights, or "" if it cannot be known.
         dtype: "float32", "bfloat16", or "" for an endpoint.
         method: "log-likelihood", "chat logprobs", "text", "samples" or "rule".
     """

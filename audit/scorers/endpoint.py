@@ -196,7 +196,7 @@ def connect(model: Model, terms: Terms) -> EndpointScorer:
     Raises:
         EndpointError: there is no key that it needs, or the endpoint answers none, refuses the key,
             or cannot be reached.
-        BudgetError: there is a limit and nobody knows the price.
+        BudgetError: there is a limit and the price is unknown.
     """
     if terms.max_cost is not None and terms.bill(Usage(1, 1)) is None:
         raise BudgetError(

@@ -191,7 +191,7 @@ def _run_batch(model: PreTrainedModel, tokens: Nodes, wanted: Nodes) -> torch.Te
 
 
 def _nats(logits: torch.Tensor, index: Nodes, tokens: Nodes) -> NDArray[np.float64]:
-    """Nats of each token in its row of the logits, in float32 whatever the model computes in."""
+    """Nats of each token in its row of the logits, in float32 whatever the model's dtype."""
     import torch
 
     rows_of = torch.from_numpy(index).to(logits.device)

@@ -37,7 +37,7 @@ class RouterResult:
         interval: of its APGR, by bootstrap over prompts.
         z: by how many of its standard deviations its APGR exceeds that of random routing.
         saving50: what it saves where half of the gap is won back; `saving80` likewise.
-        verdict: whether it beats the better model and the mix of both by lot.
+        verdict: whether it beats the better model and a random mix of both.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Comparison:
 
     Attributes:
         best: the model of the pair with the higher mean quality; of two alike the cheaper.
-        price_mix: quality of mixing the two models by lot, where only prices are known.
+        price_mix: quality of a random mix of the two models, where only prices are known.
         costs: of a call of the strong and of the weak model; nan where unknown.
         evidence: whether the prompts can tell anything of that.
     """

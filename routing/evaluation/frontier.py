@@ -111,7 +111,7 @@ class PoolComparison:
     Attributes:
         models: the strongest first, the cheapest last.
         quality, cost: means of each model, in their order.
-        mix: what mixing models by lot can reach.
+        mix: what a random mix of models can reach.
         oracle: what knowing every grade beforehand would reach.
         best: place of the best single model.
         evidence: whether the prompts can tell anything of that.

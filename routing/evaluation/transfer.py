@@ -59,7 +59,7 @@ class TransferResult:
 
 
 def gold_rows(graded: Graded, most: int, seed: int) -> list[Battle]:
-    """A battle for each of so many prompts, drawn by the seed: the better graded model wins."""
+    """Battles for that many prompts, drawn by the seed: the better graded model wins."""
     evaluation, pair = graded
     drawn = np.random.default_rng(seed).permutation(len(evaluation.prompts))[:most]
     return gold_of(evaluation.at(np.sort(drawn)), pair, f"gold {evaluation.name}")

@@ -27,7 +27,7 @@ def read_votes(path: Path, pair: tuple[str, str] | None = None) -> EvaluationSet
 
     Of a pair, or of the only two models there are, its own votes count. Else those between all
     models, each as one between the model that all of them rate higher and the other: so a router
-    can tell prompts apart, but not models.
+    can separate prompts, but not models.
 
     Raises:
         DataError: the file holds no votes, or none between the pair.

@@ -214,7 +214,7 @@ def _no_key(_: list[BaseException], __: int | None, said: str, asked: Asked) -> 
 
 
 def no_key(asked: Asked, names: Sequence[str], detail: str = "") -> NoKeyError:
-    """The provider needs a key that nobody has set; `names` are the variables that hold it."""
+    """The provider needs a key that is not set; `names` are the variables for it."""
     both, verb = " and ".join(names), "is" if len(names) == 1 else "are"
     name = asked.model.name
     hint = f"Set {both}, or keep it: llmroute keys set {names[0]}."

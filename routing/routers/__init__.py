@@ -81,7 +81,7 @@ class Router(Protocol):
         """
 
     def judge(self, prompt: str, nearest: int) -> Judgement:
-        """The win probability of one prompt and up to so many battles near it.
+        """The win probability of one prompt and its nearest battles, at most `nearest`.
 
         Raises:
             EmbeddingError: the embedder refused.

@@ -158,7 +158,7 @@ class FactorizationRouter(TrainedRouter):
 
     @property
     def stand_ins(self) -> tuple[str, ...]:
-        """Models of the pair that the table does not hold, so that others stand in for them."""
+        """Models of the pair that the table does not hold; others stand in for them."""
         self._check_fitted()
         return self._seats().stand_ins
 

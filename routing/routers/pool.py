@@ -89,7 +89,7 @@ class PoolRouter:
         return _least(self.win_probabilities(prompts))
 
     def judge(self, prompt: str, nearest: int) -> PoolJudgement:
-        """The win probabilities of one prompt and up to so many battles near it.
+        """The win probabilities of one prompt and its nearest battles, at most `nearest`.
 
         Raises:
             EmbeddingError: the embedder refused.

@@ -1,4 +1,4 @@
-"""Language models that tell a few classes of prompts apart, and what they are shown at once."""
+"""Language models with a classification head over prompts, and how prompts are batched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ READ_TOKENS_GPU = 16_384
 
 
 class Reader(Protocol):
-    """A language model with a head that tells a few classes of prompts apart.
+    """A language model with a classification head over prompts.
 
     Attributes:
         module: tokens (B, T) and their mask (B, T) -> logits (B, classes).

@@ -40,7 +40,7 @@ SURFACE_SCALE = 0.3  # the length of an average prompt's surface; its states' is
 VECTOR_SCALE = 0.7  # the length of its vector, where the embedder shows its states too
 
 LANDMARKS = 2048
-AT_ONCE = 3072  # so many prompts are all landmarks: that is quicker than to choose among them
+AT_ONCE = 3072  # up to this many prompts are all landmarks, which is faster than choosing
 SEED = 0
 # An average of 0 or 1 would leave no room.
 LEAST_CHANCE = 0.02
@@ -100,7 +100,7 @@ class RidgeRouter(IndexedRouter):
         return self._chance(prompts, self.embedder.read(prompts))
 
     def judge(self, prompt: str, nearest: int) -> Judgement:
-        """The win probability of one prompt and up to so many battles near it.
+        """The win probability of one prompt and its nearest battles, at most `nearest`.
 
         Raises:
             EmbeddingError: the embedder refused.
@@ -206,9 +206,9 @@ def _places(read: Reading) -> Floats:
 
 
 def landmarks(sources: Ints, most: int = LANDMARKS) -> Ints:
-    """So many rows at most: the user's own (source 0), and by lot as many of each other source.
+    """At most `most` rows: the user's own (source 0), and equally many random ones of each source.
 
-    What lies near none of them is hardly learnt: a large source must not drown a small one.
+    Prompts far from every landmark are hardly learnt, so a large source must not crowd out others.
     """
     order = np.random.default_rng(SEED).permutation(len(sources))
     order = order[np.argsort(sources[order], kind="stable")]

@@ -54,7 +54,7 @@ class SimilarityRouter(IndexedRouter):
         form: how the weights are summed, fastest last: "exact" in float32, "bytes" with a byte a
             number, "moments" (approximately, see `routing.moments`). "auto" is exact below 200,000
             prompts and moments above.
-        tier_count: models are grouped into so many tiers, and more where rivals would share one.
+        tier_count: number of tiers of models; there are more where rivals would share one.
         reference: as routellm 0.2.0 does it: gamma 10, no prompts under 16 characters, ratings
             without a prior, and battles inside a tier count against a phantom model of rating 0.
     """
@@ -117,7 +117,7 @@ class SimilarityRouter(IndexedRouter):
             return self._chance(self._strengths(self.kernel_.wins(queries)))
 
     def judge(self, prompt: str, nearest: int) -> Judgement:
-        """The win probability of one prompt and up to so many battles near it.
+        """The win probability of one prompt and its nearest battles, at most `nearest`.
 
         Raises:
             EmbeddingError: the embedder refused.
@@ -157,7 +157,7 @@ class SimilarityRouter(IndexedRouter):
         return self
 
     def _ask(self, prompts: Sequence[str]) -> _Asked:
-        """What the battles say of the prompts, at hand where they are those of the last call."""
+        """What the battles say of the prompts, cached for those of the last call."""
         known = self.asked_
         if known.prompts != tuple(prompts):
             queries = self.embedder.embed(prompts)

@@ -149,7 +149,7 @@ class TrainedRouter(ABC):
         """Train and put the checkpoint in place of the folder, step by step.
 
         Closed before its end, it keeps where it is beside the folder; another call with the same
-        battles, settings and folder goes on from there.
+        battles, settings and folder resumes.
 
         Raises:
             RoutingError: as `train` and `save` do.
@@ -171,7 +171,7 @@ class TrainedRouter(ABC):
     @property
     @abstractmethod
     def stand_ins(self) -> tuple[str, ...]:
-        """Models of the pair that it was not trained for, so that others stand in for them."""
+        """Models of the pair that it was not trained for; others stand in for them."""
 
     @abstractmethod
     def win_probability(self, prompts: Sequence[str]) -> NDArray[np.float64]:
@@ -187,7 +187,7 @@ class TrainedRouter(ABC):
         """Win probabilities of a sample of the battles' prompts for this pair, shape (s,)."""
 
     def judge(self, prompt: str, nearest: int) -> Judgement:
-        """The win probability of one prompt and up to so many battles near it.
+        """The win probability of one prompt and its nearest battles, at most `nearest`.
 
         Raises:
             EmbeddingError: the embedder refused.
@@ -233,7 +233,7 @@ class TrainedRouter(ABC):
     def _record(
         self, battles: Sequence[Battle], names: Names, split: Split, outcome: Outcome
     ) -> Manifest:
-        """What a training came to, and from what."""
+        """The manifest of a training: its inputs and its result."""
         return Manifest(
             router=self.name,
             embedder=self.embedder.name if self.reads_vectors else "",

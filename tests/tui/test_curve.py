@@ -89,7 +89,7 @@ def test_chart_moves_with_the_share():
     assert lines == {
         "cost, % of all strong": pytest.approx([10, 55, 100]),
         "strong where you wanted it, %": [0, 100, 100],
-        "strong by lot, %": [0, 50, 100],
+        "strong at random, %": [0, 50, 100],
     }
     assert list(found.lines[0].x) == [0, 50, 100]
 
@@ -105,7 +105,7 @@ def test_point_is_told_in_words():
     said = told(points()[0.5], 0.5, history)
     assert said == [
         "50 % strong: 1W 1S, 1 would flip; ~$1.10 of $2.00 all strong (55 %)",
-        "judged turns: strong in 1 of 1 you wanted so: too few to go by",
+        "judged turns: strong in 1 of 1 where you wanted it: too few to go by",
         "left out, of other models or another router: 2",
     ]
     assert told(points()[0.5], 0.5, History())[0].startswith("No turn was routed yet")
@@ -130,9 +130,9 @@ def test_pairs_in_the_right_order_are_counted():
     ("strong", "weak", "said"),
     [
         ([0.9] * 10, [0.1] * 9, ""),
-        ([0.9] * 10, [0.1] * 10, "The router tells the two apart: 100 % of pairs"),
-        ([0.5] * 10, [0.5] * 10, "does not tell the two apart so far: 50 % of pairs"),
-        ([0.1] * 10, [0.9] * 10, "does not tell the two apart so far: 0 % of pairs"),
+        ([0.9] * 10, [0.1] * 10, "The router separates the two: 100 % of pairs"),
+        ([0.5] * 10, [0.5] * 10, "does not separate the two so far: 50 % of pairs"),
+        ([0.1] * 10, [0.9] * 10, "does not separate the two so far: 0 % of pairs"),
         ([0.1] * 20, [], "On your data, always use big: you wanted it in all 20."),
         ([], [0.9] * 20, "On your data, always use weak: that was enough in all."),
     ],

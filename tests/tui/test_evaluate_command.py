@@ -267,7 +267,7 @@ def test_list_prices_stand_in_for_costs_and_the_best_and_worst_for_a_pool(run: R
     assert "list prices are used" in found["remarks"][0]
     found = graded("demo/strong", "mine", "yours")
     assert (found["strong"]["model"], found["weak"]["model"]) == ("yours", "demo/strong")
-    assert "nobody knows a price of mine, yours" in found["remarks"][0]
+    assert "the price of mine, yours is unknown" in found["remarks"][0]
 
 
 def test_one_set_after_the_other_is_left_out(run: Run, many: Path, tmp_path: Path):

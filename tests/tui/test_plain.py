@@ -193,7 +193,7 @@ def test_control_c_stops_the_reply_and_keeps_what_came(sessions: Sessions):
         Program.open(demo=True), engine, sessions, Terminal(lambda _: next(lines), said.append)
     )
     chat.run()
-    assert "Stopped; what came is kept." in said
+    assert "Stopped; what arrived is kept." in said
     assert "the first half" in said
     [info] = sessions.list()
     assert sessions.read(info.id).branch()[-1].state == "stopped"

@@ -154,7 +154,7 @@ def _auto_symbols(scorer: Scorer) -> tuple[str, ...]:
     """Symbols that are one token each to the model.
 
     Raises:
-        UsageError: its tokenizer is not at hand, or has too few.
+        UsageError: its tokenizer is not available, or has too few.
     """
     from audit.scorers.encoding import single_token_symbols
     from audit.scorers.local import LocalScorer

@@ -118,7 +118,7 @@ def judge(
     """Let both models answer, and a judge grade the weak answers 1 to 5: battles of your own pair.
 
     Grades of 4 and 5 are ties, lower ones are won by the strong model. Stopped by hand, by
-    --max-cost or by an error, it keeps what came: the same command goes on.
+    --max-cost or by an error, it keeps what it has; the same command resumes.
     """
     from routing.battle_files import read_prompts
     from routing.judge import Terms

@@ -181,7 +181,7 @@ def _warn_of_few(prompts: int, margin: float) -> None:
 
 
 def _prompts(program: Program, on: str) -> list[str]:
-    """The prompts to calibrate on; none for the battles' own, which the router has at hand."""
+    """The prompts to calibrate on; none for the battles' own, which the router has."""
     if on == BATTLES:
         return []
     if on == HISTORY:

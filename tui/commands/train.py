@@ -66,7 +66,7 @@ def train(
 ) -> None:
     """Train a router on battles; the weights with the lowest held-out loss are kept.
 
-    Ctrl+C stops and keeps where it was: the same command goes on from there.
+    Ctrl+C stops and saves; the same command resumes.
     """
     from routing.checkpoints import read_manifest
     from tui.router_training import WantedTraining, started
@@ -95,7 +95,7 @@ def train(
 
 
 def summary(manifest: Manifest) -> str:
-    """What the training came to, in a line."""
+    """The result of the training, in a line."""
     return (
         f"{manifest.router} learnt from {counted(manifest.battles, 'battle')}: held-out loss "
         f"{manifest.held_out_loss:.4f} after {manifest.steps:,} steps "
@@ -104,7 +104,7 @@ def summary(manifest: Manifest) -> str:
 
 
 def _watch(training: Training, shown: Bars) -> bool:
-    """Show the training as it goes; whether it came to its end."""
+    """Show the training as it goes; whether it was completed."""
     told = 0
     task = None
     with _interrupts() as interrupted:

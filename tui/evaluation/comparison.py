@@ -29,7 +29,7 @@ class View(NamedTuple):
 
     Attributes:
         cautions: what the prompts cannot tell.
-        sentences: what the table comes to.
+        sentences: the conclusions from the table.
         fields: everything that was measured, as JSON keeps it.
     """
 
@@ -89,7 +89,7 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What the table comes to: the verdicts, then pairwise differences and savings."""
+    """The conclusions from the table: verdicts, then pairwise differences and savings."""
     is_enough, models = comparison.evidence.is_enough, (comparison.weak, comparison.strong)
     verdicts = [
         f"{each.name}: {each.verdict.words(models, is_enough=is_enough)}"

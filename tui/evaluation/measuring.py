@@ -46,7 +46,7 @@ class Evaluated:
     Attributes:
         similarity: mean over the set's prompts of the cosine to the nearest battle.
         left_out: prompts of the set that the battles hold.
-        remarks: what else to know of it, a sentence each.
+        remarks: a sentence each.
     """
 
     comparison: Comparison | PoolComparison
@@ -168,7 +168,7 @@ def priced(evaluation: EvaluationSet, program: Program) -> EvaluationSet:
         model for model, price in zip(evaluation.models, prices, strict=True) if price is None
     )
     note = (
-        f"The set says nothing of costs, and nobody knows a price of {unknown}: a pair is compared "
+        f"The set has no costs, and the price of {unknown} is unknown: a pair is compared "
         "by strong calls, the best and the worst where none is named."
     )
     return replace(evaluation, notes=(*evaluation.notes, note))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("", "mean cost", "quality", "price-only mix", "gain")
 LEGEND = (
-    "Gain: quality above the price-only mix, which sends prompts to models by lot and costs the "
+    "Gain: quality above the price-only mix, which sends prompts to random models and costs the "
     "same. A router's rows are points of its curve; the oracle knows every grade beforehand."
 )
 POINTS = 6

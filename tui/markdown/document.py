@@ -174,7 +174,7 @@ class OpenFence:
 
     @property
     def whole_rows(self) -> Sequence[str]:
-        """The rows that have come to their end."""
+        """The complete rows."""
         return self.code.rows[:-1] if self._partial else self.code.rows
 
     def feed(self, text: str) -> str:

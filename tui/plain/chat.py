@@ -224,7 +224,7 @@ class PlainChat:
             state = "stopped"
         self._say_lines(self._speech.end())
         if state == "stopped":
-            self.say("Stopped; what came is kept.")
+            self.say("Stopped; what arrived is kept.")
         elif self._failure:
             state = "cut" if turn.pieces else "failed"
             self.say(visible(in_line(self._failure, self._failure.hint)))

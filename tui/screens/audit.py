@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 RUN, OPEN, FOLLOW = "run ", "open ", "follow"  # what an option's id begins with
 NAME_CHARACTERS, LINE_CHARACTERS = 36, 44
 HINTS = {
-    "choice": "enter runs or opens · tab goes on · esc back to the chat",
-    "run": "x cancel · l reports · esc back to the chat, the audit goes on",
+    "choice": "enter runs or opens · tab next · esc back to the chat",
+    "run": "x cancel · l reports · esc back to the chat, the audit continues",
     "ended": "l reports and models · esc back to the chat",
     "report": "↑ ↓ scroll · l reports and models · esc back to the chat",
 }

@@ -84,7 +84,7 @@ class BaseScreen(Screen[None]):
                 self.app._unnotify(toast, refresh=False)
 
     def warn(self, text: str, hint: str = "") -> None:
-        """Show a line that stays for longer, whatever else is told."""
+        """Show a line that stays for longer, even as other messages come."""
         line = visible(" ".join(filter(None, (text, hint))))
         self.notify(line, markup=False, severity="warning", timeout=TROUBLE_SECONDS)
 

@@ -29,7 +29,7 @@ class CardsScreen(BlocksScreen, SessionsScreen):
     async def _card_chosen(self, message: Reply.CardChosen) -> None:
         last = self.talk.turns.last
         if last is None or last.key != message.key:
-            self.tell("The conversation has gone on from here.")
+            self.tell("The conversation has continued from here.")
         else:
             await self._choose(message.name, last)
 

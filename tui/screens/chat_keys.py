@@ -47,7 +47,7 @@ CHAT_KEYS = (
     _key("ctrl+k,ctrl+p", "palette", "All actions", "Find an action and its key"),
     _key("ctrl+c", "clear_or_quit", "Clear", "Copy a selection, else clear; twice quits"),
     _key("alt+z", "suspend", "Suspend", "Back to the shell; fg there comes back"),
-    Binding("escape", "stop", "Stop", id="stop", tooltip="Stop the reply, keep what came"),
+    Binding("escape", "stop", "Stop", id="stop", tooltip="Stop the reply, keep what arrived"),
 )
 # Of actions that need no conversation, which is there a moment after the first paint.
 EARLY = frozenset(

@@ -104,7 +104,7 @@ def chart(points: Mapping[float, Point]) -> Chart:
         ),
     ]
     if lines[1].y:
-        lines.append(Line("strong by lot, %", x, x, is_reference=True))
+        lines.append(Line("strong at random, %", x, x, is_reference=True))
     return Chart("", "share of strong calls, %", "", [line for line in lines if line.y])
 
 
@@ -138,7 +138,9 @@ def _cost(then: Outcome) -> str:
 def _wishes(wishes: WishesMet) -> str:
     parts = []
     if wishes.wants_strong:
-        parts.append(f"strong in {wishes.got_strong:,} of {wishes.wants_strong:,} you wanted so")
+        parts.append(
+            f"strong in {wishes.got_strong:,} of {wishes.wants_strong:,} where you wanted it"
+        )
     if wishes.weak_enough:
         parts.append(f"weak in {wishes.stay_weak:,} of {wishes.weak_enough:,} where it was enough")
     few = wishes.wants_strong + wishes.weak_enough < ENOUGH_JUDGED
@@ -155,7 +157,7 @@ def verdict(turns: Sequence[Judged]) -> str:
         return f"On your data, always use {strongest}: you wanted it in all {len(turns):,}."
     if found is None:
         return f"On your data, always use {' or '.join(others)}: that was enough in all."
-    pairs = f"{percent(found.right)} of pairs in the right order, 50 % by lot"
+    pairs = f"{percent(found.right)} of pairs in the right order, 50 % by chance"
     if found.is_clear:
-        return f"The router tells the two apart: {pairs}."
-    return f"The router does not tell the two apart so far: {pairs}."
+        return f"The router separates the two: {pairs}."
+    return f"The router does not separate the two so far: {pairs}."

@@ -80,7 +80,7 @@ class RoutingScreen(BaseScreen):
         """Pin one of the models, change an end of the pool, or open the settings.
 
         Raises:
-            UsageError: no models are set, none of them is meant, or nobody serves the new one.
+            UsageError: no models are set, none of them matches, or no provider serves the new one.
         """
         from tui.model_check import check_model
 
@@ -105,7 +105,7 @@ class RoutingScreen(BaseScreen):
         await self.show_opening()
 
     def opening(self) -> Widget | None:
-        """An empty conversation shows its pair; without a pair it says what is at hand."""
+        """An empty conversation shows its pair; without a pair, what was found on this machine."""
         turns = self.talk.turns
         if turns.is_open and turns.session.conversation.head:
             return None
@@ -114,7 +114,7 @@ class RoutingScreen(BaseScreen):
         return self.welcome()
 
     def welcome(self) -> Welcome:
-        """What is at hand where no models are set."""
+        """What was found on this machine, if no models are set."""
         return Welcome([name for name in PROVIDER_KEYS if self.program.environment.get(name)])
 
     async def show_opening(self) -> None:

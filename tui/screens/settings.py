@@ -63,7 +63,7 @@ class SettingsScreen(Dialogue[Mapping[str, Any] | str]):
             yield Static("", classes="error", markup=False)
             yield Static(Content(self._effective()), classes="set")
             with VerticalGroup(classes="choices"):
-                yield Static(Content.styled("enter saves · tab goes on · pagedown: more", MUTED))
+                yield Static(Content.styled("enter saves · tab next · pagedown: more", MUTED))
                 yield Choices()
 
     def on_mount(self) -> None:
@@ -109,7 +109,7 @@ class SettingsScreen(Dialogue[Mapping[str, Any] | str]):
         """Check that the models differ and can be used.
 
         Raises:
-            UsageError: one cannot be used, or stands there twice.
+            UsageError: one cannot be used, or is given twice.
         """
         from tui.model_check import check_model
 

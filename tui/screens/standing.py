@@ -1,4 +1,4 @@
-"""The line over the draft: what the turn under way does, what the keys do, how to go on."""
+"""The line over the draft: what the turn is doing, what the keys do, what to do next."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Sessions:
         return Session(conversation, storage, clock=self._clock)
 
     def open(self, session_id: str) -> Session:
-        """The session, to go on with; to be read only where another window holds it.
+        """The session, opened for writing, or read only if another window holds it.
 
         A reply that was streaming when the program died is marked as cut.
 

@@ -61,7 +61,7 @@ def separation(turns: Sequence[Judged]) -> Separation | None:
         return None
     points = sum((one > other) + (one == other) / 2 for one in strong for other in weak)
     right = points / (len(strong) * len(weak))
-    # Of the Mann-Whitney statistic, where the order is by lot.
+    # Of the Mann-Whitney statistic under a random order.
     spread = math.sqrt((len(strong) + len(weak) + 1) / (12 * len(strong) * len(weak)))
     return Separation(right, right - 0.5 > SPREADS * spread)
 

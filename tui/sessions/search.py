@@ -53,7 +53,7 @@ class Hit:
         message: the message's id; None where the title holds them.
         snippet: the place of the first match on one line, free of control characters; … where the
             text goes on.
-        matches: where the words stand in `snippet`, as (start, end).
+        matches: spans of the words in `snippet`, as (start, end).
     """
 
     session: str
@@ -123,7 +123,7 @@ def _hit(
 
 
 def _spans(text: str, words: Iterable[Word]) -> tuple[tuple[int, int], ...]:
-    """Where the words stand in the text, in order, those that overlap made one."""
+    """The spans of the words in the text, in order; overlapping ones are merged."""
     spans: list[tuple[int, int]] = []
     for start, end in sorted(
         found.span() for word in words for found in word.pattern.finditer(text)

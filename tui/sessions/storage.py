@@ -56,7 +56,7 @@ class SessionStorage(Storage):
     """One session's file, its backup, and damaged earlier versions set aside.
 
     A write serialises first, goes to a file of its own, and takes the session's place in one step,
-    so that whatever happens the path holds the old content or the new one. The content before
+    so that the path always holds the old content or the new one. The content before
     the last write stays beside it as the backup. Only the holder of the session's lock writes.
 
     Args:

@@ -101,7 +101,7 @@ def cost_text(cost_usd: float | None, *, estimated: bool) -> str:
 
 
 def _tier(decision: Decision) -> tuple[str, str, str]:
-    """Letter, word and style. A question mark where nobody decided between the models."""
+    """Letter, word and style. A question mark if no router decided."""
     word = "STRONG" if decision.tier == "strong" else decision.tier
     if decision.win_probability is None and not decision.pinned:
         return "[?]", word, "bold $text-warning"

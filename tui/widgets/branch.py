@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tui.sessions import Message
 
 NO_INSTRUCTIONS = "none from here on"
-NOTES = {"stopped": "■ stopped; what came is kept", "cut": "✗ cut", "failed": "✗ not answered"}
+NOTES = {"stopped": "■ stopped; what arrived is kept", "cut": "✗ cut", "failed": "✗ not answered"}
 
 
 class View(NamedTuple):

@@ -22,8 +22,8 @@ REPLACE_KEY = Action("key", "k", "replace the key")
 MODELS = Action("models", "m", "choose models")
 DEMO = Action("demo", "d", "use the demo pair")
 CONTINUE = Action("continue", "c", "continue the reply")
-WEAK = Action("weak", "w", "go on with the weak model")
-STRONG = Action("strong", "s", "go on with the strong model")
+WEAK = Action("weak", "w", "continue with the weak model")
+STRONG = Action("strong", "s", "continue with the strong model")
 NEW = Action("new", "n", "new conversation")
 UNKEPT = Action("unkept", "u", "begin a conversation that is not kept")
 DETAIL = Action("detail", "x", "detail")
@@ -63,7 +63,7 @@ def kind_of(error: Exception) -> Kind:
 class Card(Actionable):
     """An error inline in its turn.
 
-    Where a reply has begun, it can be gone on with. `other` is what the action says that lets
+    A reply that has begun can be continued. `other` is what the action says that lets
     another model answer, "" where none may.
     """
 

@@ -59,7 +59,7 @@ class Find(HorizontalGroup):
         yield Static("", classes="find--count")
 
     def open(self, words: str = "", message_id: str | None = None) -> None:
-        """Look for words, first in that message; or ask for words, those of last time at hand."""
+        """Look for words, first in that message; or ask for words, offering the last ones."""
         self.add_class("-open")
         self._wanted = message_id
         box = self.query_one(Input)

@@ -70,7 +70,7 @@ class History(Vertical):
         """The user looks for other words."""
 
     class Opened(Message):
-        """The user wants to go on with a conversation."""
+        """The user wants to open a conversation."""
 
         def __init__(self, session_id: str) -> None:
             self.session_id = session_id

@@ -85,7 +85,7 @@ class Reply(Block):
         self.badge.place = str(self.place)
 
     def wait(self, why: str) -> None:
-        """Say what the turn waits for, or waited for in vain, where there is no route."""
+        """Say what the turn waits for, or waited for in vain, before there is a route."""
         self.badge.waiting = why
 
     def decide(self, decision: Decision) -> None:
@@ -93,7 +93,7 @@ class Reply(Block):
         self.decision = self.badge.decision = decision
 
     def add(self, text: str) -> None:
-        """Take the next piece; it is painted a moment later, together with what else comes."""
+        """Take the next piece; it is painted a moment later, together with others."""
         self._arrived.append(text)
         if self._timer is None:
             pause = max(PAINT_SECONDS, self.prose.append_seconds / BUSY_SHARE)

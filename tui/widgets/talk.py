@@ -258,7 +258,7 @@ class Talk(Shown):
         return LiveTurn.stored(session, said, reply if answered else None)
 
     def stop(self) -> bool:
-        """Stop the reply and keep what came; whether one was under way."""
+        """Stop the reply and keep what arrived; whether one was under way."""
         if self.worker is None or self.turns.live is None:
             return False
         self.turns.live.stopped = True
@@ -384,4 +384,4 @@ class Talk(Shown):
 
 
 def _stopped(turn: LiveTurn) -> str:
-    return "■ stopped; what came is kept" if turn.pieces else "■ stopped"
+    return "■ stopped; what arrived is kept" if turn.pieces else "■ stopped"

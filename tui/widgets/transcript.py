@@ -17,7 +17,7 @@ from tui.widgets.reply import Reply
 
 
 class Transcript(VerticalScroll, can_focus=False):
-    """Said and Reply, in turns. Who clicks on one goes on writing all the same."""
+    """Said and Reply widgets, in turns. Clicking on one does not take the focus from the draft."""
 
     DEFAULT_CSS = """
     Transcript { layout: stream; height: 1fr; scrollbar-size-vertical: 1;
@@ -39,7 +39,7 @@ class Transcript(VerticalScroll, can_focus=False):
 
     @property
     def follows_end(self) -> bool:
-        """Whether the end stays in sight as more comes: nobody has scrolled up."""
+        """Whether the end stays in sight as more comes: the user has not scrolled up."""
         return self.is_anchored and not self._anchor_released  # Textual's
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -97,7 +97,7 @@ class Empty(Static):
 
 
 def opening_text(pool: Pool, engine: str, remarks: Sequence[str]) -> Content:
-    """Who may answer, what is to be known of their prices, how the engine does, how to go on."""
+    """The models, remarks on their prices, the engine's state, and what to do next."""
     models = (f"{LETTERS[pool.tier_of(model)]} {one_line(model.name, 60)}" for model in pool.models)
     return Content("\n").join(
         [
