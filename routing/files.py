@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace the file's content atomically; only its owner can read it.
+def replace_file(path: Path, content: bytes, *, durable: bool = True, private: bool = True) -> None:
+    """Replace the file's content atomically; only its owner can read it if it is private.
 
     Whatever happens on the way, the path holds the old content or the new one, never a part.
     `durable` waits until the disk has it.
@@ -23,12 +23,20 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
             file.flush()
             if durable:
                 os.fsync(file.fileno())
+        if not private:
+            os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
     if durable:
         _sync_folder(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)  # it can only be read by setting it
+    os.umask(mask)
+    return mask
 
 
 def file_digest(path: Path) -> str:

@@ -49,7 +49,7 @@ def save_index(index: BattleIndex, path: Path) -> None:
     """Put the index in place of the file, readable by its owner alone.
 
     Raises:
-        DataError: the file cannot be written; what was there is still there.
+        DataError: the file or its folder cannot be written; what was there is still there.
     """
     import faiss
 
@@ -70,6 +70,7 @@ def save_index(index: BattleIndex, path: Path) -> None:
     )
     head = msgspec.json.encode(header)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         replace_file(path, b"".join((MAGIC, len(head).to_bytes(8, "little"), head, *parts)))
     except OSError as error:
         raise DataError(

@@ -19,6 +19,8 @@ from filelock import FileLock, Timeout
 class Journal(ABC):
     """A file that is only added to; a context manager that reads it, then holds its lock.
 
+    A file that it made, and that no line followed into, is taken away again: it binds nobody.
+
     On entering it raises its `trouble` where the file cannot be written or another program has it.
 
     Args:
@@ -38,6 +40,7 @@ class Journal(ABC):
         self._busy = busy
         self._lock = FileLock(path.with_suffix(".lock"), timeout=0, mode=0o600)
         self._file: BufferedWriter | None = None
+        self._is_bare = False
 
     def __enter__(self) -> Self:
         try:
@@ -61,6 +64,8 @@ class Journal(ABC):
         if self._file:
             with suppress(OSError):  # told already, where a line was refused
                 self._file.close()
+            if self._is_bare:
+                self.path.unlink(missing_ok=True)
         self._lock.release()
 
     @abstractmethod
@@ -77,6 +82,7 @@ class Journal(ABC):
             raise ValueError(f"{self.path} is not open; use it in a with statement")
         try:
             self._write(line)
+            self._is_bare = False
         except OSError as error:
             hint = "Free some space and run the same command again to continue."
             raise self._refused(error, hint) from error
@@ -91,6 +97,7 @@ class Journal(ABC):
         self._file = self.path.open("ab")
         self.path.chmod(0o600)
         if not known:
+            self._is_bare = True
             self._write(self._head)
         elif not known.endswith(b"\n"):
             self._write(b"")

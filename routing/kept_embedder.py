@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from routing.arrays import Floats
 from routing.embeddings import Embedder, Reading, read_unknown
-from routing.errors import DataError
 from routing.files import replace_file
+
+logger = logging.getLogger(__name__)
 
 PART = 512  # prompts that are embedded before `tell` hears of them
 
@@ -63,9 +65,10 @@ class KeptEmbedder:
     def keep(self, prompts: Sequence[str], tell: Callable[[int], None] | None = None) -> Floats:
         """The same rows, now cached. `tell` is called with the number of newly embedded prompts.
 
+        Where they cannot be written the log says so.
+
         Raises:
             EmbeddingError: the model refused its input.
-            DataError: the rows cannot be written.
         """
         text = "\0".join((self.name, *prompts)).encode("utf-8", "surrogatepass")
         stem = hashlib.sha256(text).hexdigest()[:24]
@@ -77,22 +80,20 @@ class KeptEmbedder:
                 tell(len(prompts))
         else:
             read = self._read_in_parts(prompts, tell)
-            for path, rows in zip(paths, read, strict=True):
-                self._write(path, rows)
+            self._write(dict(zip(paths, read, strict=True)))
         self._rows.update(zip(prompts, zip(*read, strict=True), strict=True))
         return read.vectors
 
-    def _write(self, path: Path, rows: Floats) -> None:
-        file = io.BytesIO()
-        np.save(file, rows)
+    def _write(self, files: Mapping[Path, Floats]) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            replace_file(path, file.getvalue())
+            for path, rows in files.items():
+                file = io.BytesIO()
+                np.save(file, rows)
+                replace_file(path, file.getvalue())
         except OSError as error:
-            raise DataError(
-                f"{self.folder}: the embedded prompts cannot be kept: {error.strerror}",
-                detail=str(error),
-            ) from error
+            said = "%s: the embedded prompts cannot be kept: %s. They are embedded anew next time."
+            logger.warning(said, self.folder, error.strerror)
 
     def _read_in_parts(self, prompts: Sequence[str], tell: Callable[[int], None] | None) -> Reading:
         parts = []

@@ -222,9 +222,17 @@ def read_sets(folder: Path) -> dict[str, tuple[Battle, ...]]:
     imported = sorted(_sets(folder).glob("*.jsonl"))
     return (
         {STARTER: starter_battles()}
-        | {path.stem: read_battles(path, path.stem).battles for path in imported}
+        | {path.stem: _imported(path) for path in imported}
         | {MINE: OwnBattles(folder).read()}
     )
+
+
+def _imported(path: Path) -> tuple[Battle, ...]:
+    try:
+        return read_battles(path, path.stem).battles
+    except DataError as error:
+        error.hint = f"Mend the file, or take the set out: llmroute battles rm {path.stem}"
+        raise
 
 
 def import_set(folder: Path, file: Path, name: str) -> BattleFile:

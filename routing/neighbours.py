@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -42,8 +41,6 @@ def open_index(embedder: Embedder, battles: Sequence[Battle], folder: Path) -> B
     known = _shipped_rows(embedder) | (kept.known_rows() if kept else {})
     read = embed_unknown(embedder, battles, known)
     index = BattleIndex.build(battles, read.vectors, embedder.name, states=read.states)
-    with suppress(OSError):  # which the writing meets again, and names the file
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         save_index(index, path)
     except DataError as error:

@@ -137,18 +137,27 @@ def summary(progress: Progress) -> str:
 
 @contextmanager
 def _following() -> Iterator[Callable[[Progress], None]]:
-    """What shows each Progress on stderr: one line that changes, or ten lines in all."""
+    """What shows each Progress on stderr: one line that changes, or about ten lines in all."""
     from rich.console import Console
     from rich.live import Live
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda progress: _tell(progress)
+        yield _Told().tell
         return
     with Live(console=console, transient=True) as live:
         yield lambda progress: live.update(summary(progress))
 
 
-def _tell(progress: Progress) -> None:
-    if (progress.done + progress.failed) % max(progress.total // 10, 1) == 0:
-        typer.echo(summary(progress), err=True)
+@dataclass
+class _Told:
+    """How many prompts the last line was about."""
+
+    prompts: int = 0
+
+    def tell(self, progress: Progress) -> None:
+        """Print a line where a tenth more of the prompts is done."""
+        prompts = progress.done + progress.failed
+        if prompts != self.prompts and prompts % max(progress.total // 10, 1) == 0:
+            typer.echo(summary(progress), err=True)
+            self.prompts = prompts

@@ -95,8 +95,9 @@ def test_other_format_is_refused_by_number(tmp_path: Path):
         load_index(path, "hash")
 
 
-def test_missing_file_and_missing_folder_are_errors(tmp_path: Path):
+def test_missing_file_and_taken_folder_are_errors(tmp_path: Path):
     with pytest.raises(DataError, match="no index"):
         load_index(tmp_path / "none", "hash")
-    with pytest.raises(DataError, match="cannot be written"):
-        save_index(hash_index(random_battles(5, 3)), tmp_path / "no folder" / "index")
+    (tmp_path / "taken").touch()
+    with pytest.raises(DataError, match="cannot be written: File exists"):
+        save_index(hash_index(random_battles(5, 3)), tmp_path / "taken" / "index")

@@ -52,6 +52,15 @@ def test_lines_are_there_the_next_time_and_for_the_owner_alone(path: Path):
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
+def test_file_without_a_line_is_taken_away_again(path: Path):
+    with Notes(path, b"recipes"):
+        assert path.read_bytes() == b"recipes\n"
+    assert not path.exists()
+    with Notes(path) as notes:
+        notes.note(b"one")
+    assert path.read_bytes() == b"notes\none\n"
+
+
 def test_line_that_was_cut_short_stands_alone(path: Path):
     path.parent.mkdir()
     path.write_bytes(b"notes\none\ntw")
@@ -68,13 +77,13 @@ def test_another_program_is_told_and_gets_in_when_the_first_is_done(path: Path):
 
 
 def test_file_of_something_else_is_left_alone_and_unlocked(path: Path):
-    with Notes(path, b"recipes"):
-        pass
+    with Notes(path, b"recipes") as recipes:
+        recipes.note(b"soup")
     with pytest.raises(DataError, match="holds recipes"), Notes(path):
         pass
     with Notes(path, b"recipes"):
         pass
-    assert path.read_bytes() == b"recipes\n"
+    assert path.read_bytes() == b"recipes\nsoup\n"
 
 
 def test_full_disk_is_told_with_what_to_do(path: Path):

@@ -230,7 +230,8 @@ def test_file_of_other_models_or_another_program_is_refused(tmp_path: Path):
         with pytest.raises(DataError, match=why), open_verdicts(tmp_path, panel):
             pass
 
-    with open_verdicts(tmp_path, panel):
+    with open_verdicts(tmp_path, panel) as verdicts:
+        verdicts.keep("p", Said("strong", "one", Usage(1, 1)))
         refused(panel, "another program")
     refused(other, "judge c")
     (tmp_path / "set.jsonl").write_text("notes to self")

@@ -33,7 +33,7 @@ def test_index_that_cannot_be_kept_is_used_all_the_same(
     folder.write_text("a file where the folder should be")
     battles = random_battles(50, 5)
     assert open_index(HashEmbedder(), battles, folder).battles == battles
-    assert f"{folder / INDEX_FILE}: the index cannot be written" in caplog.text
+    assert f"{folder / INDEX_FILE}: the index cannot be written: File exists." in caplog.text
 
 
 @pytest.mark.parametrize("size", [9, -9])

@@ -92,7 +92,15 @@ def test_unreadable_verdicts_are_told(serve: Serve, run: Run, prompts: Path):
     code, out, err = run(*judging(server, prompts, "--yes"))
     assert (code, out) == (1, "")
     assert "No battle was made: 2 prompts have no grade that can be read" in err
+    assert "--judge MODEL --name SET tries another judge." in err
     assert "mine-judged" not in stats(run)
+
+
+def test_each_part_of_a_judging_is_told_once(serve: Serve, run: Run, prompts: Path):
+    server = serve(replies={"judge": "[[3]]"})
+    _, _, err = run(*judging(server, prompts, "--yes"))
+    told = [line for line in err.splitlines() if " judged  " in line]
+    assert [line.partition(" judged")[0] for line in told] == ["1 of 2", "2 of 2"]
 
 
 def test_nothing_is_asked_without_a_yes(
@@ -162,6 +170,19 @@ def test_one_sided_set_is_imported_with_a_word_about_it(
     assert told == (
         "3 of them are in votes too and count twice; llmroute battles rm both removes them.\n"
     )
+
+
+def test_damaged_set_is_named_with_the_way_out(run: Run, tmp_path: Path, home: Path):
+    file = tmp_path / "votes.csv"
+    file.write_text("prompt,model_a,model_b,winner\nhello,a,b,tie\n")
+    assert run("battles", "import", str(file))[0] == 0
+    (home / "router" / "battles" / "votes.jsonl").write_text("xx")
+    code, _, err = run("ask", "--demo", "--dry-run", "hello")
+    assert code != 0
+    assert "votes.jsonl, line 1: 'xx'" in err
+    assert "llmroute battles rm votes" in err
+    assert run("battles", "rm", "votes")[0] == 0
+    assert run("ask", "--demo", "--dry-run", "hello")[0] == 0
 
 
 def test_imported_set_is_removed(run: Run, tmp_path: Path):

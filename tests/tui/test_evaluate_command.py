@@ -430,6 +430,13 @@ def test_equal_charts_are_equal_files_with_text_in_them(tmp_path: Path):
         assert f">{word}<" in first.read_text()
 
 
+def test_plot_is_for_everybody_as_a_file_of_ones_own_is(tmp_path: Path):
+    path, beside = tmp_path / "a.svg", tmp_path / "b"
+    beside.touch()
+    save_plot(CHART, path)
+    assert path.stat().st_mode == beside.stat().st_mode
+
+
 def test_plot_that_fails_leaves_the_one_that_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

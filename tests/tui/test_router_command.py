@@ -107,11 +107,14 @@ def test_ctrl_c_keeps_the_training_and_the_same_command_goes_on(
         return "interrupted"
 
     words = ("router", "train", "factorization", "--battles", file, "--steps", "40")
-    with monkeypatch.context() as patch:
+    said = home / "said"
+    with monkeypatch.context() as patch, said.open("wb") as file_of_stderr:
         patch.setattr(train, "_plain", interrupt)
+        patch.setattr(train, "STDERR", file_of_stderr.fileno())
         code, _, err = run(*words)
     assert code == 130
     assert "Run the same command again to continue." in err
+    assert "Stopping after this step (Ctrl+C again: at once" in said.read_text()
     assert not checkpoint_folder(home / "router", "factorization").exists()
     code, _, err = run(*words)
     assert code == 0

@@ -141,7 +141,8 @@ def judge(
     left = len(found.prompts) - len(battles)
     ungraded = f"{left:,} {'prompt has' if left == 1 else 'prompts have'} no grade that can be read"
     if not battles:
-        typer.echo(f"No battle was made: {ungraded}. --judge MODEL names another judge.", err=True)
+        typer.echo(f"No battle was made: {ungraded}.", err=True)
+        typer.echo("--judge MODEL --name SET tries another judge.", err=True)
         raise typer.Exit(1)
     scores = Counter(battle.score for battle in battles)
     graded = ", ".join(f"{scores[score]:,} x {score}" for score in (5, 4, 3, 2, 1))

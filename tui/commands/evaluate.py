@@ -176,10 +176,9 @@ def _print(view: View, found: Evaluated) -> None:
     for caution in view.cautions:
         print_text(caution, style="bold")
     typer.echo()
-    table = Table(*view.columns, box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.columns[0].overflow = "fold"
-    for column in table.columns[1:]:
-        column.justify = "right"
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for at, column in enumerate(view.columns):
+        table.add_column(column, justify="right" if at else "left", overflow="fold", no_wrap=at > 0)
     for row in view.rows:
         table.add_row(*map(Text, row))
     console.print(table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from routing.training import Progress
 
 PLAIN_STEPS = 10  # lines in all, where nobody watches
+STDERR = 2
+STOPPING = b"\nStopping after this step (Ctrl+C again: at once, which loses up to a minute).\n"
 
 
 def train(
@@ -156,6 +159,8 @@ def _interrupts() -> Iterator[Event]:
     def stop(*_: object) -> None:
         interrupted.set()
         signal.signal(signal.SIGINT, former)
+        # Past the bars and every buffer, which the signal may have met amid a write.
+        os.write(STDERR, STOPPING)
 
     signal.signal(signal.SIGINT, stop)
     try:

@@ -178,7 +178,7 @@ def save_plot(chart: Chart, path: Path) -> None:
         metadata = {"Date": None} if form == "svg" else None
         figure.savefig(drawn, format=form, dpi=160, metadata=metadata)
     try:
-        replace_file(path, drawn.getvalue())
+        replace_file(path, drawn.getvalue(), private=False)
     except OSError as error:
         raise UsageError(f"--plot {path}: cannot be written: {error.strerror}") from error
 
