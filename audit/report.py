@@ -132,7 +132,10 @@ def sentences(report: Report) -> list[str]:
 
 
 def headline(results: Results) -> str:
-    """The accuracy of the first baseline, and the lowest and the highest of all forms."""
+    """The accuracy of the first baseline, and the lowest and the highest of all forms.
+
+    Forms that fit less than half of the questions are left out: theirs is another question set.
+    """
     if not results.effects or results.effects[0].accuracy is None:
         return "No accuracy: no question was answered in its usual form"
     baseline = results.effects[0]
@@ -141,12 +144,16 @@ def headline(results: Results) -> str:
         f"Accuracy {percent(baseline.accuracy)} [{low:.1f}, {high:.1f}] on {baseline.n:,} "
         f"question{'s' * (baseline.n > 1)} ({baseline.summary})"
     )
-    answered = [(e.accuracy, e.perturbation) for e in results.effects if e.accuracy is not None]
-    if len(answered) == 1:
+    comparable = [
+        (effect.accuracy, effect.perturbation)
+        for effect in results.effects
+        if effect.accuracy is not None and 2 * effect.n >= baseline.n
+    ]
+    if len(comparable) == 1:
         return said
-    (least, worst), (most, best) = min(answered), max(answered)
+    (least, worst), (most, best) = min(comparable), max(comparable)
     return (
-        f"{said}; over {len(answered)} forms, from {percent(least)} ({worst}) to {percent(most)} "
+        f"{said}; over {len(comparable)} forms, from {percent(least)} ({worst}) to {percent(most)} "
         f"({best})"
     )
 
@@ -289,7 +296,9 @@ def _remarks(report: Report) -> Iterator[str]:
         yield f"Symbols differ in tokens ({counts}): --symbols auto takes some that do not."
     yield from (f"Questions with {flag!r}: {n:,}." for flag, n in results.flags.items())
     yield from (f"{name} is left out: {why}." for name, why in results.left_out.items())
-    yield from (f"Warning, {n:,} times: {warning}." for warning, n in results.warnings.items())
+    yield from (
+        f"Warning, {n:,} time{'s' * (n > 1)}: {warning}." for warning, n in results.warnings.items()
+    )
     yield from _plain_remarks(effects)
 
 

@@ -31,7 +31,7 @@ LEAST_BUDGET = 16
 # Widest mean difference, in nats a token, between packed and plain passes on sound hardware.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-4, "float16": 0.1, "bfloat16": 0.1}
 ONE_THREAD = 5_000_000  # a model of fewer parameters only waits for its second thread
-CUT = "the context was cut on the left by {cut} tokens: the model reads {limit}"
+CUT = "the context was cut on the left, as the model reads only {limit} tokens"
 SAMPLED = 1024  # values of each tensor that identify it
 # Alike at first, then not, of different lengths: a row of them has forks, jumps and neighbours.
 CHECK = (
@@ -167,17 +167,16 @@ class LocalScorer:
                 hint="Try --dtype float32; if it stays, the weights are damaged.",
             )
         count = len(prompt.continuations)
-        cut = max(passage.cut for passage in passages)
-        limit = self._encoder.limit
+        is_cut = any(passage.cut for passage in passages)
         return Score(
             loglik=tuple(sums[:count]),
             bare=tuple(sums[count:]),
             tokens=tuple(passage.scored for passage in passages[:count]),
-            warnings=(CUT.format(cut=cut, limit=limit),) if cut else (),
+            warnings=(CUT.format(limit=self._encoder.limit),) if is_cut else (),
         )
 
     def _halve(self, error: Exception) -> None:
-        """Makes the passes that follow half as large.
+        """Make the passes that follow half as large.
 
         Raises:
             ModelError: they are as small as they get.

@@ -242,8 +242,10 @@ def test_a_context_too_long_is_cut_on_the_left_and_said_to_be(tokenizer: PreTrai
     import torch
 
     model = model_of("llama", max_position_embeddings=128)
-    (score,) = LocalScorer(model, tokenizer, name="tiny").score([asked("Long" * 40 + "?")])
+    questions = [asked("Long" * 40 + "?"), asked("Long" * 50 + "?")]
+    score, longer = LocalScorer(model, tokenizer, name="tiny").score(questions)
     assert "cut on the left" in score.warnings[0]
+    assert longer.warnings == score.warnings  # one remark of the report, however much was cut
     whole = tokenizer(render(asked("Long" * 40 + "?")).context + " A")["input_ids"][-129:]
     with torch.no_grad():
         nats = model(torch.tensor([whole[:-1]])).logits[0].log_softmax(-1)

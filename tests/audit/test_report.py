@@ -68,6 +68,14 @@ def test_headline_says_how_far_accuracy_moves() -> None:
     assert found.endswith("over 2 forms, from 74.3 % (symbol.0shot) to 90.0 % (order.fix_C)")
 
 
+def test_headline_leaves_out_a_form_of_few_questions() -> None:
+    baseline, fixed, *_ = REPORT.results.effects
+    rare = replace(fixed, perturbation="order.fix_E", accuracy=0.0, n=3)
+    found = headline(replace(REPORT.results, effects=(baseline, fixed, rare)))
+    assert "over 2 forms" in found
+    assert "order.fix_E" not in found
+
+
 def test_headline_of_one_form_says_no_range() -> None:
     baseline, *_ = REPORT.results.effects
     found = headline(replace(REPORT.results, effects=(baseline,)))
