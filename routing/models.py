@@ -344,18 +344,25 @@ def suggested_models() -> list[str]:
 def nearest_names(name: str) -> list[str]:
     """The known models whose names are most like that one, the likeliest first; three at most.
 
-    Among models of one name the wanted provider's comes first, then the shortest.
+    Among models of one name the wanted provider's comes first, with its provider before it as the
+    name has it, then the shortest.
     """
     wanted_provider, _, wanted = name.lower().rpartition("/")
     by_tail: dict[str, list[str]] = {}
     for known in known_models():
         by_tail.setdefault(known.rpartition("/")[2].lower(), []).append(known)
     close = difflib.get_close_matches(wanted, by_tail, n=3, cutoff=0.6)
-    return [
+    near = (
         min(
             by_tail[tail], key=lambda known: (listed_provider(known) != wanted_provider, len(known))
         )
         for tail in close
+    )
+    return [
+        f"{wanted_provider}/{known}"
+        if "/" not in known and listed_provider(known) == wanted_provider
+        else known
+        for known in near
     ]
 
 

@@ -182,8 +182,8 @@ def test_names_are_suggested_with_their_provider_the_plainest_first(begun: str) 
     ("typed", "meant"),
     [
         ("gpt4o", "gpt-4o"),
-        ("openai/gpt-4o-mimi", "gpt-4o-mini"),
-        ("anthropic/claude-sonet-4-5", "claude-sonnet-4-5"),
+        ("openai/gpt-4o-mimi", "openai/gpt-4o-mini"),
+        ("anthropic/claude-sonet-4-5", "anthropic/claude-sonnet-4-5"),
         ("GPT-4O", "gpt-4o"),
     ],
 )

@@ -41,7 +41,7 @@ def test_pair_is_kept_and_what_it_lacks_is_said(run: Run, home: Path):
     assert "kept in" in out
     assert err.count("OPENAI_API_KEY is not set") == 1
     assert "price of openai/gpt-4o-minni is unknown" in err
-    assert "Did you mean gpt-4o-mini or" in err
+    assert "Did you mean openai/gpt-4o-mini or" in err
 
 
 def test_nothing_to_test_is_said_with_what_to_do(run: Run):

@@ -501,6 +501,18 @@ def test_snippet_is_the_surroundings_of_the_first_match(sessions: Sessions):
     assert [hit.snippet[a:b] for a, b in hit.matches] == ["needle"]
 
 
+def test_snippet_is_where_the_words_stand_together(sessions: Sessions):
+    lines = "\n".join(f"comment number {number}" for number in range(900))
+    sessions.create("t").add("user", lines)
+    (hit,) = sessions.search("Comment  number 777")
+    assert "776 comment number 777 comment number 778" in hit.snippet
+    assert [hit.snippet[a:b] for a, b in hit.matches] == ["comment number 777"]
+    (hit,) = sessions.search("777 comment number")
+    assert [hit.snippet[a:b] for a, b in hit.matches] == ["777 comment number"]
+    (hit,) = sessions.search("3 comment 1")
+    assert {hit.snippet[a:b] for a, b in hit.matches} == {"comment", "1", "3"}
+
+
 def test_overlapping_matches_are_one(sessions: Sessions):
     sessions.create("t").add("user", "abcd")
     (hit,) = sessions.search("abc bcd abcd")

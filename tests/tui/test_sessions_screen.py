@@ -139,6 +139,7 @@ async def test_deleted_conversation_comes_back(chat: Chat):
         await wait_until(pilot, lambda: app.chat.talk.turns.session.id == first)
         await wait_until(pilot, lambda: app.chat.query(Reply))
         assert app.chat.query_one(Reply).prose.source == "about rust"
+        assert [toast.message for toast in app._notifications] == ["“tell me of rust” is back."]
         await say(pilot, "go on")
     assert len(on_disk(app).read(first).branch()) == 4
 

@@ -186,7 +186,9 @@ class SessionsScreen(RoutingScreen):
     async def _restore(self, session_id: str) -> None:
         await asyncio.to_thread(self.sessions.restore, session_id)
         self.deleted = [known for known in self.deleted if known != session_id]
-        self.post_message(SessionReady(await asyncio.to_thread(self.sessions.open, session_id)))
+        session = await asyncio.to_thread(self.sessions.open, session_id)
+        self.post_message(SessionReady(session))
+        self.tell(f"“{session.conversation.title}” is back.")
 
     @on(History.Searched)
     def _searched(self) -> None:

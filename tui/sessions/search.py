@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,34 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """Every word has to stand in a text; where they stand together is what is meant."""
+
+    words: tuple[Word, ...]
+    phrase: re.Pattern[str]
+
+    @classmethod
+    def of(cls, text: str) -> Query:
+        """What was typed, as it is looked for."""
+        words = tuple(map(Word.of, text.split()))
+        together = r"\s+".join(word.pattern.pattern for word in words)
+        return cls(words, re.compile(together, re.IGNORECASE))
+
+    def first(self, text: str) -> int | None:
+        """Where the words stand together, or else the first of them; None where one is missing."""
+        starts = [found.start() for word in self.words if (found := word.pattern.search(text))]
+        if len(starts) < len(self.words):
+            return None
+        together = self.phrase.search(text)
+        return together.start() if together else min(starts)
+
+    def spans(self, text: str) -> tuple[tuple[int, int], ...]:
+        """Where the words stand together in the text, or else each of them."""
+        together = tuple(found.span() for found in self.phrase.finditer(text))
+        return together or _spans(text, self.words)
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One message, or one title, that holds every word.
 
@@ -53,7 +81,7 @@ class Hit:
         message: the message's id; None where the title holds them.
         snippet: the place of the first match on one line, free of control characters; … where the
             text goes on.
-        matches: spans of the words in `snippet`, as (start, end).
+        matches: spans in `snippet` of the words together, else of each, as (start, end).
     """
 
     session: str
@@ -69,13 +97,13 @@ def search(files: Iterable[Path], query: str, stop: Callable[[], bool]) -> Itera
     A file is parsed only if its raw text holds every word. Files that cannot be read are passed
     over; the list of sessions names them. `stop` is asked before each file; True ends the search.
     """
-    words = [Word.of(word) for word in clean(query).split()]
-    for file in files if words else ():
+    wanted = Query.of(clean(query))
+    for file in files if wanted.words else ():
         if stop():
             return
         content = _content(file)
-        if _may_hold(content, words):
-            yield from _hits(content, words)
+        if _may_hold(content, wanted.words):
+            yield from _hits(content, wanted)
 
 
 def _content(file: Path) -> bytes:
@@ -95,31 +123,28 @@ def _may_hold(content: bytes, words: Iterable[Word]) -> bool:
     return all(word.raw.search(text) for word in others)
 
 
-def _hits(content: bytes, words: Sequence[Word]) -> Iterator[Hit]:
+def _hits(content: bytes, query: Query) -> Iterator[Hit]:
     try:
         conversation = schema.conversation(content)
     except (DamagedError, StoreError):
         return
-    if hit := _hit(conversation, None, conversation.title, words):
+    if hit := _hit(conversation, None, conversation.title, query):
         yield hit
     for message in conversation.messages.values():
-        if hit := _hit(conversation, message.id, message.text, words):
+        if hit := _hit(conversation, message.id, message.text, query):
             yield hit
 
 
-def _hit(
-    conversation: Conversation, message: str | None, text: str, words: Sequence[Word]
-) -> Hit | None:
-    firsts = [word.pattern.search(text) for word in words]
-    starts = [first.start() for first in firsts if first]
-    if len(starts) < len(words):
+def _hit(conversation: Conversation, message: str | None, text: str, query: Query) -> Hit | None:
+    first = query.first(text)
+    if first is None:
         return None
-    start = max(0, min(starts) - SNIPPET_BEFORE)
+    start = max(0, first - SNIPPET_BEFORE)
     end = start + SNIPPET_WIDTH
     snippet = f"{'…' if start else ''}{text[start:end].strip()}{'…' if end < len(text) else ''}"
     if not snippet.isprintable():
         snippet = "".join(c if c.isprintable() else " " for c in snippet)
-    return Hit(conversation.id, conversation.title, message, snippet, _spans(snippet, words))
+    return Hit(conversation.id, conversation.title, message, snippet, query.spans(snippet))
 
 
 def _spans(text: str, words: Iterable[Word]) -> tuple[tuple[int, int], ...]:
