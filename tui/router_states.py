@@ -159,6 +159,8 @@ def _state(program: Program, name: str) -> State:
     except RoutingError:
         return State(name, in_use, "damaged")
     trained = f"trained {manifest.created[:10]}"
+    if manifest.embedder not in {"", embedder_name(program)}:
+        trained = "of another embedder"
     return State(name, in_use, trained, manifest.battles, manifest.held_out_loss)
 
 

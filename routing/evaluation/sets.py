@@ -119,9 +119,9 @@ def unseen(
     rows = np.flatnonzero(nearest < NEAR)
     if not len(rows):
         raise DataError(
-            f"{evaluation.name}: each of its {len(nearest):,} prompts is among the battles that "
-            "the routers learn from, so that nothing is left to measure them on",
-            hint="Remove that set of battles (llmroute battles rm), or evaluate on another.",
+            f"{evaluation.name}: each of its {len(nearest):,} prompts is among those that the "
+            "routers learn from, so that nothing is left to measure them on",
+            hint="Remove the battles that hold them (llmroute battles rm), or take another set.",
         )
     return Unseen(evaluation.at(rows), len(nearest) - len(rows), float(nearest.mean()))
 

@@ -289,6 +289,14 @@ def test_one_set_after_the_other_is_left_out(run: Run, many: Path, tmp_path: Pat
     assert all(0 <= each["and_other_sets"]["apgr"] <= 1 for each in found)
 
 
+def test_sets_of_other_models_are_said_to_teach_nothing(run: Run, many: Path, tmp_path: Path):
+    other = tmp_path / "other.jsonl"
+    row = {"prompt": "Tell me why.", "quality": {"x": 1, "y": 0}}
+    other.write_text("\n".join(json.dumps(row | {"prompt": f"Why {n}?"}) for n in range(30)))
+    out = run("router", "transfer", "--set", str(many), "--set", str(other))[1]
+    assert "many.jsonl: ridge learnt nothing from the other sets, whose rows are between" in out
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -82,6 +82,7 @@ def test_router_of_another_embedder_is_not_used(run: Run, home: Path, file: str)
     code, _, err = run("router", "use", "factorization")
     assert code == 1
     assert "trained on vectors of other@1, the embedder in use is all-MiniLM-L6-v2" in err
+    assert "of another embedder" in run("router", "list")[1]
     (folder / "manifest.json").write_text("{")
     assert "damaged" in run("router", "list")[1]
 

@@ -112,8 +112,22 @@ def remarks(found: Sequence[TransferResult]) -> list[str]:
             f"{each.rows:,} rows of the other sets; {each.dropped:,} prompts dropped because one "
             "of these or a battle holds them."
         )
+        if unmoved := _unmoved(found, each.set_name):
+            lines.append(
+                f"{each.set_name}: {', '.join(unmoved)} learnt nothing from the other sets, whose "
+                "rows are between other models."
+            )
         lines += [f"{each.set_name}: {remark}" for remark in each.evidence.remarks]
     return lines
+
+
+def _unmoved(found: Sequence[TransferResult], set_name: str) -> list[str]:
+    """The routers that rows of other models left as they were on that set."""
+    of_set = [each for each in found if each.set_name == set_name]
+    others = {each.pair for each in found if each.set_name != set_name}
+    if of_set[0].pair in others:
+        return []
+    return [each.router for each in of_set if each.alone == each.taught]
 
 
 def as_json(found: TransferResult) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def test_prompts_near_training_are_left_out_and_counted(tmp_path: Path):
     clean, left_out, similarity = unseen(read_file(path), vectors, training)
     assert (clean.prompts, left_out) == (("b", "c"), 1)
     assert similarity == pytest.approx((0.96 + 0.28 + 0) / 3)
-    with pytest.raises(DataError, match="each of its 3 prompts is among the battles"):
+    with pytest.raises(DataError, match="each of its 3 prompts is among those that the"):
         unseen(read_file(path), vectors, vectors)
 
 
