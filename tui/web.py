@@ -7,12 +7,14 @@ machine cannot guess it, and a page of another site neither knows it nor is let 
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import join
+from subprocess import list2cmdline
 
 from aiohttp import web
 from textual_serve.server import Server
@@ -41,7 +43,7 @@ class ChatServer(Server):
     def __init__(
         self, words: Sequence[str], port: int, secret: str, say: Callable[[str], None]
     ) -> None:
-        command = join([sys.executable, "-m", "tui.cli", "chat", *words])
+        command = command_line([sys.executable, "-m", "tui.cli", "chat", *words])
         super().__init__(command, host=HOST, port=port, title="llmroute", templates_path=PAGES)
         self.secret = secret
         self.address = f"{self.public_url}/{secret}/"
@@ -68,6 +70,11 @@ class ChatServer(Server):
             ws = self.public_url.replace("http", "ws", 1)
             response.headers.update({name: told.format(ws=ws) for name, told in POLICY.items()})
         return response
+
+
+def command_line(words: Sequence[str], system: str = os.name) -> str:
+    """The words quoted for the system's shell, which Textual's server starts the chat in."""
+    return list2cmdline(words) if system == "nt" else join(words)
 
 
 def serve(words: Sequence[str], port: int, say: Callable[[str], None]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ from tests.tui.conftest import Run
 from tui.browser import for_browser
 from tui.program import Program
 from tui.sessions import Sessions
-from tui.web import HOST, flags
+from tui.web import HOST, command_line, flags
 
 Evaluate = Callable[[str], Awaitable[str]]
 
@@ -139,6 +140,12 @@ async def tab(browser: asyncio.subprocess.Process) -> AsyncIterator[Evaluate]:
                 return (await socket.receive_json())["result"]["result"].get("value", "")
 
             yield evaluate
+
+
+def test_command_is_quoted_for_the_systems_shell():
+    words = ["/opt/my python/bin", "-m", "tui.cli", "--strong=it's"]
+    assert shlex.split(command_line(words, "posix")) == words
+    assert command_line([r"C:\my python\python.exe", "-m"], "nt") == r'"C:\my python\python.exe" -m'
 
 
 def test_options_go_on_to_the_chat_of_a_page():

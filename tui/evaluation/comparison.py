@@ -19,7 +19,7 @@ COLUMNS = ("", "quality", "CPT50", "CPT80", "APGR", "95 %", "z")
 UNKNOWN = "–"
 LEGEND = (
     "Quality: the mean over all shares of strong calls. CPT50: the share of strong calls, in %, "
-    "that wins 50 % of the gap between the two models back. APGR: the part won back, averaged over "
+    "that recovers 50 % of the gap between the two models. APGR: the part recovered, averaged over "
     "all shares; z: by how many standard deviations it exceeds that of random routing."
 )
 
@@ -270,7 +270,7 @@ def _savings(router: RouterResult, free: str) -> str:
     if not math.isnan(half.price):
         dollars = f", and {half.price:.2f} and {most.price:.2f} times the money"
     return (
-        f"To win 50 % and 80 % of the gap back random routing needs {_times(half)} and "
+        f"To recover 50 % and 80 % of the gap, random routing needs {_times(half)} and "
         f"{_times(most)} times the strong calls of {router.name}{dollars}."
     )
 
