@@ -16,7 +16,7 @@ import numpy as np
 
 from routing.arrays import Doubles
 
-# So many battles would have to say otherwise for the wins not to be believed as they are.
+# The number of battles that it takes to outweigh the wins as they are.
 PRIOR_BATTLES = 100
 WINS = 0  # the place of the wins among the terms
 SEEN = (0.01, 0.99)  # quantiles

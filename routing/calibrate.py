@@ -20,7 +20,7 @@ from routing.files import replace_file
 
 EVERYTHING = 0.0
 NOTHING = math.nextafter(1.0, 2.0)
-# So that the share of k prompts in n is k prompts, whichever way k / n is rounded.
+# Tolerance, so that a share of k / n selects k prompts however k / n is rounded.
 SLACK = 1e-9
 
 

@@ -74,7 +74,7 @@ async def stream(  # noqa: PLR0913  # two things to send, and options by name
                 thinks = True
                 yield Thinking()
     except ReplyError as error:
-        # What goes wrong behind the reply's end, such as a usage of nonsense, takes nothing away.
+        # An error after the reply's end, such as a nonsensical usage, does not spoil the reply.
         if opened.response.received_finish_reason is None:
             raise await _cut(error, text, request) from None
     finally:
@@ -145,7 +145,7 @@ class _Request:
             "messages": [{"role": turn.role, "content": turn.text} for turn in self.turns],
             "stream": True,
             "stream_options": {"include_usage": True},
-            "timeout": 2 * self.timeout,  # ours comes first, and tells a silence from a failure
+            "timeout": 2 * self.timeout,  # ours fires first, and distinguishes silence from failure
         }
         if provider_of(self.model) in BUILT_IN_PROVIDERS:
             told = {DECISION: self.decision, SAMPLING: self.model.sampling}
@@ -359,7 +359,7 @@ async def _reply(opened: _Opened, text: _Text, request: _Request) -> Reply:
     if not any(text.shown):
         raise _empty(text.finish_reason, request)
     sent = opened.usage
-    usage = reported_usage(text.usage or sent) if sent else None  # the former adds up several
+    usage = reported_usage(text.usage or sent) if sent else None  # text.usage adds up several
     if usage is None:
         usage = await asyncio.to_thread(estimate_usage, request.model, request.turns, text.billed())
     return Reply(str(text), usage, text.finish_reason)

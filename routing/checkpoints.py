@@ -76,7 +76,7 @@ def battles_digest(battles: Sequence[Battle]) -> str:
     digest = hashlib.sha256()
     for battle in battles:
         told = msgspec.to_builtins(battle)
-        del told["both_bad"], told["earlier"]  # to them a tie is a tie, a prompt a text
+        del told["both_bad"], told["earlier"]  # trained routers do not read these
         digest.update(msgspec.json.encode(told))
     return digest.hexdigest()
 

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 NEAREST = 5
 SNIPPET_CHARACTERS = 60
-NEAR = (
-    0.35  # a cosine of MiniLM: below it the nearest starter battle shares a word or a tone at most
-)
+NEAR = 0.35  # a cosine of MiniLM; battles below it share at most a word or a tone
 
 
 @dataclass(frozen=True, slots=True)

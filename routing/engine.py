@@ -161,7 +161,7 @@ class Engine:
 
     async def _library(self) -> Library:
         failed = self._opening and self._opening.done() and self._opening.exception()
-        if self._opening is None or failed:  # what stood in its way may be gone
+        if self._opening is None or failed:  # the problem may be gone
             self._opening = asyncio.create_task(asyncio.to_thread(_open_library, self.options))
         return await asyncio.shield(self._opening)
 

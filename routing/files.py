@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+
+NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True, private: bool = True) -> None:
@@ -16,27 +17,20 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True, private: b
     Raises:
         OSError: the folder is missing, full or read-only; the old content is still there.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    handle = os.open(name, NEW, 0o600 if private else 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             if durable:
                 os.fsync(file.fileno())
-        if not private:
-            os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
     if durable:
         _sync_folder(path.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0)  # it can only be read by setting it
-    os.umask(mask)
-    return mask
 
 
 def file_digest(path: Path) -> str:

@@ -62,7 +62,7 @@ class Journal(ABC):
 
     def __exit__(self, *_: object) -> None:
         if self._file:
-            with suppress(OSError):  # told already, where a line was refused
+            with suppress(OSError):  # reported already, if a line was refused
                 self._file.close()
             if self._is_bare:
                 self.path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ Normalize = Literal["query", "row"]
 BLOCK_NUMBERS = 8_000_000
 # Below it the query resembles nothing, and similarities are noise: all battles weigh the same.
 LEAST_BEST = 1e-3
-NEXT_TO_ZERO = np.float32(1e-30)  # and yet it keeps the cosine -inf of a row that does not count
+NEXT_TO_ZERO = np.float32(1e-30)  # finite, so that an excluded row keeps its cosine of -inf
 # A battle that resembles no other would outweigh all of them for a query like its own.
 LEAST_ROW_BEST = 0.2
 

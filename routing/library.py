@@ -31,7 +31,7 @@ from routing.routers.pool import PoolRouter
 from routing.worth import outdone
 
 STARTER = "starter"
-KEPT = {  # sets that nobody imported
+KEPT = {  # sets that were not imported
     STARTER: "it ships with the program",
     MINE: "llmroute battles mine lists your own battles and forgets one",
 }
@@ -186,7 +186,7 @@ class Library:
     def _calibration_path(self, pool: Pool) -> Path:
         likes = (f"{model.name} like {model.like}" for model in pool.models if model.like)
         names = "\n".join((self.name, *pool.names, *likes))
-        # Beside the weights that gave its win probabilities, it goes when others take their place.
+        # Beside the weights it was measured with, so that it is removed when they are replaced.
         folder = checkpoint_folder(self.folder, self.name) if self.name in TRAINED else self.folder
         return folder / f"calibration-{hashlib.sha256(names.encode()).hexdigest()[:12]}.json"
 

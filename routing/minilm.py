@@ -33,7 +33,7 @@ CHARACTERS_PER_TOKEN = 16
 GRAPH = "minilm.onnx"  # it says where in `model.safetensors` each weight lies
 TOKENS = "tokens"  # what the graph is given, (1, n)
 WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
-# The last layers were trained to tell what a text is about; those before still know how it is put.
+# The last layers were trained for topic; the ones before still encode phrasing.
 MIDDLE_LAYER = 4
 ERRORS = 3  # onnxruntime's name for this level of its log
 
@@ -104,7 +104,7 @@ def _session(folder: Path) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS
     options.intra_op_num_threads = 1
-    options.enable_cpu_mem_arena = False  # it would keep what the longest text took
+    options.enable_cpu_mem_arena = False  # it would keep the memory that the longest text took
     options.add_session_config_entry(WEIGHTS_FOLDER, str(folder))
     graph = resources.files("assets").joinpath(GRAPH).read_bytes()
     with _errors_named():

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from routing.conversation import Turn
 
-ENOUGH_CHARACTERS = 60  # a message of that length says what it is about
+ENOUGH_CHARACTERS = 60  # from this length on a message speaks for itself
 EARLIER_MESSAGES = 2
-LONGEST_CHARACTERS = 600  # of one message: of a paste its beginning and its end are read
+LONGEST_CHARACTERS = 600  # of one message; of a longer one the beginning and the end are read
 THANKS = re.compile(
     r"\b(thanks?|thank you|thx|cheers|danke|merci|gracias|grazie|obrigad[oa]|bedankt|tack|dzięki|"
     r"teşekkürler|спасибо|дякую)\b|谢谢|謝謝|ありがとう|감사합니다|شكرا|धन्यवाद",

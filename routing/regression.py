@@ -122,7 +122,7 @@ def _by_landmarks(
     gram = told[:, landmarks] + JITTER * np.eye(len(landmarks))
     moves = np.linalg.inv(weighted @ told.T + penalty * gram) @ weighted
     dual = moves @ seen.values
-    # How much of what is told of a point is its own value.
+    # The leverage: how much of each prediction is the point's own value.
     leverage = (told * moves).sum(axis=0)[:, None]
     unexpected = (seen.values - told.T @ dual) / np.maximum(1 - leverage, JITTER)
     return dual, near.T @ dual - (near * moves).sum(axis=0)[:, None] * unexpected

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from routing.ladder import STRONG, WEAK, Record
 from routing.models import Model
 
-SURE = 1.645  # deviations: of models that are no better one in twenty passes for better
-# What 25 battles leave unknown of two models that are alike. Where they met less than that, the
-# order stands in which the user named them.
+SURE = 1.645  # standard deviations: one in twenty models that are no better passes as better
+# The uncertainty that 25 battles leave about two equal models. With fewer battles, the order in
+# which the user named them decides.
 VAGUEST = 0.4  # nats
 
 

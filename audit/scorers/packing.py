@@ -162,7 +162,7 @@ def _run_row(
     unseen = (place[:, None] < place) | (place[:, None] >= ends)  # (t, t)
     mask = torch.zeros(len(ends), row.past + len(ends), dtype=model.dtype, device=device)
     mask[:, row.past :].masked_fill_(unseen, torch.finfo(model.dtype).min)
-    keep = wanted if len(wanted) else np.zeros(1, dtype=np.int64)  # some heads fail on no rows
+    keep = wanted if len(wanted) else np.zeros(1, dtype=np.int64)  # some models fail on zero rows
     with torch.inference_mode():
         logits: torch.Tensor = model(
             input_ids=torch.from_numpy(trie.tokens[row.nodes])[None].to(device),

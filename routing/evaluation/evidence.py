@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from routing.arrays import Doubles
 from routing.evaluation.curves import Chance, Grades
 
-LEAST_PROMPTS = 30  # of fewer the bootstrap's intervals are too narrow to be believed
-LEAST_DISTINCT = 0.95  # of the prompts, below which their repeats matter
+LEAST_PROMPTS = 30  # with fewer, the bootstrap's intervals are too narrow
+LEAST_DISTINCT = 0.95  # share of distinct prompts below which repeats matter
 USEFUL = 0.6  # the APGR of a router that is worth having: the paper's best on MMLU
-SPREADS = 1.96  # standard deviations that chance stays within 19 times of 20
-NEEDED_SPREADS = SPREADS + 0.84  # at which such a router shows 4 times of 5
+SPREADS = 1.96  # standard deviations within which chance stays 19 times out of 20
+NEEDED_SPREADS = SPREADS + 0.84  # at which such a router is detected 4 times out of 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from routing.ratings import bradley_terry
 from routing.rows import RejectedRow
 
 HIGHER, LOWER = "the higher rated", "the lower rated"
-POINTS = {"a": 1.0, "b": 0.0, "tie": 0.5}  # of model_a; model_b gets the rest
+POINTS = {"a": 1.0, "b": 0.0, "tie": 0.5}  # model_a's share; model_b gets the rest
 TURNED: Mapping[Winner, Winner] = {"a": "b", "b": "a", "tie": "tie"}
 REJECTED_SHOWN = 3
 

@@ -51,20 +51,24 @@ def import_litellm() -> Any:  # noqa: ANN401  # a module without types
 
     The first call takes seconds.
     """
-    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it calls out when it is imported
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # otherwise it uses the network on import
     os.environ["LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS"] = "True"
-    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # or it loads any .env above its folder
+    os.environ.setdefault(
+        "LITELLM_MODE", "PRODUCTION"
+    )  # otherwise it loads any .env above its folder
     import litellm
 
     litellm.telemetry = False
     litellm.suppress_debug_info = True
     litellm.drop_params = True
-    litellm.REPEATED_STREAMING_CHUNK_LIMIT = sys.maxsize  # or it cuts any reply that has 100 zeros
+    litellm.REPEATED_STREAMING_CHUNK_LIMIT = (
+        sys.maxsize
+    )  # otherwise it cuts any reply that has 100 zeros
     litellm.disable_hf_tokenizer_download = True
-    # It leaves these behind where a call is cancelled before its thread is done.
+    # Left behind when a call is cancelled before its thread is done.
     abandoned = r"coroutine '\w+\.\w+' was never awaited"
     warnings.filterwarnings("ignore", abandoned, RuntimeWarning)
-    # A provider's nonsense is counted as such; what is wrong with it is for no terminal.
+    # A provider's nonsense is handled; its warnings must not reach the terminal.
     warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logging.getLogger(name).disabled = True

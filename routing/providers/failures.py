@@ -41,8 +41,8 @@ TITLES = {
 DETAIL_CHARACTERS = 600
 TOLD_CHARACTERS = 160
 TRANSIENT = frozenset({500, 502, 503, 529})
-SHORTEST_SECRET = 8  # characters; a shorter value in the environment is a switch
-SHORTEST_FRAGMENT = 6  # characters of a key that may not be seen together
+SHORTEST_SECRET = 8  # characters; a shorter value in the environment is a flag, not a secret
+SHORTEST_FRAGMENT = 6  # characters of a key that must not appear in a row
 
 _CONTEXT = re.compile(r"context[ _-]?(length|window|size)|prompt is too long", re.IGNORECASE)
 _MODEL = re.compile(

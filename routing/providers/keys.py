@@ -7,7 +7,7 @@ import os
 from routing.models import Model, endpoint_of, is_local, key_name_of, provider_of
 from routing.providers import BUILT_IN_PROVIDERS, import_litellm
 
-OTHER_KEYS = {  # that litellm takes in the place of a provider's usual one
+OTHER_KEYS = {  # accepted by litellm instead of a provider's usual one
     "ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN",),
     "GEMINI_API_KEY": ("GOOGLE_API_KEY",),
     "TOGETHERAI_API_KEY": ("TOGETHER_API_KEY", "TOGETHER_AI_API_KEY"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_NEW_TOKENS = 2048
 KEPT_MODELS = 2  # a strong and a weak one
-NEXT_QUESTION = "\nUser:"  # where a model without a chat template begins to ask itself
+NEXT_QUESTION = "\nUser:"  # where a model without a chat template starts the user's next turn
 DETAIL_CHARACTERS = 600
 
 _loading = threading.Lock()
@@ -41,7 +41,7 @@ async def stream(
         ContextError: the messages are longer than it can read.
         ServiceError: it ran out of memory, or failed.
     """
-    del decision  # a real model has better things to talk about
+    del decision  # only the demo's models talk about it
     run = _Run(name, messages, sampling, asyncio.get_running_loop())
     threading.Thread(target=run.work, name=f"local/{name}", daemon=True).start()
     try:

@@ -32,7 +32,7 @@ async def with_near_names(error: NoModelError, asked: Asked) -> NoModelError:
     provider = provider_of(asked.model)
     prefix = f"{provider}/" if asked.model.name.startswith(f"{provider}/") else ""
     wanted = asked.model.name.removeprefix(prefix)
-    if wanted in names:  # which it lists, and yet does not answer with
+    if wanted in names:  # listed by the server although it does not serve it
         return error
     near = difflib.get_close_matches(wanted, names, n=3)
     if near:

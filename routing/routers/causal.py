@@ -74,7 +74,7 @@ class GraderReader:
 
     def encode(self, prompt: str) -> list[int]:
         """The head of the prompt inside the question."""
-        # What looks like a mark of the model's own is the user's text all the same.
+        # Text that looks like a special token is still the user's text.
         ids = self.tokenizer(
             prompt, add_special_tokens=False, split_special_tokens=True, verbose=False
         ).input_ids
@@ -94,7 +94,7 @@ class GraderReader:
                 hint='pip install "llmroute[train]", or train the whole model: --lora-rank 0',
             ) from error
         config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=ADAPTED)
-        with warnings.catch_warnings():  # peft asks transformers in a way that will go
+        with warnings.catch_warnings():  # peft uses a deprecated call of transformers
             warnings.simplefilter("ignore", FutureWarning)
             self._adapted = get_peft_model(self.model, config)
 

@@ -183,7 +183,7 @@ class FactorizationRouter(TrainedRouter):
         table, manifest, pair = self._place, self.manifest_, (self.strong, self.weak)
         strong = self.strong if self.strong in table else manifest.strong[0]
         weak = self.weak if self.weak in table else manifest.weak[0]
-        if strong == weak:  # the table tells these two not apart
+        if strong == weak:  # one vector stands for both
             return Seats(manifest.strong[0], manifest.weak[0], pair)
         return Seats(strong, weak, tuple(name for name in pair if name not in table))
 

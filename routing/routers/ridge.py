@@ -165,7 +165,7 @@ class RidgeRouter(IndexedRouter):
         every = len(points) <= AT_ONCE
         chosen = np.arange(len(points)) if every else landmarks(lessons.sources)
         ridge = Ridge.fit(seen, chosen, sharpness=self.sharpness, penalty=self.penalty)
-        others = lessons.sources > 0  # a user tells of what surprised, which bends it
+        others = lessons.sources > 0  # users report surprises, which biases it
         some = others if others.any() else ~others
         blend = Blend.of(ridge.left_out[some], lessons.surplus[some], lessons.weights[some])
         return _Head(space, ridge, blend, lessons.average, lessons.rows)

@@ -35,9 +35,9 @@ from routing.routers.indexed import IndexedRouter
 Form = Literal["auto", "exact", "bytes", "moments"]
 
 GAMMA, REFERENCE_GAMMA = 500.0, 10.0
-# As the paper: shorter prompts say too little. By default they stay: "hey" is a prompt too.
+# As in the paper. By default shorter prompts stay: "hey" is a prompt too.
 REFERENCE_CHARACTERS = 16
-BEYOND_REASON = 15.0  # nats between two tiers, which only one that never lost is above another
+BEYOND_REASON = 15.0  # nats between two tiers; only a tier that never lost can exceed it
 
 
 class SimilarityRouter(IndexedRouter):

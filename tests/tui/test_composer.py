@@ -151,5 +151,5 @@ async def test_cost_tells_the_conversation_s_and_the_month_s(chat: Chat):
         await app.chat._command("/cost")
         await wait_until(pilot, lambda: app._notifications)
         [note] = app._notifications
-        assert note.message.startswith("$0.0004 for 900 tokens in and 300 out;")
+        assert note.message.startswith("Spent $0.0004 for 900 tokens in and 300 out;")
         assert note.message.endswith("This month, all conversations: $0.0004.")

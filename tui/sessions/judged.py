@@ -16,7 +16,7 @@ from tui.sessions.message import Message
 from tui.sessions.past import Routed
 
 WHOLE = ("done", "stopped")
-SPREADS = 1.96  # standard deviations that chance stays within 19 times of 20
+SPREADS = 1.96  # standard deviations within which chance stays 19 times out of 20
 
 
 class Judged(NamedTuple):
