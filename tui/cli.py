@@ -41,7 +41,9 @@ EXIT_CODES: dict[type[Exception], int] = {
     AuditError: FAILED,
 }
 
-app = Commands("Chat with a strong and a weak model, every turn routed in the open.")
+app = Commands(
+    "A chat that routes each turn to a strong or a weak model; an audit of multiple-choice scores."
+)
 app.command("chat")(chat)
 app.command("ask")(ask)
 app.command("cost")(cost.cost)

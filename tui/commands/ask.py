@@ -57,7 +57,7 @@ def ask(
     ] = False,
     temporary: options.Temporary = False,
 ) -> None:
-    """Ask one question. Standard input, where piped in, is put under it.
+    """Ask one question. Piped standard input is added below it.
 
     Exit codes: 0 ok, 2 usage, 3 no key, 4 key refused, 5 rate limit, 6 network, 7 too long,
     8 model, 130 interrupted.

@@ -171,7 +171,7 @@ def compare(
 
 @app.command("list")
 def list_reports(*, as_json: AsJson = False) -> None:
-    """The reports kept so far, the newest first."""
+    """List the kept reports, the newest first."""
     from tui.audits.kept import report_files, summary
     from tui.tables import print_table
 
@@ -200,7 +200,7 @@ def show_report(
     html: HtmlFile = None,
     markdown: MarkdownFile = None,
 ) -> None:
-    """Print a report that is kept; of several of one model the newest."""
+    """Print a kept report; for a model, its newest."""
     from audit.report import from_json
     from tui.audits.kept import find_report
 

@@ -37,7 +37,7 @@ def import_battles(
     *,
     name: SetName = None,
 ) -> None:
-    """Take the battles of a file into the router: arena CSV or parquet, JSON lines, RWQ CSV.
+    """Import battles from a file: arena CSV or parquet, JSON lines, RWQ CSV.
 
     Bad rows are counted, shown with their line and reason, and left out.
     """
@@ -63,7 +63,7 @@ def gold(
     weak: Weak = None,
     name: SetName = None,
 ) -> None:
-    """Make battles of a set with an answer key: the model that is right wins.
+    """Make battles from a set with an answer key: the model that is right wins.
 
     The file has prompts, the right answers and each model's answers (or just whether they are
     right), as JSON lines or CSV. Both right, or both wrong, is a tie.
@@ -115,7 +115,7 @@ def judge(
     api_base: ApiBase = None,
     key_name: KeyName = None,
 ) -> None:
-    """Let both models answer, and a judge grade the weak answers 1 to 5: battles of your own pair.
+    """Make battles of your own pair: both models answer, a judge grades the weak answers 1 to 5.
 
     Grades of 4 and 5 are ties, lower ones are won by the strong model. Stopped by hand, by
     --max-cost or by an error, it keeps what it has; the same command resumes.

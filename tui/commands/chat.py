@@ -54,7 +54,7 @@ def chat(
         ),
     ] = 0,
 ) -> None:
-    """Chat; every turn goes to the cheapest model that is good enough for it, in the open."""
+    """Chat in the terminal; every turn goes to the cheapest model that is good enough for it."""
     given: dict[str, Any] = {
         "demo": demo,
         "api_base": api_base,

@@ -31,7 +31,7 @@ def cost(
     month: Annotated[str | None, typer.Option(metavar="YYYY-MM", help="Only this month.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Spent, what all-strong would have cost, and saved.
+    """Show what was spent, what all-strong would have cost, and what was saved.
 
     All-strong counts the tokens of the actual replies at the strong model's price: an estimate
     (~) for each reply that another model gave. With a budget, the month's pace.

@@ -53,9 +53,9 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Measure routers on graded prompts: quality won back for each share of strong calls.
+    """Measure routers on graded prompts: quality recovered at each share of strong calls.
 
-    Beside them stand what needs no router: chance, the price-only mix, each model alone. Prompts
+    The baselines need no router: chance, the price-only mix, each model alone. Prompts
     that the battles hold already are left out. Among more than two models the cheapest that is
     good enough is taken, and the curve is over cost.
     """
@@ -112,7 +112,7 @@ def transfer(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Leave one data set out: teach routers all the others, and measure them on that one.
+    """Leave one data set out: train routers on all the others and test them on that one.
 
     Each is taught from nothing, by the battles that there are, and then by gold rows of the other
     sets too. What is in use does not change.

@@ -30,7 +30,7 @@ _MOMENT = re.compile(r"(\d{8}T\d{6})\d{6}-([0-9a-f]{8})")
 
 @app.callback(invoke_without_command=True)
 def list_mine(context: typer.Context, *, as_json: AsJson = False) -> None:
-    """Your own battles: what your judgements taught the router. `mine forget ID` takes one back."""
+    """Your own battles: what your judgements taught the router. `mine forget ID` removes one."""
     if context.invoked_subcommand:
         return
     battles = _own().read()
@@ -48,7 +48,7 @@ def list_mine(context: typer.Context, *, as_json: AsJson = False) -> None:
 def forget(
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="Id as listed, or as in --json.")],
 ) -> None:
-    """Take battles back; an open chat forgets them with its next turn."""
+    """Remove battles; an open chat forgets them with its next turn."""
     own = _own()
     for battle in [_find(own, battle_id) for battle_id in ids]:
         own.forget(battle.battle_id)

@@ -109,7 +109,7 @@ def add_model(
         typer.Option(help="How much a reasoning model thinks."),
     ] = None,
 ) -> None:
-    """Say where a model is reached, which key it needs, how strong it is and how it writes."""
+    """Set a model's address, key, context window, strength and sampling."""
     from tui.model_check import check_key_name, check_model, like_remark
 
     own = {
@@ -178,7 +178,7 @@ def price_model(
 
 @app.command("rm")
 def remove_model(name: Name) -> None:
-    """Forget what was said of a model: its address, its key's name, its price, how it writes."""
+    """Forget a model's settings: its address, its key's name, its price, its sampling."""
     program = Program.open()
     if name not in program.settings.models:
         raise UsageError(f"No settings are kept for {name}.", hint="llmroute models list")
@@ -201,7 +201,7 @@ def try_models(
     api_base: ApiBase = None,
     key_name: KeyName = None,
 ) -> None:
-    """Ask models for one word each and say how long it took and what it cost."""
+    """Test models by asking each for one word; show the time and the cost."""
     import asyncio
 
     from routing.chat import import_litellm

@@ -32,7 +32,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME")]
 
 @app.command("list")
 def list_routers(*, as_json: AsJson = False) -> None:
-    """The routers: which is in use, which are trained, and how well they predict what was held out.
+    """List the routers: which is in use, which are trained, and their held-out loss.
 
     The losses of two routers compare only where both learnt from the same battles.
     """
@@ -72,7 +72,7 @@ def info(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """What a router is: where its checkpoint lies, what it was trained from, how well it does."""
+    """Show a router: its checkpoint, what it was trained on, its held-out loss."""
     from tui.router_states import facts
     from tui.tables import print_facts
 
@@ -140,7 +140,7 @@ def calibrate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find the threshold that sends that share of prompts to the strong model, and keep it.
+    """Find and keep the threshold that sends a given share of prompts to the strong model.
 
     It is kept for the models of the settings, or for those of --pool.
     """

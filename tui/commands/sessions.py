@@ -69,7 +69,7 @@ def search_sessions(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Find messages that hold all the words; the exit code is 1 where there is none."""
+    """Find messages that contain all the words; the exit code is 1 if there are none."""
     from dataclasses import asdict
 
     sessions = _sessions()
@@ -117,7 +117,7 @@ def export_session(
 
 @app.command("rm")
 def remove_sessions(names: Annotated[list[str], NAME]) -> None:
-    """Put conversations into the trash; `sessions restore` brings one back."""
+    """Move conversations to the trash; `sessions restore` brings one back."""
     from tui.sessions import short
 
     sessions = _sessions()
@@ -136,7 +136,7 @@ def restore_session(name: Name) -> None:
 
 
 def warn_of_damage(rows: Sequence[SessionInfo]) -> None:
-    """Say of every damaged session that it is."""
+    """Warn of every damaged session."""
     for row in rows:
         if row.trouble:
             typer.echo(f"{row.id}: {row.trouble}", err=True)
