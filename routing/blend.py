@@ -1,11 +1,11 @@
 """Combines two predictions about a prompt into one shift of its odds: arrays in, arrays out.
 
-How often the strong model wins over prompts like it is seen in few battles. How easy they are, for
-both models, is seen in all, and says something too: over a prompt that both get right, or neither,
-there is nothing to win, so that the gap is widest somewhere between. A function that is not
-straight cannot come out of a regression on wins alone.
+The first prediction is how much more often than average the strong model wins (the surplus), the
+second how easy the prompt is for both models. The ease matters because on prompts that both models
+get right, or that neither does, there is nothing to gain: the gap is widest in between. Such a
+curved relation cannot come out of a regression on wins alone.
 
-Source: Wolpert (1992), Stacked generalization: it is fitted to predictions of what was left out.
+Source: Wolpert (1992), Stacked generalization: it is fitted to leave-one-out predictions.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ SEEN = (0.01, 0.99)  # quantiles
 
 
 class Blend(NamedTuple):
-    """A polynomial of second degree in two predictions; 0 where both are, as nothing is near.
+    """A quadratic polynomial in two predictions; 0 where both are 0, as where no battle is near.
 
-    Beyond what was seen it is followed no further: what wins exceed it by is added as it is. A
-    user's own battle takes the wins over its prompt farther than those of others ever are.
+    It is not extrapolated: inputs are clipped to the range where it was fitted, and the excess of
+    the surplus is added unchanged. A user's own battles can push the surplus beyond that range.
 
     Attributes:
-        scale: the deviation of each of its five terms where it was fitted.
-        weights: what each of them counts.
-        seen: the least and the most of either prediction, but for a few, (2, 2).
+        scale: standard deviation of each of its five terms where it was fitted.
+        weights: coefficient of each term.
+        seen: the range of each prediction, but for outliers, (2, 2).
     """
 
     scale: Doubles
@@ -40,9 +40,9 @@ class Blend(NamedTuple):
 
     @classmethod
     def of(cls, left_out: Doubles, surplus: Doubles, weights: Doubles) -> Self:
-        """The polynomial of what is predicted of n points by the others that is nearest to theirs.
+        """The polynomial that best maps leave-one-out predictions to the observed surplus.
 
-        `left_out` is (n, 2): surplus and ease. It stays near the predicted surplus itself.
+        `left_out` is (n, 2): surplus and ease. The fit is shrunk towards the predicted surplus.
         """
         terms = _terms(left_out)
         terms -= np.average(terms, axis=0, weights=weights)

@@ -34,7 +34,7 @@ class Weighting(NamedTuple):
 
 
 class Kernel(Protocol):
-    """Doubles weights over battles.
+    """Sums the weights of battles for a query.
 
     Attributes:
         cells: the cell of each battle of the index.

@@ -87,12 +87,12 @@ class Ladder(NamedTuple):
     def of(cls, battles: Sequence[Battle], count: int = TIERS, *, reference: bool = False) -> Self:
         """The tiers from all battles, equally weighted.
 
-        There are more than `count` where two rivals would share a tier, whose battles would then
-        tell them not apart: those of one's own pair, beside an import of many models. A model that
-        no battle names sits where "strong" and "weak" of the starter battles sit. Without these: in
-        the strongest tier, and in the tier that met it most often.
+        There are more than `count` where two rivals would share a tier, so that their battles could
+        not separate them: the user's own pair, say, beside an import of many models. A model that
+        no battle names takes the tier of "strong" or "weak" of the starter battles. Without those,
+        a strong model takes the strongest tier, a weak one the tier that met it most often.
 
-        `reference`: as routellm 0.2.0, without a prior and with all rivals where they fall.
+        `reference`: as routellm 0.2.0, without a prior and without separating rivals.
         """
         record = Record.of(battles)
         if reference:
@@ -118,8 +118,8 @@ class Ladder(NamedTuple):
     def tiers_in(self, battle: Battle) -> tuple[int, int]:
         """The tiers of a battle's models.
 
-        In the user's own battles a model that was not rated sits where the battle puts it: the
-        strong one is model_a, the weak one model_b.
+        In the user's own battles a model that was not rated takes the battle's word for its tier:
+        the strong one is model_a, the weak one model_b.
         """
         return (
             self.tier_of.get(battle.model_a, self.strong),

@@ -12,8 +12,8 @@ from routing.index import BattleIndex, Scan
 from routing.kernels import LEAST_BEST, NEXT_TO_ZERO, Weighting
 from routing.ratings import bradley_terry, win_probability
 
-# So many lists are compared row by row, times the square of gamma's logarithm: the larger gamma,
-# the more single battles count.
+# Lists compared row by row, as a multiple of the square of gamma's logarithm: the larger gamma is,
+# the more single battles matter.
 PROBES = 1.6
 # Groups of lists in which first-order differences are kept apart.
 GROUP_BITS = 3
@@ -21,18 +21,18 @@ GROUPS = 1 << GROUP_BITS
 
 
 class MomentsKernel:
-    """Compares with the rows of the nearest lists; of all others it knows what they add up to.
+    """Compares with every row of the nearest lists, and with the moments of all others.
 
-    A battle of a far list weighs what the list's mean vector does, with half the list's variance
-    added in the exponent. What the single prompts differ from the mean by is added to first order,
-    as far as it moves a rating. So a query costs little more with a million battles than with fifty
+    A battle in a far list weighs as much as the list's mean vector, with half the list's variance
+    added in the exponent. The prompts' deviations from the mean are added to first order, as far as
+    they move a rating. So a query costs little more with a million battles than with fifty
     thousand. With gamma 10 the order of prompts is that of the exact sum (rank correlation above
-    .99); the larger gamma, the more single battles count: see `bench/decision.py`.
+    .99); the larger gamma is, the more single battles matter: see `bench/decision.py`.
 
-    Battles that come or go later are summed exactly, beside the moments.
+    Battles added or removed later are summed exactly, beside the moments.
 
-    Products are `np.vecdot`, not `@`: BLAS would call in its threads, and a query that takes a
-    millisecond would wait for them ten on a busy machine.
+    Products are `np.vecdot`, not `@`, which would use BLAS's threads: on a busy machine a query of
+    one millisecond would wait ten for them.
 
     Args:
         index: an "ivf" index.

@@ -22,10 +22,10 @@ SHARED = 0.7  # the part that sources have in common: see bench/reproduce_routel
 
 
 class Observed(NamedTuple):
-    """What was seen at n points, (n, d): `values` (n, t) with `weights` (n,).
+    """Observations at n points, (n, d): `values` (n, t) with `weights` (n,).
 
     Attributes:
-        sources: a number for where each was seen, (n,).
+        sources: the number of each one's source, (n,).
     """
 
     points: Floats
@@ -36,16 +36,16 @@ class Observed(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
-    """Functions, t of them, that fall to 0 away from what was seen.
+    """Regression functions, t of them, that fall to 0 away from the observations.
 
-    Each is the sum of what all sources share and of what each of them has of its own. So a large
-    source is not taken at its word where a small one says otherwise, and what is seen in one alone
-    is believed there.
+    Each function is the sum of a part shared by all sources and a part of each source's own. So a
+    large source does not overrule a small one that disagrees, and what only one source shows still
+    counts there.
 
     Attributes:
         sharpness: the kernel is exp(-sharpness / 2 * squared distance).
-        landmarks: (m, d); `dual`: what each of them adds, (m, t).
-        left_out: values at the points that were seen, each predicted by the others alone, (n, t).
+        landmarks: (m, d); `dual`: the coefficients of each, (m, t).
+        left_out: leave-one-out predictions at the observed points, (n, t).
     """
 
     sharpness: float
@@ -57,7 +57,7 @@ class Ridge:
     def fit(cls, seen: Observed, landmarks: Ints, *, sharpness: float, penalty: float) -> Self:
         """The functions of least squared error plus `penalty` times their squared norm.
 
-        `landmarks` are the rows that they are made of; with all of them the solution is exact.
+        `landmarks` are the rows that serve as basis; with all of them the solution is exact.
         """
         if len(landmarks) == len(seen.points):
             return cls(sharpness, seen.points, *_exact(seen, sharpness, penalty))
@@ -81,7 +81,7 @@ class Ridge:
 
 
 def _exact(seen: Observed, sharpness: float, penalty: float) -> tuple[Doubles, Doubles]:
-    """`dual` and `left_out` of functions that are made of every point."""
+    """`dual` and `left_out` with every point as basis."""
     near = kernel(seen.points, seen.points, sharpness)
     gram = near * _likeness(seen.sources, seen.sources)
     root = _inverse_root(gram + np.diag(penalty / seen.weights))
@@ -129,12 +129,12 @@ def _by_landmarks(
 
 
 def _likeness(sources: Ints, others: Ints) -> Doubles:
-    """How much of the functions two sources share, (m, n)."""
+    """The correlation of two sources' functions, (m, n)."""
     return np.where(sources[:, None] == others, 1.0, SHARED)
 
 
 def kernel(points: Floats, others: Floats, sharpness: float) -> Doubles:
-    """How near points (n, d) and (m, d) are, 1 at the same place, shape (n, m)."""
+    """The Gaussian kernel between points (n, d) and (m, d), shape (n, m)."""
     squares = np.square(points).sum(axis=1)[:, None] + np.square(others).sum(axis=1)
     return _kernel(squares - 2 * (points @ others.T), sharpness)
 

@@ -1,8 +1,8 @@
 """Surface features of a prompt: its length, layout, numbers and question words.
 
-An embedding tells what a prompt is about, and little of how much is asked. Two sums about apples
-lie side by side, one step long or six; their numbers, sentences and comparing words tell them
-apart.
+An embedding captures what a prompt is about, but little of how much it asks. Two word problems
+about apples lie side by side whether they take one step or six; their numbers, sentences and
+comparing words tell them apart.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Kernel ridge regression over battles: how a prompt shifts a pair's odds from their average.
 
-Where battles are near, they say by how much more, or less, often the strong model's reply is the
-better one; where none is near, the average stands. Near is not what is about the same alone, as to
-the similarity router, but what is put alike: the middle layers of the embedder know it, and the
-surface of a prompt shows it (`routing.surface`). Ties tell how easy prompts are, which says how
-much there is to win (`routing.blend`). Sources differ in who judged and what was asked: what is
-learnt of one is believed in part of the others (`routing.regression`). It counts the battles that
-concern the pair alone: those of others say little about it, and what they say of easy and hard
-prompts misleads (see `bench/reproduce_routellm.py`).
+Battles near a prompt say how much more or less often than average the strong model's reply is the
+better one; where none is near, the average stands. Nearness is not topic alone, as in the
+similarity router, but also phrasing, from the embedder's middle layers, and surface features
+(`routing.surface`). Ties tell how easy prompts are, and so how much there is to gain
+(`routing.blend`). Sources of battles differ in judges and questions, so only part of what one
+teaches applies to the others (`routing.regression`). Only battles that concern the pair count:
+those of other models say little about it, and mislead about which prompts are easy or hard (see
+`bench/reproduce_routellm.py`).
 
 Source: Tenney et al. (2019), BERT rediscovers the classical NLP pipeline, on what layers know.
 """
@@ -47,17 +47,17 @@ LEAST_CHANCE = 0.02
 
 
 class RidgeRouter(IndexedRouter):
-    """Adds to the pair's average what the battles around a prompt say.
+    """Shifts the pair's average by what the battles around a prompt say.
 
-    What a pair's battles say is solved for when that pair is first asked about.
+    A pair is fitted when it is first asked about.
 
     Args:
         embedder: turns prompts into unit vectors.
         strong: the pair's strong model; `for_pair` names another pair.
         weak: the pair's weak model.
-        penalty: how many battles over one prompt it takes to be believed half.
-        sharpness: how fast a battle's say falls with the distance of its prompt.
-        surface_scale: how much the surface counts beside the embedder's rows; 0 leaves it out.
+        penalty: the number of battles over one prompt at which they are weighted half.
+        sharpness: how fast a battle's influence falls with the distance of its prompt.
+        surface_scale: weight of the surface features beside the embedder's rows; 0: none.
     """
 
     name = "ridge"
@@ -199,7 +199,7 @@ class _Head(NamedTuple):
 
 
 def _places(read: Reading) -> Floats:
-    """Where prompts lie by what the embedder makes of them, shape (n, d)."""
+    """The prompts' coordinates from the embedder's output, shape (n, d)."""
     if not read.states.shape[1]:
         return read.vectors
     return np.concatenate([read.states, np.float32(VECTOR_SCALE) * read.vectors], axis=1)
@@ -218,9 +218,9 @@ def landmarks(sources: Ints, most: int = LANDMARKS) -> Ints:
 
 
 def _chance(average: float, surplus: Doubles) -> Doubles:
-    """Win probabilities from how much they exceed the average: their sum, bent to stay in [0, 1].
+    """Win probabilities from the average and the surplus: their sum, bent to stay in [0, 1].
 
-    Nearer to what battles left out come to than the logistic function of odds is.
+    Held-out battles are predicted better this way than by a logistic function of odds.
     """
     average = float(np.clip(average, LEAST_CHANCE, 1 - LEAST_CHANCE))
     room = np.where(surplus > 0, 1 - average, average)
