@@ -127,6 +127,11 @@ class ChatApp(App[None]):
         else:
             await super().on_event(event)
 
+    def on_app_focus(self) -> None:
+        """Show what another window said and spent while one was there."""
+        if self.chat.month is not None:  # else the first list is still on its way
+            self.chat.list_sessions()
+
     def on_notify(self, event: Notify) -> None:
         """Replace a toast that says the same, or that only confirmed something."""
         new = event.notification

@@ -2,13 +2,16 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from textual.events import AppFocus
 from textual.widgets import Input, OptionList
 
+from routing.conversation import Usage
 from tests.tui.conftest import Chat, ready, say, wait_until
-from tests.tui.fakes import NOON, FakeEngine, reply_events
+from tests.tui.fakes import NOON, FakeEngine, bill, decision, reply_events
 from tui.app import ChatApp, farewell
 from tui.budget import Month
 from tui.hints import OLDER_TRASH
@@ -121,6 +124,21 @@ async def test_list_that_comes_late_does_not_take_the_newer_ones_place(
         await wait_until(pilot, ended.is_set)
         await pilot.pause()
         assert [item.title for item in app.chat.history.shown] == ["hi"]
+
+
+async def test_what_another_window_said_is_listed_and_counted_when_one_comes_back(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await app.workers.wait_for_complete()
+        elsewhere = Sessions(app.chat.program.paths.sessions, clock=lambda: NOON).create()
+        elsewhere.add("user", "said elsewhere")
+        reply = elsewhere.add("assistant", "x", decision=decision("weak"))
+        elsewhere.update(replace(reply, usage=Usage(900, 300), bill=bill("weak")))
+        assert not app.chat.history.shown
+        app.post_message(AppFocus())
+        await wait_until(pilot, lambda: [item.title for item in app.chat.history.shown])
+        await wait_until(pilot, lambda: app.chat.month.spent_usd == bill("weak").cost_usd)
 
 
 async def test_deleted_conversation_comes_back(chat: Chat):
