@@ -76,8 +76,13 @@ def full_name(name: str) -> str:
 
 def names_in_words(known: Iterable[str]) -> str:
     """What a theme may be called, ours first."""
-    ours = ", ".join(theme.name.removeprefix(OURS) for theme in THEMES)
-    return f"{ours}, {', '.join(sorted(name for name in known if not name.startswith(OURS)))}"
+    return ", ".join(short_names(known))
+
+
+def short_names(known: Iterable[str]) -> list[str]:
+    """The names of the themes as they are typed, ours first."""
+    ours = [theme.name.removeprefix(OURS) for theme in THEMES]
+    return [*ours, *sorted(name for name in known if not name.startswith(OURS))]
 
 
 def choose_theme(app: App[None], name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -22,9 +23,10 @@ from tui.plain.sentences import spent
 from tui.screens.audits import AuditsScreen
 from tui.screens.cards import CardsScreen
 from tui.screens.chat_keys import CHAT_KEYS, EARLY, first_key, keys_in_force
+from tui.screens.completion import complete
 from tui.screens.panels import WIDE_HISTORY
 from tui.screens.saying import SayingScreen
-from tui.screens.slash import complete, run_command
+from tui.screens.slash import run_command
 from tui.screens.standing import Place, Standing, standing_text
 from tui.widgets.actions import Actionable
 from tui.widgets.composer import Composer, Draft
@@ -63,7 +65,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
             yield History().set_class(self.app.size.width >= WIDE_HISTORY, "-open")
             yield self.talk
         yield Find(self.talk)
-        yield Composer(complete)
+        yield Composer(partial(complete, self))
         yield Meter()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # Textual's

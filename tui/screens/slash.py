@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
@@ -187,21 +187,3 @@ def look_up(text: str, commands: Mapping[str, C]) -> tuple[C, str]:
 def as_typed(message: str) -> str:
     """A message as it is typed: a slash at its beginning twice."""
     return f"/{message}" if message.startswith("/") else message
-
-
-def complete(text: str) -> Sequence[tuple[str, str]]:
-    """Commands that begin as the text does, each with its help; after an @, files."""
-    if text.startswith("@"):
-        from tui.attachments import complete as complete_mention
-
-        return complete_mention(text, Path.cwd())
-    if text.startswith("//") or " " in text:
-        return ()
-    return [
-        (
-            f"/{name} " if command.argument else f"/{name}",
-            f"{command.argument} {command.help}".strip(),
-        )
-        for name, command in COMMANDS.items()
-        if name.startswith(text[1:])
-    ]

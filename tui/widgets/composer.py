@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -22,6 +23,8 @@ from tui.widgets.tones import MUTED
 from tui.workers import start_worker
 
 PASTE_CHARACTERS = 20_000  # a longer paste is kept aside: the text area wraps what it holds
+
+LEAST_OFFERED, MOST_OFFERED = 14, 36  # cells of the column of what is offered
 
 _MENTION = re.compile(r'(?<!\S)@(?:"[^"]*|[^\s"]*)$')
 
@@ -284,12 +287,15 @@ class Composer(VerticalGroup):
     def _take(self, *, send: bool) -> None:
         """Write the highlighted completion. Enter also sends a command that needs no more."""
         option = self._options.highlighted_option
-        assert option is not None
-        taken, typed = str(option.id), self.draft.begun
-        if typed != self._offered_for:  # one has typed on, and these are not for that
+        if option is None and not send:
+            option = self._options.get_option_at_index(0)
+        typed = self.draft.begun
+        # One has typed on, and these are not for that; or none of them was gone to.
+        if typed != self._offered_for or option is None:
             if send and typed.startswith("/"):
                 self.draft.post_message(Draft.Sent())
             return
+        taken = str(option.id)
         self.draft.complete(taken)
         whole = typed.strip() == taken.strip() or not taken.endswith(" ")
         if send and typed.startswith("/") and whole:
@@ -306,10 +312,15 @@ class Composer(VerticalGroup):
         if not self._options.is_attached:  # made when it is first needed
             await self.mount(self._options, before=0)
         self._options.clear_options()
+        widest = max(cell_len(text) for text, _ in offered)
+        column = min(max(widest, LEAST_OFFERED), MOST_OFFERED)
         for text, help_ in offered:
-            prompt = Content.assemble((f"{text:<14}", "bold"), (f" {help_}", MUTED))
+            gap = " " * max(column - cell_len(text) + 1, 1)
+            prompt = Content.assemble((text, "bold"), (f"{gap}{help_}", MUTED))
             self._options.add_option(Option(prompt, id=text))
-        self._options.highlighted = 0
+        # An argument may be any other: Enter takes one of these only once it is gone to.
+        is_argument = self._offered_for.startswith("/") and " " in self._offered_for
+        self._options.highlighted = None if is_argument else 0
 
     def _write(self, text: str) -> None:
         self.draft.load_text(text)
