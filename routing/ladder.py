@@ -9,7 +9,7 @@ import numpy as np
 
 from routing.arrays import Doubles, Ints
 from routing.battles import MINE, Battle
-from routing.ratings import Lead, bradley_terry, lead, tiers, wins_matrix
+from routing.ratings import Lead, bradley_terry, find_gauge, lead, tiers, wins_matrix
 
 STRONG, WEAK = "strong", "weak"
 TIERS = 10
@@ -74,11 +74,13 @@ class Ladder(NamedTuple):
     """The tier of each rated model, 0 the strongest, and where the others sit.
 
     Attributes:
+        circle_of: the number of each rated model's circle, which met, directly or through others.
         size: how many tiers there are.
         strong: the tier of a strong model that was not rated; `weak` likewise.
     """
 
     tier_of: Mapping[str, int]
+    circle_of: Mapping[str, int]
     size: int
     strong: int
     weak: int
@@ -101,19 +103,32 @@ class Ladder(NamedTuple):
             ratings = record.ratings()
             tier = _rivals_apart(tiers(ratings, count), ratings, record.fought)
         tier_of = {name: int(tier[at]) for name, at in record.number.items()}
+        circle = find_gauge(record.wins).component
+        circle_of = {name: int(circle[at]) for name, at in record.number.items()}
         size = int(tier.max()) + 1
         strong = tier_of.get(STRONG, 0)
         opponents = np.bincount(tier, record.fought[tier == strong].sum(axis=0), size)
         opponents[strong] = -1
-        return cls(tier_of, size, strong, tier_of.get(WEAK, int(opponents.argmax())))
+        return cls(tier_of, circle_of, size, strong, tier_of.get(WEAK, int(opponents.argmax())))
 
     def seats(self, strong: str, weak: str) -> Seats:
-        """The tiers of a pair. For two models of one tier, others stand in."""
+        """The tiers of a pair. For two that the battles do not compare, others stand in.
+
+        These are two models of one tier, and two of which neither met who met the other.
+        """
         tiers_taken = self.tier_of.get(strong, self.strong), self.tier_of.get(weak, self.weak)
-        if tiers_taken[0] == tiers_taken[1]:
+        if tiers_taken[0] == tiers_taken[1] or not self._met(strong, weak):
             return Seats(self.strong, self.weak, (strong, weak))
         unknown = tuple(name for name in (strong, weak) if name not in self.tier_of)
         return Seats(*tiers_taken, unknown)
+
+    def _met(self, strong: str, weak: str) -> bool:
+        """Whether a pair, or who stands in for one of it, met, directly or through others."""
+        circles = [
+            self.circle_of.get(name, self.circle_of.get(stand_in))
+            for name, stand_in in ((strong, STRONG), (weak, WEAK))
+        ]
+        return None in circles or circles[0] == circles[1]
 
     def tiers_in(self, battle: Battle) -> tuple[int, int]:
         """The tiers of a battle's models.

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from routing.battles import Battle
+from routing.battles import Battle, Winner
 from routing.calibrate import Calibration
 from routing.errors import RouterError
 from routing.index import unique_prompts
@@ -271,8 +271,31 @@ class TestPairs:
         assert pair.stand_ins == ("new/large", "new/small")
         assert pair.win_probability(["x"])[0] == router.win_probability(["x"])[0]
 
-    def test_only_the_unknown_one_is_stood_in_for(self, router: SimilarityRouter):
+    def test_only_the_unknown_one_is_stood_in_for_where_the_other_met_who_stands_in(self):
+        battles = [*self.BATTLES, Battle("both", "strong", "mid", "a")]
+        router = SimilarityRouter(HashEmbedder(), tier_count=3).fit(battles)
         assert router.for_pair("big", "new/small").stand_ins == ("new/small",)
+
+    @pytest.mark.parametrize("pair", [("big", "new/small"), ("tiny", "weak"), ("mid", "weak")])
+    def test_two_that_never_met_are_stood_in_for(
+        self, router: SimilarityRouter, pair: tuple[str, str]
+    ):
+        asked = router.for_pair(*pair)
+        assert asked.stand_ins == pair
+        assert asked.win_probability(["x"])[0] == router.win_probability(["x"])[0]
+
+    def test_votes_on_one_of_the_pair_take_nothing_from_the_starters(self):
+        def rows(prompt: str, winner: Winner, *pair: str) -> list[Battle]:
+            return [Battle(f"{prompt} {n}", *pair, winner) for n in range(40)]
+
+        starters = rows("easy", "tie", "strong", "weak") + rows("hard", "a", "strong", "weak")
+        votes = rows("easy vote", "tie", "best", "large") + rows("hard vote", "a", "best", "large")
+        router = SimilarityRouter(HashEmbedder(), "large", "small")
+        alone = router.fit(starters).win_probability(["easy", "hard"])
+        assert router.fit([*starters, *votes]).win_probability(["easy", "hard"]) == pytest.approx(
+            alone, abs=0.01
+        )
+        assert alone[1] - alone[0] > 0.4
 
     def test_models_that_never_met_line_up_at_the_top(self, router: SimilarityRouter):
         assert router.ladder_.tier_of["strong"] == router.ladder_.tier_of["big"] == 0
