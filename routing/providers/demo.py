@@ -51,13 +51,13 @@ stored conversation.
 1. **A provider's key**: set `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` or another, then name a strong \
 and a weak model.
 2. **Ollama**: `ollama pull llama3.2`, then choose `ollama/llama3.2`. It costs nothing.
-3. **Weights of your own**: `local/FOLDER_OR_HUB_ID` runs any transformers model here.
+3. **A model on your disk**: `local/FOLDER_OR_HUB_ID` runs any transformers model here.
 
 | model | prompt, $ per million tokens | reply |
 |---|---|---|
 {prices}
 
-The demo's prices are listed so that the meter has something to count; nobody charges them.
+The demo's prices only give the meter something to count; nothing is charged.
 """
 
 
