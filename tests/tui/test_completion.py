@@ -38,6 +38,21 @@ async def test_arguments_are_those_that_the_command_takes_now(chat: Chat, tmp_pa
         assert lines("//model demo") == []
 
 
+async def test_a_file_is_offered_in_a_message_after_a_command_too(chat: Chat, tmp_path: Path):
+    (tmp_path / "notes.md").write_text("a note")
+    engine = FakeEngine()
+    app = chat(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await ready(pilot)
+        await begin(pilot, "/weak sum up @no")
+        await pilot.press("tab")
+        await wait_until(pilot, lambda: app.chat.composer.text == "/weak sum up @notes.md ")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: engine.requests)
+    assert engine.requests[0].pin == "weak"
+    assert "a note" in engine.requests[0].turns[-1].text
+
+
 @pytest.mark.parametrize("keys", [["tab"], ["down", "tab"]])
 async def test_tab_writes_the_first_argument_or_the_one_that_was_gone_to(
     chat: Chat, keys: list[str]

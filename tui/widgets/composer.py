@@ -125,10 +125,10 @@ class Draft(TextArea):
         """The command, or the mention of a file, that is being typed; "" where none is."""
         row, column = self.cursor_location
         before = self.document.get_line(row)[:column]
-        if row == 0 and before.startswith("/") and self.document.line_count == 1:
-            return before
-        mention = _MENTION.search(before)
-        return mention[0] if mention else ""
+        if mention := _MENTION.search(before):
+            return mention[0]
+        is_command = row == 0 and before.startswith("/") and self.document.line_count == 1
+        return before if is_command else ""
 
     def complete(self, whole: str) -> None:
         """Write the whole of what has begun."""
