@@ -152,6 +152,17 @@ def test_rows_name_every_baseline_and_the_best_router_comes_first():
     assert table[1][2:5] == ("25.0", "40.0", "0.750")
 
 
+def test_random_routing_is_told_from_the_router_of_that_name():
+    grades = a_set(big=[1.0] * 40, small=[0.0] * 20 + [1.0] * 20)
+    names = [
+        row[0]
+        for row in rows(
+            compare(grades, ("big", "small"), {"chance": np.linspace(0, 1, 40)}, draws=50)
+        )
+    ]
+    assert names[:3] == ["oracle", "chance", "chance (50 draws)"]
+
+
 def test_sentences_tell_routers_apart_and_give_the_verdict():
     said = sentences(compared())
     assert said[0].startswith("good: Routing pays")
@@ -231,6 +242,7 @@ def test_votes_of_people_are_a_set_for_any_pair(run: Run, tmp_path: Path):
     assert "votes.csv: 40 prompts, strong the higher rated, weak the lower rated" in out
     assert "1 row is left out of votes.csv: line 82: no prompt" in out
     assert "no battle tells the higher rated apart" not in out
+    assert "0 prompts left out because the battles hold the same" in out
     words = ("--strong", "huge", "--weak", "big", "--router", "similarity", "--json")
     found = json.loads(run("router", "eval", "--set", str(path), *words)[1])
     assert found["strong"]["model"] == "huge"
@@ -367,7 +379,7 @@ def test_three_models_of_a_file_are_measured_end_to_end(run: Run, tmp_path: Path
     assert "always middling (best)" in out
     assert "middling answers these prompts no worse than big, and costs less." in out
     assert "price-only mix" in out
-    assert "mean cost of a reply" in drawn.read_text()
+    assert "mean cost, in the set's unit" in drawn.read_text()
     found = json.loads(run("router", "eval", "--set", str(path), "--json")[1])
     assert found["best_single"] == "middling"
     assert [each["model"] for each in found["models"]] == ["middling", "big", "small"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tui.commands.options import AsJson, Pool, Seed, Strong, Weak, check_place
+from tui.money import counted
 from tui.program import Program
 from tui.progress import bars, follower
 from tui.settings import split_pool
@@ -170,8 +171,8 @@ def _print(view: View, found: Evaluated) -> None:
     console = Console()
     print_text(view.heading)
     print_text(
-        f"{found.left_out:,} prompts left out because the battles hold them (cosine .95 or more); "
-        f"mean cosine to the nearest battle {found.similarity:.3f}"
+        f"{counted(found.left_out, 'prompt')} left out because the battles hold the same (cosine "
+        f".95 or more); mean cosine to the nearest battle {found.similarity:.3f}"
     )
     for caution in view.cautions:
         print_text(caution, style="bold")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from routing.evaluation.frontier import Verdict
 
 COLUMNS = ("", "quality", "CPT50", "CPT80", "APGR", "95 %", "z")
-UNKNOWN = "–"
+UNKNOWN, CHANCE = "–", "chance"
 LEGEND = (
     "Quality: the mean over all shares of strong calls. CPT50: the share of strong calls, in %, "
     "that recovers 50 % of the gap between the two models. APGR: the part recovered, averaged over "
@@ -66,11 +66,12 @@ def rows(comparison: Comparison) -> list[tuple[str, ...]]:
     spread = Interval.of(chance.apgr)
     random = (_percent(float(chance.cpt50.mean())), _percent(float(chance.cpt80.mean())))
     found = [("oracle", *_curve_cells(comparison.oracle), "", "")]
+    is_router = any(router.name == CHANCE for router in comparison.routers)
     best_first = sorted(comparison.routers, key=lambda each: -_or_least(each.curve.apgr))
     found += [_router_row(router) for router in best_first]
     found.append(
         (
-            "chance",
+            f"{CHANCE} ({len(chance.apgr):,} draws)" if is_router else CHANCE,
             _mean(comparison.price_mix),
             *random,
             number_text(float(chance.apgr.mean())),

@@ -110,7 +110,7 @@ def chart(comparison: PoolComparison) -> Chart:
     ]
     return Chart(
         f"{comparison.set_name}: {len(comparison.models)} models",
-        "mean cost of a reply, in the set's unit",
+        "mean cost, in the set's unit",
         "mean quality",
         [
             *lines,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui.errors import UsageError
 from tui.evaluation.comparison import evidence_fields, interval_text, number_text
+from tui.money import counted
 
 if TYPE_CHECKING:
     from routing.battles import Battle
@@ -108,9 +109,10 @@ def remarks(found: Sequence[TransferResult]) -> list[str]:
     for each in {each.set_name: each for each in found}.values():
         strong, weak = each.pair
         lines.append(
-            f"{each.set_name}: {each.prompts:,} prompts, strong {strong}, weak {weak}; taught by "
-            f"{each.rows:,} rows of the other sets; {each.dropped:,} prompts dropped because one "
-            "of these or a battle holds them."
+            f"{each.set_name}: {counted(each.prompts, 'prompt')}, strong {strong}, weak {weak}; "
+            f"taught by {counted(each.rows, 'row')} of the other sets; "
+            f"{counted(each.dropped, 'prompt')} dropped because one of these or a battle holds the "
+            "same."
         )
         if unmoved := _unmoved(found, each.set_name):
             lines.append(
