@@ -205,6 +205,8 @@ def untrained(name: str, seed: int, embedder: KeptEmbedder) -> Router:
     options: dict[str, Any] = {}
     if schedule := getattr(kind, "default_schedule", None):
         options["schedule"] = replace(schedule, seed=seed, **(SHORT if name in SLOW else {}))
+    if name == "ridge":
+        options["seed"] = seed
     if name in SLOW:
         options["tokens"] = SHORT_TOKENS
     if name == "causal":
@@ -287,7 +289,7 @@ def plan(names: Sequence[str], seeds: int) -> list[tuple[Regimen, str, int]]:
 
 def _is_random(name: str) -> bool:
     """Another seed gives another router of the same battles."""
-    return hasattr(router_class(name), "default_schedule")
+    return name == "ridge" or hasattr(router_class(name), "default_schedule")
 
 
 def main() -> None:

@@ -18,10 +18,10 @@ from routing.index import BattleIndex
 from routing.ladder import A_WINS, OUTCOMES, STRONG, WEAK, Ladder
 
 PRIOR_BATTLES = 10  # so many at the average make a small set's own average a cautious one
-# What a person says of a prompt counts as much as twelve battles of others over it.
+# The user's own battle counts as much as twelve of others over the same prompt.
 OWN_WEIGHT = 12.0
-# How often a judge prefers model_a's reply to one of model_b that another judge graded 1, 2 or 3.
-AGREEMENT = {1: 1.0, 2: 0.95, 3: 0.85}
+AS_GOOD = 5  # a judge's grade of model_b's reply where it is as good as model_a's
+ODDS_A_GRADE = 2.0  # each grade below it doubles the odds: see bench/reproduce_routellm.py
 PAIR_WEIGHT = 2.0  # a battle of the pair itself says more than one of its likes
 
 
@@ -33,8 +33,8 @@ class Lessons(NamedTuple):
         average: how often the strong model wins; a tie is half a win.
         surplus: how much more often it won over this prompt, (n,).
         ease: how much oftener both replies were good than both bad, (n,).
-        weights: how many battles that was, a person's own counting for more, (n,).
-        sources: a number for where they come from, 0 for the person's own, (n,).
+        weights: how many battles that was, the user's own counting for more, (n,).
+        sources: a number for where they come from, 0 for the user's own, (n,).
     """
 
     prompts: list[str]
@@ -104,7 +104,7 @@ class _Sides(NamedTuple):
 def _sides(battles: Sequence[Battle], ladder: Ladder, pair: tuple[str, str]) -> _Sides:
     """The battles as the pair sees them; those of any two tiers count where none concerns it.
 
-    The pair's own battles concern it, a person's own, those of "strong" and "weak", which stand
+    The pair's own battles concern it, the user's own, those of "strong" and "weak", which stand
     for any pair, and those between its tiers, or between the tiers of these two, or with a tier
     next to the weak one. A rating from few sets, such as gold battles alone give, puts a model
     where hardly anyone met its rival.
@@ -143,10 +143,10 @@ def _a_wins(battle: Battle) -> float:
     The verdict alone says 0, 1/2 or 1. A judge's grade of model_b's reply says how clear it was:
     judges differ about a slip, hardly ever about a wrong answer.
     """
-    verdict = float(A_WINS[OUTCOMES[battle.winner]])
-    if battle.winner != "a" or battle.score is None:
-        return verdict
-    return AGREEMENT.get(battle.score, verdict)
+    if battle.score is None or battle.winner == "b":
+        return float(A_WINS[OUTCOMES[battle.winner]])
+    odds: float = ODDS_A_GRADE ** (AS_GOOD - battle.score)
+    return odds / (1 + odds)
 
 
 def _ease(battle: Battle) -> float:
@@ -167,7 +167,7 @@ def _sets(battles: Sequence[Battle], between: Ints) -> Ints:
 def _expected(sets: Ints, values: Doubles, own: Bools, average: float) -> Doubles:
     """The mean value in each battle's set.
 
-    A person tells of few battles, and of those that surprised: they are held against the average
+    A user reports few battles, and surprising ones: they are held against the average
     of all others.
     """
     counted = np.bincount(sets, ~own)

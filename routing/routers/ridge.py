@@ -34,7 +34,7 @@ from routing.routers.indexed import IndexedRouter
 from routing.surface import Space, surface
 
 # Chosen out of sample, over several seeds: see bench/reproduce_routellm.py.
-SHARPNESS = 4.0  # the kernel is exp(-SHARPNESS / 2 * squared distance)
+SHARPNESS = 3.0  # the kernel is exp(-SHARPNESS / 2 * squared distance)
 PENALTY = 8.0
 SURFACE_SCALE = 0.3  # the length of an average prompt's surface; its states' is 1
 VECTOR_SCALE = 0.7  # the length of its vector, where the embedder shows its states too
@@ -58,6 +58,7 @@ class RidgeRouter(IndexedRouter):
         penalty: the number of battles over one prompt at which they are weighted half.
         sharpness: how fast a battle's influence falls with the distance of its prompt.
         surface_scale: weight of the surface features beside the embedder's rows; 0: none.
+        seed: for drawing the landmarks where there are too many prompts to use them all.
     """
 
     name = "ridge"
@@ -71,11 +72,13 @@ class RidgeRouter(IndexedRouter):
         penalty: float = PENALTY,
         sharpness: float = SHARPNESS,
         surface_scale: float = SURFACE_SCALE,
+        seed: int = 0,
     ) -> None:
         super().__init__(embedder, strong, weak)
         self.penalty = penalty
         self.sharpness = sharpness
         self.surface_scale = surface_scale
+        self.seed = seed
         self._heads: dict[tuple[str, str], _Head] = {}  # shared with the routers of other pairs
 
     def fit(self, battles: Sequence[Battle]) -> Self:
@@ -163,7 +166,7 @@ class RidgeRouter(IndexedRouter):
         values = np.stack([lessons.surplus, lessons.ease], axis=1)
         seen = Observed(points, values, lessons.weights, lessons.sources)
         every = len(points) <= AT_ONCE
-        chosen = np.arange(len(points)) if every else landmarks(lessons.sources)
+        chosen = np.arange(len(points)) if every else landmarks(lessons.sources, self.seed)
         ridge = Ridge.fit(seen, chosen, sharpness=self.sharpness, penalty=self.penalty)
         others = lessons.sources > 0  # users report surprises, which biases it
         some = others if others.any() else ~others
@@ -205,12 +208,12 @@ def _places(read: Reading) -> Floats:
     return np.concatenate([read.states, np.float32(VECTOR_SCALE) * read.vectors], axis=1)
 
 
-def landmarks(sources: Ints, most: int = LANDMARKS) -> Ints:
+def landmarks(sources: Ints, seed: int = 0, most: int = LANDMARKS) -> Ints:
     """At most `most` rows: the user's own (source 0), and equally many random ones of each source.
 
     Prompts far from every landmark are hardly learnt, so a large source must not crowd out others.
     """
-    order = np.random.default_rng(SEED).permutation(len(sources))
+    order = np.random.default_rng(seed).permutation(len(sources))
     order = order[np.argsort(sources[order], kind="stable")]
     turns = np.arange(len(order)) - np.searchsorted(sources[order], sources[order])
     turns[sources[order] == 0] = 0

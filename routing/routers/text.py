@@ -203,7 +203,7 @@ class TextRouter(TrainedRouter):
         except LOADING_ERRORS as error:
             raise DataError(
                 f"{folder}: the weights do not load as a {self.name} router",
-                hint=f"Train it anew: {train_command(self.name)}",
+                hint=f"Train it again: {train_command(self.name)}",
                 detail=str(error),
             ) from error
 
