@@ -398,6 +398,8 @@ def test_fork_copies_the_branch_up_to_a_message(sessions: Sessions):
     fork = sessions.fork(session, at=old[1].id)
     assert texts(fork) == ["one", "about one"]
     assert fork.conversation.forked_from == session.id
+    again = sessions.fork(fork)
+    assert fork.conversation.title == again.conversation.title == "Fork of one"
     assert sessions.read(fork.id) == fork.conversation
     with pytest.raises(ValueError, match="no message"):
         sessions.fork(session, at="x")

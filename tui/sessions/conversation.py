@@ -13,6 +13,7 @@ from tui.sessions.message import Message, clean, timestamp
 from tui.visible import one_line
 
 TITLE_WIDTH = 60
+FORK = "Fork of "  # before a title, where no narrow list cuts it off
 PREVIEW_WIDTH = 80
 
 
@@ -155,7 +156,7 @@ class Conversation:
         }
         return Conversation(
             id=new_id,
-            title=one_line(f"{self.title} (fork)", TITLE_WIDTH),
+            title=one_line(f"{FORK}{self.title.removeprefix(FORK)}", TITLE_WIDTH),
             created=timestamp(moment),
             updated=timestamp(moment),
             head=at or self.head,
