@@ -22,6 +22,7 @@ PRIOR_BATTLES = 10  # so many at the average make a small set's own average a ca
 OWN_WEIGHT = 12.0
 AS_GOOD = 5  # a judge's grade of model_b's reply where it is as good as model_a's
 ODDS_A_GRADE = 2.0  # each grade below it doubles the odds: see bench/reproduce_routellm.py
+DIRECT = -1  # the number of the pair's own battles among those between tiers
 PAIR_WEIGHT = 2.0  # a battle of the pair itself says more than one of its likes
 
 
@@ -30,7 +31,8 @@ class Lessons(NamedTuple):
 
     Attributes:
         rows: of the index, in their order, (n,).
-        average: how often the strong model wins; a tie is half a win.
+        average: how often the strong model of the pair itself wins, by all battles where these are
+            few; a tie is half a win. A pool's models are told apart by it.
         surplus: how much more often it won over this prompt, (n,).
         ease: how much oftener both replies were good than both bad, (n,).
         weights: how many battles that was, the user's own counting for more, (n,).
@@ -80,12 +82,17 @@ def lessons_of(index: BattleIndex, ladder: Ladder, pair: tuple[str, str]) -> Les
     return Lessons(
         prompts=[battles[place].prompt for place in first.tolist()],
         rows=rows,
-        average=average,
+        average=_average(won, (sides.between[places] == DIRECT) & ~own, average),
         surplus=np.bincount(row, weights * surplus) / total,
         ease=np.bincount(row, weights * ease) / total,
         weights=total,
         sources=sources,
     )
+
+
+def _average(won: Doubles, direct: Bools, usual: float) -> float:
+    """The mean of the pair's own battles, drawn to the usual one where they are few."""
+    return float((won[direct].sum() + PRIOR_BATTLES * usual) / (direct.sum() + PRIOR_BATTLES))
 
 
 class _Sides(NamedTuple):
@@ -126,7 +133,7 @@ def _sides(battles: Sequence[Battle], ladder: Ladder, pair: tuple[str, str]) -> 
     weights = np.select([own, direct], [OWN_WEIGHT, PAIR_WEIGHT], 1.0)
     return _Sides(
         won=np.where(lead > 0, won, 1 - won),
-        between=np.where(direct, -1, better * ladder.size + worse),
+        between=np.where(direct, DIRECT, better * ladder.size + worse),
         weights=np.where(concern, weights, 0.0),
     )
 

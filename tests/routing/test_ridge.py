@@ -79,6 +79,18 @@ def test_sets_are_held_against_their_own_average():
     assert chance(router, "greetings friend number 99") < chance(router, HARD[0])
 
 
+def test_average_is_that_of_the_pair_itself_beside_the_starters():
+    won = {"good": 60, "poor": 90}  # of 100 that the best has with each
+    exams = [
+        Battle(f"question {n}", "best", name, "a" if n < wins else "b", f"exam {name}")
+        for name, wins in won.items()
+        for n in range(100)
+    ]
+    router = RidgeRouter(HashEmbedder()).fit([*battles() * 5, *exams])
+    chances = [chance(router.for_pair("best", name), "unheard of words only") for name in won]
+    assert chances == pytest.approx([0.6, 0.9], abs=0.05)
+
+
 def test_battles_of_other_pairs_do_not_speak_for_this_one():
     rng = np.random.default_rng(0)
     ladder = [f"model{n}" for n in range(8)]

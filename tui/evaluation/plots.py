@@ -204,7 +204,7 @@ def _draw(axes: Any, chart: Chart) -> None:  # noqa: ANN401  # matplotlib is not
         axes.annotate(chart.subtitle, (0, 1), color=MUTED, fontsize=9, **place)
     axes.set_xlabel(chart.x_label, color=INK)
     axes.set_ylabel(chart.y_label, color=INK)
-    axes.margins(x=0.02)
+    axes.margins(x=0.02, y=0.08 if chart.points else 0.05)  # names stand below points
     axes.tick_params(colors=MUTED)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(MUTED)
