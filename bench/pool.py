@@ -2,17 +2,17 @@
 
 Run it with `python -m bench.pool [--routers A,B]`. Llama 3.1 8B, Gemma 3 4B, Llama 3.2 3B
 and Gemma 3 1B answered MMLU, ARC and OpenBookQA; a call costs what its model has parameters.
-Trained on 1,500 random questions of MMLU, tested on its others, and on ARC and OpenBookQA, of which
-nothing was trained on. A model that by these battles is not worth its price gets no question, as in
-the chat. Questions whose prompt has a cosine of .95 or more to a trained one are left out. The
-table is kept in `bench/results/pool.md`.
+Trained on 1,500 random questions of MMLU, with the starter battles beside them or without, tested
+on its others, and on ARC and OpenBookQA, of which nothing was trained on. A model that by these
+battles is not worth its price gets no question, as in the chat. Questions whose prompt has a cosine
+of .95 or more to a trained one are left out. The table is kept in `bench/results/pool.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from rich.console import Console
 from bench.datasets import CACHE
 from bench.loglik_sets import BILLIONS, FOLDER, pool_set
 from bench.reproduce_routellm import untrained
+from routing.battle_files import starter_battles
 from routing.battles import Battle
 from routing.embeddings import SentenceEmbedder
 from routing.evaluation.frontier import PoolRouterResult, compare_pool
@@ -37,8 +38,8 @@ RESULT = Path(__file__).parent / "results" / "pool.md"
 SEEDS, ROWS, DRAWS = 5, 1500, 500
 OTHERS = ("arc_challenge", "arc_easy", "openbookqa")
 POOL = Pool(tuple(map(Model, BILLIONS)))
-# For each router and set: what each seed gave.
-Found = dict[tuple[str, str], list[PoolRouterResult]]
+# For each router, whether it had the starters too, and set: what each seed gave.
+Found = dict[tuple[str, bool, str], list[PoolRouterResult]]
 
 
 def gold(evaluation: EvaluationSet) -> list[Battle]:
@@ -53,6 +54,8 @@ def measure(names: Sequence[str]) -> tuple[Found, list[str]]:
     mmlu, others = pool_set(), pool_set(OTHERS)
     for each in (mmlu, others):
         embedder.keep(each.prompts)
+    starters = list(starter_battles())
+    embedder.keep(unique_prompts(starters))
     found: Found = {}
     for seed in range(SEEDS):
         order = np.random.default_rng(seed).permutation(len(mmlu.prompts))
@@ -63,32 +66,33 @@ def measure(names: Sequence[str]) -> tuple[Found, list[str]]:
             for each in (mmlu.at(np.sort(order[ROWS:])), others)
         ]
         passed = outdone(POOL.models, list(BILLIONS.values()), Record.of(battles))
-        for name in names:
-            router = PoolRouter(untrained(name, seed, embedder).fit(battles), POOL, passed)
+        for name, more in product(names, (False, True)):
+            taught = [*starters, *battles] if more else battles
+            router = PoolRouter(untrained(name, seed, embedder).fit(taught), POOL, passed)
             for test in tests:
                 chances = {name: router.win_probabilities(test.prompts)}
                 compared = compare_pool(test, POOL.names, chances, DRAWS, seed)
-                found.setdefault((name, test.name), []).extend(compared.routers)
+                found.setdefault((name, more, test.name), []).extend(compared.routers)
     return found, [_singles(mmlu), _singles(others)]
 
 
 def table(found: Found) -> list[str]:
     """What each router gains over the price-only mix, and the verdict, over the seeds."""
     lines = [
-        "| router | set | seeds | gain over the price-only mix (points) | of one seed, 95 % "
-        "| quality at half the strongest's cost | routing pays |",
-        "|---|---|---|---|---|---|---|",
+        "| router | starters too | set | seeds | gain over the price-only mix (points) "
+        "| of one seed, 95 % | quality at half the strongest's cost | routing pays |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     half = np.array([BILLIONS[POOL.strong.name] / 2])
-    for (name, test), seeds in found.items():
+    for (name, more, test), seeds in found.items():
         gains = [each.verdict.gain for each in seeds]
         low, high = seeds[0].verdict.interval
         reached = [float(each.curve.at(half)[0]) for each in seeds]
         pays = sum(each.verdict.pays for each in seeds)
         mean = f"{np.mean(gains):+.2f} ± {np.std(gains, ddof=1):.2f}"
         lines.append(
-            f"| {name} | {test} | {len(seeds)} | {mean} | {low:+.2f} to {high:+.2f} "
-            f"| {np.mean(reached):.2f} | in {pays} of {len(seeds)} |"
+            f"| {name} | {'yes' if more else 'no'} | {test} | {len(seeds)} | {mean} "
+            f"| {low:+.2f} to {high:+.2f} | {np.mean(reached):.2f} | in {pays} of {len(seeds)} |"
         )
     return lines
 
