@@ -29,6 +29,7 @@ class Neighbour:
         prompt: the last message of what was routed then.
         similarity: a cosine.
         earlier: how many messages before it were routed together with it.
+        score: a judge's grade of model_b's reply, 1 to 5; None where none was given.
     """
 
     prompt: str
@@ -39,12 +40,18 @@ class Neighbour:
     source: str
     battle_id: str = ""
     earlier: int = 0
+    score: int | None = None
 
     @property
     def outcome(self) -> str:
         """Who won, in words."""
         winners = {"a": f"{self.model_a} won", "b": f"{self.model_b} won", "tie": "a tie"}
         return winners[self.winner]
+
+    @property
+    def grade(self) -> str:
+        """What a judge gave the reply that lost, in words, or nothing."""
+        return f"graded {self.score} of 5" if self.score and self.winner == "a" else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,7 @@ def _neighbour(battle: Battle, cosine: float) -> Neighbour:
         source=battle.source,
         battle_id=battle.battle_id,
         earlier=len(earlier),
+        score=battle.score,
     )
 
 

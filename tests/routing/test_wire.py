@@ -29,7 +29,7 @@ DECISION = Decision(
     win_probability=0.25,
     threshold=0.5,
     reason="nearest: “x”",
-    neighbours=(Neighbour("p", "strong", "weak", "tie", 0.5, "mine", "id1"),),
+    neighbours=(Neighbour("p", "strong", "weak", "a", 0.5, "mine", "id1", score=3),),
     flip_share=0.7,
     candidates=(Candidate("c/d", "strong"), Candidate("a/b", "weak", 0.25, "no battles")),
 )

@@ -303,6 +303,17 @@ def test_why_says_what_ones_own_battle_was_learnt_after():
     )
 
 
+def test_why_says_how_clear_a_win_was_where_a_judge_graded_it():
+    near = Neighbour("prove it", "big", "small", "a", 0.8, "starter", score=2)
+    tie = replace(near, winner="tie", score=5)
+    told = replace(decision("strong"), neighbours=(near, tie))
+    rows = why_text(told, None, 90).plain.split("\n")[1:3]
+    assert rows[0] == "0.80  “prove it”  big beat small, graded 2 of 5"
+    assert rows[1] == "0.80  “prove it”  big = small"
+    assert why_text(told, None, 50).plain.split("\n")[1] == "0.80  “prove it”  big beat small"
+    assert "Near battle 1: big beat small, graded 2 of 5, on “prove it”." in reasons(told)
+
+
 @pytest.mark.parametrize("width", [30, 40, 58, 78, 118])
 def test_why_has_one_row_a_battle_whatever_it_is_written_in(width: int):
     names = {"model_a": "通義千問-通義千問-通義千問", "model_b": "provider/" + "m" * 60}

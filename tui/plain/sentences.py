@@ -74,5 +74,6 @@ def _battle(number: int, near: Neighbour) -> str:
     outcome = f"{winner} and {loser} tied" if near.winner == "tie" else f"{winner} beat {loser}"
     mine = ", yours" if near.battle_id else ""
     after = f", after {counted(near.earlier, 'earlier message')}" if near.earlier else ""
+    grade = f", {near.grade}," if near.grade else ""
     quoted = one_line(near.prompt, QUOTED_CHARACTERS)
-    return f"Near battle {number}{mine}{after}: {visible(outcome)} on “{quoted}”."
+    return f"Near battle {number}{mine}{after}: {visible(outcome)}{grade} on “{quoted}”."

@@ -24,6 +24,7 @@ from tui.widgets.tones import MUTED
 
 MOST_NAME = 20  # cells of a model's name
 LEAST_PROMPT = 16  # cells that a battle's prompt keeps, quotes and space included
+ROOMY_PROMPT = 32  # cells that it keeps beside the grade of the weak reply
 MOST_BATTLES, FEW_BATTLES = 5, 3  # the few leave room for the models of a pool
 FACTS_WIDTH = 35  # cells of a model's row beside its name
 PAIR = 2  # models, of which the line of facts says it all
@@ -183,6 +184,10 @@ def _neighbour(neighbour: Neighbour, own: int, width: int) -> Content:
     room = width - len(head) - len(source)
     outcome = _outcome(neighbour, max((room - LEAST_PROMPT) // 2 - 3, 4))
     room -= cell_len(outcome)
+    grade = f", {neighbour.grade}" if neighbour.grade else ""
+    if room - len(grade) < ROOMY_PROMPT:
+        grade = ""
+    room -= len(grade)
     after = after_earlier(neighbour.earlier)
     if room - len(after) < LEAST_PROMPT:
         after = ""
@@ -192,6 +197,7 @@ def _neighbour(neighbour: Neighbour, own: int, width: int) -> Content:
         f"“{quoted}”" if quoted else "",
         (after, MUTED),
         (f"  {outcome}", "bold"),
+        (grade, MUTED),
         (source, "$text-accent"),
     )
     return row.truncate(width, ellipsis=True)
