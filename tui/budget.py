@@ -25,25 +25,29 @@ class Month(NamedTuple):
         forecast_usd: what it comes to at the pace of the last 30 days; None before the third day
             of use.
         unpriced_turns: turns that cost an unknown amount, which is not in either.
+        is_estimated: whether a provider left out what one of its replies took.
     """
 
     spent_usd: float = 0.0
     forecast_usd: float | None = None
     unpriced_turns: int = 0
+    is_estimated: bool = False
 
 
 def month_of(costs: Iterable[DayCost], today: date) -> Month:
     """The month of that day, by the costs of all days."""
     by_day: dict[date, float] = {}
-    unpriced = 0
+    unpriced = estimated = 0
     for cost in costs:
         day = date.fromisoformat(cost.day)
         by_day[day] = by_day.get(day, 0.0) + cost.ledger.spent_usd
         unpriced += cost.ledger.unpriced_turns * _same_month(day, today)
+        estimated += cost.ledger.estimated_turns * _same_month(day, today)
     spent = sum(amount for day, amount in by_day.items() if _same_month(day, today))
     pace = _pace(by_day, today)
     left = calendar.monthrange(today.year, today.month)[1] - today.day
-    return Month(spent, None if pace is None else spent + pace * left, unpriced)
+    forecast = None if pace is None else spent + pace * left
+    return Month(spent, forecast, unpriced, is_estimated=estimated > 0)
 
 
 def is_spent(month: Month, budget: Budget) -> bool:
@@ -76,7 +80,8 @@ def month_text(month: Month, budget: Budget, *, pace: bool = True) -> str:
     if budget.monthly_usd is None:
         return ""
     unknown = f" + {month.unpriced_turns} x $?" if month.unpriced_turns else ""
-    text = f"month {short_usd(month.spent_usd)}{unknown} of {budget_usd(budget.monthly_usd)}"
+    amount = f"{'~' if month.is_estimated else ''}{short_usd(month.spent_usd)}{unknown}"
+    text = f"month {amount} of {budget_usd(budget.monthly_usd)}"
     if is_spent(month, budget):
         limited = pace and limit_of(month, budget)
         return f"{text} OVER BUDGET{': weak only' if limited else ''}"

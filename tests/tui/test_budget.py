@@ -54,6 +54,13 @@ def test_last_day_of_the_month_forecasts_what_was_spent():
     assert month.forecast_usd == month.spent_usd == 2.0
 
 
+def test_month_with_an_estimate_is_an_estimate():
+    guessed = DayCost("2026-01-09", "m", Ledger(1.0, estimated_turns=1))
+    last_year = DayCost("2025-01-09", "m", Ledger(1.0, estimated_turns=1))
+    assert month_text(month_of([guessed], TODAY), WARN) == "month ~$1 of $20"
+    assert not month_of([last_year], TODAY).is_estimated
+
+
 def test_turns_of_unknown_price_are_said():
     unknown = DayCost("2026-01-09", "m", Ledger(1.0, unpriced_turns=2))
     assert month_text(month_of([unknown], TODAY), WARN) == "month $1 + 2 x $? of $20"

@@ -17,6 +17,7 @@ from routing import errors
 from routing.conversation import Delta, Usage
 from routing.cost import Bill, Ledger
 from tests.tui.fakes import NEIGHBOURS, FakeEngine, decision, reply_events
+from tui.budget import Month
 from tui.plain import sentences
 from tui.plain.chat import PlainChat, Terminal
 from tui.plain.commands import COMMANDS
@@ -241,10 +242,11 @@ def test_real_program_draws_nothing(tmp_path: Path):
 def test_what_was_spent_is_said_as_far_as_it_is_known():
     assert sentences.spent(Ledger()) == "Spent $0 for 0 tokens in and 0 out."
     free = Ledger().add(Bill(None, None, {}), Usage(10, 5), "weak")
-    assert sentences.spent(free, 1.5) == (
+    assert sentences.spent(free, Month(1.5)) == (
         "Spent an unknown amount for 10 tokens in and 5 out. 1 turn has no price. "
         "This month, all conversations: $1.50."
     )
+    assert "conversations: about $1.50." in sentences.spent(free, Month(1.5, is_estimated=True))
     strong = Ledger().add(Bill(0.01, 0.01, {}), Usage(10, 5), "strong")
     assert "$0.0100 for 10 tokens in and 5 out; all strong $0.0100, saved $0, 0 %." in (
         sentences.spent(strong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing.cost import Bill, Ledger
 from routing.decide import Decision, Neighbour
+from tui.budget import Month
 from tui.money import counted, percent, said_usd
 from tui.visible import one_line, visible
 
@@ -30,7 +31,7 @@ def cost(bill: Bill, *, estimated: bool) -> str:
     return f"Cost {said_usd(bill.cost_usd, about=estimated)}{saved}."
 
 
-def spent(ledger: Ledger, month_usd: float | None = None) -> str:
+def spent(ledger: Ledger, month: Month | None = None) -> str:
     """What a conversation cost and saved, and what all of them cost this month."""
     amount = said_usd(ledger.spent_usd, about=bool(ledger.tilde))
     known = ledger.spent_usd > 0 or not ledger.unpriced_turns
@@ -40,8 +41,9 @@ def spent(ledger: Ledger, month_usd: float | None = None) -> str:
     ]
     if turns := ledger.unpriced_turns:
         told.append(f"{counted(turns, 'turn')} {'has' if turns == 1 else 'have'} no price.")
-    if month_usd is not None:
-        told.append(f"This month, all conversations: {said_usd(month_usd)}.")
+    if month is not None:
+        amount = said_usd(month.spent_usd, about=month.is_estimated)
+        told.append(f"This month, all conversations: {amount}.")
     return " ".join(told)
 
 

@@ -55,7 +55,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
         self._leaving = 0.0  # until when ctrl+c quits
         self._turns_ever: int | None = None  # that were answered; None before the first list
         self._unanswered = False  # the last message: of a fork that ends with it, for example
-        self._next = ""  # what a new person can do after their last turn
+        self._next = ""  # what a new user can do after their last turn
         self._full = ""  # the conversation last said to be nearly too long
 
     def compose(self) -> ComposeResult:
@@ -203,7 +203,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
 
     @on(Listed)
     def _hint(self, message: Listed) -> None:
-        """Say what can be done next after the first turns that the person ever has."""
+        """Say what can be done next after the first turns that a user ever has."""
         if message.month is None:
             return
         known, self._turns_ever = self._turns_ever, message.turns
@@ -226,8 +226,7 @@ class ChatScreen(SayingScreen, CardsScreen, AuditsScreen):
 
     def show_cost(self) -> None:
         """Say what this conversation cost, in words."""
-        month = self.month.spent_usd if self.month else None
-        self.tell(spent(self.talk.turns.ledger, month))
+        self.tell(spent(self.talk.turns.ledger, self.month))
 
     def key_list(self) -> list[Binding]:
         """Every key of the chat as it is in force, moved ones included."""
