@@ -132,13 +132,13 @@ def sentences(report: Report) -> list[str]:
 
 
 def headline(results: Results) -> str:
-    """The accuracy of the first baseline, and the lowest and the highest of all forms.
+    """The accuracy in the set's usual form, and the lowest and the highest of all forms.
 
-    Forms that fit less than half of the questions are left out: theirs is another question set.
+    Forms answered less than half as often are left out: theirs is another question set.
     """
-    if not results.effects or results.effects[0].accuracy is None:
+    baseline = results.effect(f"{results.form.home}.0shot") or next(iter(results.effects), None)
+    if baseline is None or baseline.accuracy is None:
         return "No accuracy: no question was answered in its usual form"
-    baseline = results.effects[0]
     low, high = (100 * end for end in baseline.interval)
     said = (
         f"Accuracy {percent(baseline.accuracy)} [{low:.1f}, {high:.1f}] on {baseline.n:,} "

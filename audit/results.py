@@ -120,8 +120,8 @@ class Results:
     """The numbers of one model's run.
 
     Attributes:
-        correct: for each perturbation the share of its responses that were answered right, for each
-            of `question_ids`; None where it was not asked or not answered.
+        correct: for each perturbation the share of its responses that are right, for each of
+            `question_ids`; None where it was not asked or not answered.
         floors: accuracy of answering without reading.
         flags: how many questions carry each flag.
         left_out: perturbations that the set could not have, with the reason.
@@ -250,7 +250,7 @@ def _by_symbol(responses: Responses, draws: Draws) -> Spread | None:
 
 
 def _change(responses: Responses, base: Responses, draws: Draws) -> Change | None:
-    """The difference on the responses that both answered; None where there are none."""
+    """The difference on the questions answered under both; None where there are none."""
     index = {question_id: i for i, question_id in enumerate(base.ids)}
     partner = np.array([index.get(question_id, -1) for question_id in responses.ids])
     both = responses.answered & (partner >= 0)

@@ -60,7 +60,7 @@ def measure(names: Sequence[str]) -> tuple[Found, list[str]]:
     for seed in range(SEEDS):
         order = np.random.default_rng(seed).permutation(len(mmlu.prompts))
         battles = gold(mmlu.at(order[:ROWS]))
-        learnt = embedder.embed(unique_prompts(battles))
+        learnt = embedder.embed(unique_prompts([*starters, *battles]))
         tests = [
             unseen(each, embedder.embed(each.prompts), learnt).evaluation
             for each in (mmlu.at(np.sort(order[ROWS:])), others)

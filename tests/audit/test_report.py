@@ -53,9 +53,9 @@ def test_report_is_the_golden_file(name: str) -> None:
     assert TEXTS[name]() == file.read_text(encoding="utf-8")
 
 
-def test_finding_stands_first_in_plain_words() -> None:
-    headline, verdict, first, *_ = sentences(REPORT)
-    assert headline.startswith("Accuracy 74.3 % [69.0, 78.9] on 300 questions")
+def test_report_opens_with_accuracy_verdict_and_finding_in_plain_words() -> None:
+    accuracy, verdict, first, *_ = sentences(REPORT)
+    assert accuracy.startswith("Accuracy 74.3 % [69.0, 78.9] on 300 questions")
     assert verdict.startswith("1 finding")
     assert first.startswith("Picks C when unsure: +25.8 points when the answer is C.")
     assert "position, not the symbol" in first
@@ -66,6 +66,17 @@ def test_headline_says_how_far_accuracy_moves() -> None:
     moved = replace(fixed, accuracy=0.9)
     found = headline(replace(REPORT.results, effects=(baseline, moved)))
     assert found.endswith("over 2 forms, from 74.3 % (symbol.0shot) to 90.0 % (order.fix_C)")
+
+
+def test_headline_is_of_the_usual_form_of_the_set() -> None:
+    symbol, *_ = REPORT.results.effects
+    cloze = replace(symbol, perturbation="cloze.0shot", accuracy=0.5)
+    form = replace(REPORT.results.form, home="cloze")
+    found = headline(replace(REPORT.results, effects=(symbol, cloze), form=form))
+    assert found.startswith("Accuracy 50.0 %")
+    unanswered = replace(symbol, accuracy=None)
+    found = headline(replace(REPORT.results, effects=(unanswered, cloze), form=form))
+    assert found.startswith("Accuracy 50.0 %")
 
 
 def test_headline_leaves_out_a_form_of_few_questions() -> None:
