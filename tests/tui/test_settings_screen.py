@@ -10,6 +10,7 @@ from tests.tui.conftest import Chat, ready, wait_until
 from tui.app import ChatApp
 from tui.local_servers import LocalServer
 from tui.screens.settings import Choices, SettingsScreen
+from tui.widgets.welcome import Welcome
 
 SIZE = (110, 34)
 
@@ -139,3 +140,13 @@ async def test_what_one_can_do_stays_in_sight(chat: Chat, size: tuple[int, int])
         await pilot.press("pagedown", "pagedown")
         told = screen.query_one(".set")
         await wait_until(pilot, lambda: told.region.bottom <= screen.query_one(".choices").region.y)
+
+
+async def test_models_can_be_taken_away_from_an_empty_conversation(chat: Chat):
+    app = chat()
+    async with app.run_test(size=SIZE) as pilot:
+        await opened(app, pilot)
+        app.screen.query_one("#strong", Input).value = ""
+        await enter(pilot, "weak", "")
+        await wait_until(pilot, lambda: app.chat.query(Welcome))
+        assert app.chat.talk.turns.routing.pool is None

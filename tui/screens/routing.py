@@ -316,7 +316,7 @@ class RoutingScreen(BaseScreen):
             turns.routing.pin = None
         turns.routing.share, turns.routing.threshold = settings.share, settings.threshold
         turns.routing.cache_aware = settings.cache_aware
-        self.talk.pool_is_new = True
+        self.talk.pool_is_new |= pool != had
         self.talk.learn_routing()
         self.talk.post_message(Talk.Changed())
         if pool and not had:

@@ -208,7 +208,9 @@ class Talk(Shown):
         self.post_message(self.Changed())
 
     def _show_opening(self) -> None:
-        """Let an empty conversation say what is known now."""
+        """Let an empty conversation say what is known now; without models it gives way."""
+        if self.turns.routing.pool is None:
+            return
         for opening in self.query(Empty):
             opening.update(self._opening_text())
 
