@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from textual.content import Content, Span
 
-from tui.markdown.leaves import BLANK, Code, Leaf, Rule, Table, Text
+from tui.markdown.leaves import BLANK, QUOTE_BAR, Code, Leaf, Rule, Table, Text
 from tui.markdown.math import BLOCK, INLINE, read_formulas
 from tui.widgets.tones import MUTED
 
@@ -97,7 +97,7 @@ def _leaves(group: Sequence[Token], first: str, rest: str) -> Iterator[Leaf]:
         case "bullet_list_open" | "ordered_list_open":
             yield from _list(group, first, rest)
         case "blockquote_open":
-            yield from _children(inner, first + "▌ ", rest + "▌ ", loose=True)
+            yield from _children(inner, first + f"{QUOTE_BAR} ", rest + f"{QUOTE_BAR} ", loose=True)
         case "table_open":
             yield _table(inner, rest)
         case "hr":

@@ -15,6 +15,7 @@ from textual.content import Content
 
 from tui.widgets.tones import FAINT, MUTED
 
+QUOTE_BAR = "▌"  # before each row of a quote
 SLAB_ROWS = 50  # code is coloured this many rows at a time, so that a long fence never stalls
 
 

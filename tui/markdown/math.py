@@ -20,7 +20,7 @@ _ENDS = {"\\[": "\\]", "$$": "$$"}
 _FORMULA = re.compile(
     r"""
     \\\( .+? \\\)
-    | \\\[ (?: \s | [^\\\]\n]* [\^_={] ) .+? \\\]  # \[1\] is an escaped bracket
+    | \\\[ (?: \s (?!\s*\\\]) | (?: (?!\\\]) [^\n] )*? [\^_={] ) .+? \\\]  # \[1\] is no formula
     | \$\$ [^$]+ \$\$
     | (?<![\w$\\]) \$ (?=[^\s$]) [^$`\n]* (?<=[^\s\\]) \$ (?![\w$])  # other dollars are money
     """,
@@ -57,14 +57,21 @@ def _block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     while not ended and after < end and _goes_on(state, after):
         ended = _line(state, after).endswith(_ENDS[mark])
         after += 1
-    if first and not ended:  # a mark alone on its line begins one that may still stream
+    content = state.getLines(start, after, state.blkIndent, False).strip()
+    # A mark alone on its line begins one that may still stream.
+    if first and not (ended and _is_formula(content)):
         return False
     if not silent:
         token = state.push(BLOCK, "", 0)
-        token.content = state.getLines(start, after, state.blkIndent, False).strip()
+        token.content = content
         token.map = [start, after]
         state.line = after
     return True
+
+
+def _is_formula(text: str) -> bool:
+    found = _FORMULA.match(text)
+    return found is not None and found.end() == len(text)
 
 
 def _goes_on(state: StateBlock, line: int) -> bool:
