@@ -87,3 +87,8 @@ def test_code_in_a_list_and_an_indented_one_are_said_whole():
         "left",
     ]
     assert spoken("so:\n\n    x = 1\n") == ["so:", "Code:", "x = 1", "End of code."]
+
+
+def test_a_bar_that_the_model_wrote_is_no_quote():
+    assert spoken("progress ▌▌▌ 30%") == ["progress ▌▌▌ 30%"]
+    assert spoken("> progress ▌ 30%") == ["Quote: progress ▌ 30%"]

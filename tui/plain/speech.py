@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.markdown.document import Document
-from tui.markdown.leaves import Code, Leaf, Table, Text
+from tui.markdown.leaves import QUOTE_BAR, Code, Leaf, Table, Text
 
-QUOTE_BAR = "▌"
 NEXT_ITEM = 2  # an item is said when the next one begins
 
 
@@ -50,7 +49,7 @@ class Speech:
     def _lines(self, leaf: Leaf) -> Iterator[str]:
         match leaf:
             case Text(content, first):
-                yield _words(first + content.plain)
+                yield _words(first, content.plain)
             case Table():
                 yield from _table(leaf)
             case Code(rows):
@@ -71,10 +70,10 @@ def _code_begins(code: Code) -> str:
     return f"Code, {code.language}:" if code.language else "Code:"
 
 
-def _words(text: str) -> str:
-    quoted = QUOTE_BAR in text
-    words = text.replace(QUOTE_BAR, "").strip()
-    return f"Quote: {words}" if quoted and words else words
+def _words(first: str, text: str) -> str:
+    """A text after what stands before its first row: quote bars, a bullet or a number."""
+    words = f"{first.replace(QUOTE_BAR, '')}{text}".strip()
+    return f"Quote: {words}" if QUOTE_BAR in first and words else words
 
 
 def _table(table: Table) -> Iterator[str]:
