@@ -151,13 +151,13 @@ def _following() -> Iterator[Callable[[Progress], None]]:
 
 @dataclass
 class _Told:
-    """How many prompts the last line was about."""
+    """How many tenths of the prompts the last line was about."""
 
-    prompts: int = 0
+    tenths: int = 0
 
     def tell(self, progress: Progress) -> None:
         """Print a line where a tenth more of the prompts is done."""
-        prompts = progress.done + progress.failed
-        if prompts != self.prompts and prompts % max(progress.total // 10, 1) == 0:
+        tenths = 10 * (progress.done + progress.failed) // progress.total
+        if tenths > self.tenths:
             typer.echo(summary(progress), err=True)
-            self.prompts = prompts
+            self.tenths = tenths

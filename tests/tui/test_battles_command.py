@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import typer
 
+from routing.judge import Progress
 from tests.servers import ScriptedServer
 from tests.tui.conftest import Run
+from tui.judging import _Told
 
 Serve = Callable[..., ScriptedServer]
 
@@ -202,3 +204,15 @@ def test_name_that_no_set_can_have_is_refused_with_the_way_out(run: Run, tmp_pat
     code, _, err = run("battles", "import", str(file))
     assert code == 2
     assert "--name" in err
+
+
+@pytest.mark.parametrize(("total", "lines"), [(2, 2), (19, 10), (25, 10)])
+def test_a_long_judging_is_told_in_ten_lines_with_the_last(
+    capsys: pytest.CaptureFixture[str], total: int, lines: int
+):
+    follow = _Told()
+    for done in range(total + 1):
+        follow.tell(Progress(done, total, 0, 0, 0.0, None))
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == lines
+    assert told[-1].startswith(f"{total} of {total} judged")

@@ -6,7 +6,7 @@ import math
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -160,7 +160,8 @@ def _interrupts() -> Iterator[Event]:
         interrupted.set()
         signal.signal(signal.SIGINT, former)
         # Past the bars and every buffer, which the signal may have met amid a write.
-        os.write(STDERR, STOPPING)
+        with suppress(OSError):  # the same Ctrl+C may have ended what reads it
+            os.write(STDERR, STOPPING)
 
     signal.signal(signal.SIGINT, stop)
     try:

@@ -49,7 +49,7 @@ CHAT_KEYS = (
     _key("alt+z", "suspend", "Suspend", "Back to the shell; fg there comes back"),
     Binding("escape", "stop", "Stop", id="stop", tooltip="Stop the reply, keep what arrived"),
 )
-# Of actions that need no conversation, which is there a moment after the first paint.
+# Actions that need no conversation: it is there only a moment after the first paint.
 EARLY = frozenset(
     {
         "why",
