@@ -123,6 +123,8 @@ class RoutingScreen(BaseScreen):
         shown = [type(child) for child in self.talk.transcript.children]
         if opening and shown != [type(opening)]:
             await self.talk.transcript.show([opening])
+            if isinstance(opening, Welcome):
+                self.look_around()
         self.focus_opening()
 
     def focus_opening(self) -> None:

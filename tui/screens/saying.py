@@ -99,6 +99,7 @@ class SayingScreen(BlocksScreen, RoutingScreen):
         """Ask who answers; the message is sent then, if the user has not changed it."""
         if not self.query(Welcome):
             await self.talk.transcript.add(self.welcome())
+            self.look_around()
         self._waiting = text, pin
         welcome = self.query_one(Welcome)
         welcome.holds_message = True
